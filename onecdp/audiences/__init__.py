@@ -1,0 +1,1 @@
+"""Audiences: tags as Roaring bitmaps, the rule language, packages of customers."""
