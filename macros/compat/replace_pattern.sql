@@ -1,0 +1,12 @@
+{#- Replace every match of a regular expression in a text. -#}
+{% macro replace_pattern(text, pattern, replacement) -%}
+    {{ return(adapter.dispatch('replace_pattern', 'onecdp')(text, pattern, replacement)) }}
+{%- endmacro %}
+
+{% macro default__replace_pattern(text, pattern, replacement) -%}
+    regexp_replace({{ text }}, '{{ pattern }}', '{{ replacement }}', 'g')
+{%- endmacro %}
+
+{% macro spark__replace_pattern(text, pattern, replacement) -%}
+    regexp_replace({{ text }}, '{{ pattern | replace("\\", "\\\\") }}', '{{ replacement }}')
+{%- endmacro %}

@@ -1,0 +1,9 @@
+"""The members of every package of seeds/audiences.csv."""
+
+from onecdp.audiences.packages import evaluate_audiences
+
+
+def model(dbt, session):
+    dbt.config(materialized="table")
+    audiences = dbt.ref("audiences").to_arrow_table()
+    return evaluate_audiences(audiences, dbt.ref("audience_bitmaps").to_arrow_table())

@@ -1,0 +1,40 @@
+-- Survivorship of identifiers: of each type the one seen last (active before inactive), then the
+-- smaller value.
+
+with id_map as (
+
+    select * from {{ ref('id_map') }}
+
+),
+
+ranked as (
+
+    select
+        one_id,
+        one_int,
+        id_type,
+        id_value,
+        row_number() over (
+            partition by one_id, id_type
+            order by is_active desc, last_seen desc nulls last, id_value asc
+        ) as survivor_rank
+    from id_map
+
+),
+
+final as (
+
+    select
+        one_id,
+        max(one_int) as one_int,
+        count(*) as identifier_count,
+        {%- for id in identifier_columns() %}
+        max(case when id_type = '{{ id }}' and survivor_rank = 1 then id_value end) as {{ id }}
+        {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from ranked
+    group by one_id
+
+)
+
+select * from final

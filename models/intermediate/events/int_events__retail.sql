@@ -1,0 +1,64 @@
+with stg_retail__transactions as (
+
+    select * from {{ ref('stg_retail__transactions') }}
+
+),
+
+retail_non_product_codes as (
+
+    select * from {{ ref('retail_non_product_codes') }}
+
+),
+
+typed as (
+
+    select
+        transactions.*,
+        {{ unless_blocklisted('retail_customer_id', 'transactions.retail_customer_id') }}
+            as valid_customer_id,
+        case
+            when
+                transactions.invoice like 'A%'
+                or retail_non_product_codes.stock_code is not null
+                then 'adjustment'
+            when transactions.invoice like 'C%' or transactions.quantity < 0 then 'return'
+            else 'purchase'
+        end as event_type
+    from stg_retail__transactions as transactions
+    left join retail_non_product_codes
+        on transactions.stock_code = retail_non_product_codes.stock_code
+
+),
+
+final as (
+
+    select
+        -- The invoice and the line in it: one invoice can hold the same stock code twice.
+        'retail:' || invoice || ':' || cast(line_number as varchar) as event_id,
+        'retail' as source_name,
+        case when valid_customer_id is not null then 'retail_customer_id' end as id_type,
+        valid_customer_id as id_value,
+        event_type,
+        'online_retail' as channel,
+        cast(null as varchar) as platform,
+        stock_code as item_id,
+        price as item_price,
+        quantity,
+        -- A credit note takes money back, also where its quantity was written without a sign.
+        cast(
+            case
+                when event_type = 'return' then -abs(quantity * price)
+                else quantity * price
+            end as decimal(18, 4)
+        ) as revenue,
+        invoiced_at as event_time,
+        cast(null as varchar) as session_id,
+        invoice as order_id,
+        country,
+        is_withdrawn,
+        loaded_at
+    from typed
+
+)
+
+select * from final

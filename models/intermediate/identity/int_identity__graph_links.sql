@@ -1,0 +1,62 @@
+-- The id graph's own links, without those whose end is empty, blocklisted, of an unknown type,
+-- or the same identifier twice: none of these can say that two identifiers are one person.
+
+with stg_id_graph__links as (
+
+    select * from {{ ref('stg_id_graph__links') }}
+
+),
+
+id_types as (
+
+    select * from {{ ref('id_types') }}
+
+),
+
+id_blocklist as (
+
+    select * from {{ ref('id_blocklist') }}
+
+),
+
+final as (
+
+    select
+        links.left_id_type,
+        links.left_id_value,
+        links.right_id_type,
+        links.right_id_value,
+        coalesce(links.source_channel, 'id_graph') as source_channel,
+        coalesce(
+            links.confidence, least(left_type.default_confidence, right_type.default_confidence)
+        ) as confidence,
+        links.first_seen,
+        coalesce(links.last_seen, links.first_seen) as last_seen,
+        coalesce(links.is_active, true) as is_active
+    from stg_id_graph__links as links
+    inner join id_types as left_type on links.left_id_type = left_type.id_type
+    inner join id_types as right_type on links.right_id_type = right_type.id_type
+    where
+        links.left_id_value is not null
+        and links.right_id_value is not null
+        and not (
+            links.left_id_type = links.right_id_type
+            and links.left_id_value = links.right_id_value
+        )
+        and not exists (
+            select 1
+            from id_blocklist
+            where
+                (
+                    id_blocklist.id_type in (links.left_id_type, '*')
+                    and lower(id_blocklist.id_value) = lower(links.left_id_value)
+                )
+                or (
+                    id_blocklist.id_type in (links.right_id_type, '*')
+                    and lower(id_blocklist.id_value) = lower(links.right_id_value)
+                )
+        )
+
+)
+
+select * from final

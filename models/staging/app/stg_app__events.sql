@@ -1,0 +1,27 @@
+with source as (
+
+    select * from {{ source('app', 'events') }}
+
+),
+
+final as (
+
+    select
+        trim(event_id) as event_id,
+        {{ normalize_identifier("'union_id'", 'union_id') }} as union_id,
+        {{ normalize_identifier("'open_id'", 'open_id') }} as open_id,
+        {{ normalize_identifier("'device_id'", 'device_id') }} as device_id,
+        lower(trim(event_type)) as event_type,
+        nullif(trim(page_name), '') as page_name,
+        nullif(trim(item_id), '') as item_id,
+        cast(item_price as decimal(18, 4)) as item_price,
+        lower(nullif(trim(channel), '')) as channel,
+        lower(nullif(trim(platform), '')) as platform,
+        cast(event_time as timestamp) as event_time,
+        nullif(trim(session_id), '') as session_id,
+        cast(_loaded_at as timestamp) as loaded_at
+    from source
+
+)
+
+select * from final

@@ -1,0 +1,25 @@
+with source as (
+
+    select * from {{ source('retail', 'transactions') }}
+
+),
+
+final as (
+
+    select
+        trim(invoice) as invoice,
+        line_number,
+        upper(trim(stock_code)) as stock_code,
+        nullif(trim(description), '') as description,
+        quantity,
+        cast(invoice_date as timestamp) as invoiced_at,
+        cast(price as decimal(18, 4)) as price,
+        {{ normalize_identifier("'retail_customer_id'", 'customer_id') }} as retail_customer_id,
+        nullif(trim(country), '') as country,
+        is_withdrawn,
+        cast(_loaded_at as timestamp) as loaded_at
+    from source
+
+)
+
+select * from final

@@ -1,0 +1,1 @@
+"""Who is the same person: the graph algorithms behind the ID map."""

@@ -1,0 +1,8 @@
+-- A tag of seeds/tags.csv that bears the name of a segment would mix two meanings in one bitmap.
+
+select
+    segment_tag,
+    count(distinct tag_family) as families
+from {{ ref('int_audiences__memberships') }}
+group by segment_tag
+having count(distinct tag_family) > 1
