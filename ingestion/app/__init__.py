@@ -1,0 +1,20 @@
+"""The source `app`; `settings` says what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dlt
+from dlt.extract import DltResource
+
+from ingestion.app.settings import EVENTS
+from ingestion.files.intake import Intake
+from ingestion.files.resources import resources
+
+TABLE = EVENTS
+
+
+@dlt.source(name="app")
+def source(intake: Intake) -> Iterator[DltResource]:
+    """The raw tables of `app`, out of the files that were taken in."""
+    yield from resources(intake)

@@ -1,0 +1,1 @@
+"""Intake of files: found, read, checked and compared with what is already stored."""

@@ -1,0 +1,120 @@
+"""The SQL that types a text column and says what is wrong with a value."""
+
+from __future__ import annotations
+
+from ingestion.files.spec import Column, Kind, TableSpec
+
+DECIMAL = r"'^[+-]?([0-9]{1,40}\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$'"
+WHOLE = r"'^[+-]?[0-9]{1,40}(\.0*)?$'"
+ISO_TIME = (
+    r"'^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+    r"([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]*)?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?)?$'"
+)
+MONTH_FIRST = "['%m/%d/%Y %H:%M', '%m/%d/%Y %H:%M:%S', '%m/%d/%Y']"
+MIDNIGHT = r"'[ T]0{1,2}:00(:00(\.0*)?)?$'"
+ISO_DAY = r"'^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}$'"
+
+SQL_TYPES = {
+    Kind.TEXT: "varchar",
+    Kind.CODE: "varchar",
+    Kind.INTEGER: "bigint",
+    Kind.MONEY: "decimal(18,4)",
+    Kind.TIMESTAMP: "timestamp",
+    Kind.DATE: "date",
+    Kind.BOOLEAN: "boolean",
+    Kind.SCORE: "double",
+}
+EXPECTED = {
+    Kind.INTEGER: "a whole number",
+    Kind.MONEY: "a number",
+    Kind.TIMESTAMP: "a timestamp",
+    Kind.DATE: "a date",
+    Kind.BOOLEAN: "true or false",
+    Kind.SCORE: "a number from 0 to 1",
+}
+
+
+def quoted(name: str) -> str:
+    """A column name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A string as SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def typed(name: str, kind: Kind) -> str:
+    """SQL for the value of a text column as its type; null where empty or not of that kind."""
+    text = f"nullif({quoted(name)}, '')"
+    trimmed = f"nullif(trim({quoted(name)}), '')"
+    match kind:
+        case Kind.TEXT:
+            return text
+        case Kind.CODE:
+            return rf"regexp_replace({trimmed}, '^([0-9]+)\.0+$', '\1')"
+        case Kind.INTEGER:
+            # A cast alone would round 6.5 to 7 and read 0x10 as 16.
+            whole = f"regexp_extract({trimmed}, '^[^.]*')"
+            return (
+                f"case when regexp_matches({trimmed}, {WHOLE}) then try_cast({whole} as bigint) end"
+            )
+        case Kind.MONEY:
+            return (
+                f"case when regexp_matches({trimmed}, {DECIMAL}) "
+                f"then try_cast({trimmed} as decimal(18,4)) end"
+            )
+        case Kind.TIMESTAMP:
+            # A cast to timestamp would drop the zone; the session's zone is UTC.
+            return (
+                f"case when regexp_matches({trimmed}, {ISO_TIME}) "
+                f"then make_timestamp(epoch_us(try_cast({trimmed} as timestamptz))) "
+                f"else try_strptime({trimmed}, {MONTH_FIRST}) end"
+            )
+        case Kind.DATE:
+            day = f"regexp_replace({trimmed}, {MIDNIGHT}, '')"
+            return f"case when regexp_matches({day}, {ISO_DAY}) then try_cast({day} as date) end"
+        case Kind.BOOLEAN:
+            return (
+                f"case when lower({trimmed}) in ('true', 't', '1', 'yes', 'y') then true "
+                f"when lower({trimmed}) in ('false', 'f', '0', 'no', 'n') then false end"
+            )
+        case Kind.SCORE:
+            number = f"try_cast({trimmed} as double)"
+            return (
+                f"case when regexp_matches({trimmed}, {DECIMAL}) "
+                f"and {number} between 0 and 1 then {number} end"
+            )
+
+
+def complaint(column: Column) -> str | None:
+    """SQL for what is wrong with a row's value, null where nothing is; None if nothing can be.
+
+    It reads the text as `raw.<column>` and the typed value as `t.<column>`.
+    """
+    name = quoted(column.name)
+    parts = []
+    if column.required:
+        parts.append(f"when nullif(trim(raw.{name}), '') is null then '{column.name} is missing'")
+    if column.kind in EXPECTED:
+        value = f"left(raw.{name}, 100)"
+        parts.append(
+            f"when t.{name} is null and trim(raw.{name}) <> '' "
+            f"then '{column.name}: ''' || {value} || ''' is not {EXPECTED[column.kind]}'"
+        )
+    return f"case {' '.join(parts)} end" if parts else None
+
+
+def content_hash(spec: TableSpec, extras: list[str]) -> str:
+    """SQL for the md5 of a row's typed content.
+
+    Nulls are left out and values stand under their names, so a column that is added later
+    does not change the hash of rows without it.
+    """
+    canonical = {Kind.TIMESTAMP: "epoch_us({0})"}
+    parts = []
+    kinds = [(column.name, column.kind) for column in spec.columns]
+    for name, kind in [*kinds, *((extra, Kind.TEXT) for extra in sorted(extras))]:
+        value = f"{canonical.get(kind, '{0}').format(quoted(name))}::varchar"
+        parts.append(f"{literal(name + ':')} || length({value}) || ':' || {value} || ';'")
+    return f"md5(concat({', '.join(parts)}))"

@@ -1,0 +1,134 @@
+"""Reads CSV line by line, so that one broken row costs one row."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from ingestion.files.rows import (
+    CHUNK_ROWS,
+    MAX_LINE,
+    MAX_RECORD,
+    BrokenRow,
+    Chunk,
+    require_columns,
+    resolve_header,
+    string_table,
+)
+from ingestion.files.spec import FileRefused, TableSpec
+
+
+class _Lines:
+    """The physical lines of a stream, for `csv.reader`, able to step back within a record."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._readline = stream.readline
+        self._back: list[bytes] = []
+        self.number = 0
+        self.record: list[bytes] = []
+        self.flaw: str | None = None
+        self._size = 0
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def start(self) -> None:
+        """Marks the start of a record."""
+        self.record = []
+        self.flaw = None
+        self._size = 0
+
+    def __next__(self) -> str:
+        raw = self._back.pop() if self._back else self._readline(MAX_LINE + 1)
+        if not raw:
+            raise StopIteration
+        self.number += 1
+        if len(raw) > MAX_LINE:
+            raise FileRefused(f"line {self.number} is longer than {MAX_LINE >> 20} MiB")
+        self.record.append(raw)
+        self._size += len(raw)
+        if self._size > MAX_RECORD:
+            # An unclosed quote would go on to the end of the file; a row this long is broken.
+            one = len(self.record) == 1
+            raise csv.Error("row is longer than 1 MiB" if one else "a quote is not closed")
+        if b"\0" in raw:
+            self.flaw = "row holds a NUL byte"
+        try:
+            return raw.decode()
+        except UnicodeDecodeError as error:
+            self.flaw = f"row is not valid UTF-8 (byte {error.object[error.start]:#04x})"
+            return raw.decode("utf-8", "backslashreplace")
+
+    def step_back(self, reason: str) -> BrokenRow:
+        """Gives the first line of the record as broken and hands out the others again."""
+        first, *others = self.record
+        self._back.extend(reversed(others))
+        self.number -= len(others)
+        text = first.decode("utf-8", "backslashreplace").rstrip("\r\n").replace("\0", "\\x00")
+        return BrokenRow(self.number, reason, text)
+
+
+def read_csv(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
+    """Yields the rows of a comma-separated UTF-8 file with a header.
+
+    Empty lines are no rows. A row with the wrong number of fields, an unclosed quote, invalid
+    UTF-8 or more than 1 MiB is broken; reading goes on with the line after its first.
+
+    Raises:
+        FileRefused: the header cannot be read or lacks a required column.
+    """
+    csv.field_size_limit(MAX_LINE)
+    lines = _Lines(stream)
+    reader = csv.reader(lines, strict=True)
+    names = resolve_header(_header(lines, reader), spec)
+    require_columns(names, spec)
+    width = len(names)
+    rows: list[list[str]] = []
+    numbers: list[int] = []
+    broken: list[BrokenRow] = []
+    while True:
+        lines.start()
+        try:
+            row = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as error:
+            broken.append(lines.step_back(_plain(error)))
+            continue
+        if not row:
+            continue
+        if lines.flaw is not None:
+            broken.append(lines.step_back(lines.flaw))
+        elif len(row) != width:
+            reason = f"row has {len(row)} fields, the header has {width}"
+            broken.append(lines.step_back(reason))
+        else:
+            rows.append(row)
+            numbers.append(lines.number - len(lines.record) + 1)
+        if len(rows) + len(broken) >= CHUNK_ROWS:
+            yield Chunk(string_table(names, zip(*rows, strict=True), numbers), broken)
+            rows, numbers, broken = [], [], []
+    yield Chunk(string_table(names, zip(*rows, strict=True), numbers), broken)
+
+
+def _header(lines: _Lines, reader: Iterator[list[str]]) -> list[str]:
+    header: list[str] = []
+    while not header:
+        lines.start()
+        try:
+            header = next(reader)
+        except StopIteration:
+            raise FileRefused("has no header") from None
+        except csv.Error as error:
+            raise FileRefused(f"has a header that cannot be read: {_plain(error)}") from error
+        if lines.flaw is not None:
+            raise FileRefused(f"has a header that cannot be read: {lines.flaw}")
+    return [header[0].removeprefix("\ufeff"), *header[1:]]
+
+
+def _plain(error: csv.Error) -> str:
+    text = str(error)
+    if "unexpected end of data" in text or "expected after" in text:
+        return "a quote is not closed"
+    return text

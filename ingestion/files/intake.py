@@ -1,0 +1,286 @@
+"""From a folder of files to the rows that a load brings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from ingestion.files import store
+from ingestion.files.checks import quoted
+from ingestion.files.discover import SourceFile, discover
+from ingestion.files.scratch import Notify, Staged, columns_sql, payload, stage
+from ingestion.files.spec import TableSpec
+from ingestion.files.verdicts import FILE_OF, judge, keep_held_elsewhere, missing_lines
+
+BATCH_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows of one load; read = loaded + quarantined + duplicate + superseded."""
+
+    read: int = 0
+    loaded: int = 0
+    quarantined: int = 0
+    duplicate: int = 0
+    superseded: int = 0
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What a load of one source brings.
+
+    The rows wait in the scratch database, in the tables `out_rows`, `out_quarantine` and
+    `out_loads`; `is_empty` means that there is nothing to write.
+    """
+
+    spec: TableSpec
+    connection: duckdb.DuckDBPyConnection
+    files_loaded: int
+    files_skipped: int
+    refused: tuple[tuple[str, str], ...]
+    counts: Counts
+    is_empty: bool
+
+    def batches(self, table: str, key: tuple[str, ...]) -> Iterator[pa.Table]:
+        """The rows of one of the `out_` tables; an empty table comes as one empty batch."""
+        reader = self.connection.execute(f"select * from {table}").to_arrow_reader(BATCH_ROWS)
+        fields = [f.with_nullable(f.name not in key) for f in reader.schema]
+        schema = pa.schema([_portable(f) for f in fields])
+        sent = False
+        for batch in reader:
+            sent = True
+            yield pa.Table.from_batches([batch]).cast(schema)
+        if not sent:
+            yield schema.empty_table()
+
+
+def _portable(column: pa.Field) -> pa.Field:
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        return column.with_type(pa.timestamp("us", "UTC"))
+    return column
+
+
+def take_in(
+    connection: duckdb.DuckDBPyConnection,
+    spec: TableSpec,
+    folder: Path,
+    warehouse: Path,
+    scratch: Path,
+    notify: Notify,
+) -> Intake:
+    """Reads what is new in `folder`, checks it and compares it with the warehouse.
+
+    The warehouse is only read, and let go of before this returns.
+    """
+    is_complete = store.attach(connection, spec, warehouse)
+    files, ignored = discover(folder, spec.excel)
+    for name in ignored:
+        notify(f"{spec.source}/{name}: ignored, not a kind of file that is loaded")
+    latest = {
+        name: fingerprint
+        for name, fingerprint in connection.execute(
+            "select file, arg_max(fingerprint, loaded_at) from stored_loads group by file"
+        ).fetchall()
+    }
+    refused: dict[str, str] = {}
+    fingerprints: dict[str, str] = {}
+    for file in files:
+        try:
+            fingerprints[file.name] = file.fingerprint()
+        except OSError as error:
+            refused[file.name] = f"cannot be read ({error.strerror or error})"
+            fingerprints[file.name] = ""
+    new = [f for f in files if f.name not in refused and latest.get(f.name) != fingerprints[f.name]]
+    old = [f for f in files if f.name not in refused and f not in new]
+
+    staged = stage(connection, spec, new, "new", scratch, notify)
+    refused |= {new[file_no].name: reason for file_no, reason in staged.refused.items()}
+    _list_files(connection, new, fingerprints, latest)
+    judge(connection, spec)
+    if spec.group is not None and missing_lines(connection) and old:
+        stage(connection, spec, old, "old", scratch, notify)
+        keep_held_elsewhere(connection, "old")
+    _write_rows(connection, spec, staged)
+    _write_quarantine(connection, spec, staged, refused, fingerprints)
+    _write_loads(connection, spec, staged)
+    waiting = connection.execute(
+        "select (select count(*) from out_rows) + (select count(*) from out_quarantine) "
+        "+ (select count(*) from out_loads)"
+    ).fetchall()[0][0]
+    store.detach(connection)
+    return Intake(
+        spec=spec,
+        connection=connection,
+        files_loaded=len(new) - len(staged.refused),
+        files_skipped=len(old),
+        refused=tuple(sorted(refused.items())),
+        counts=_totals(connection),
+        is_empty=is_complete and not waiting,
+    )
+
+
+def _list_files(
+    connection: duckdb.DuckDBPyConnection,
+    files: list[SourceFile],
+    fingerprints: dict[str, str],
+    latest: dict[str, str],
+) -> None:
+    connection.execute(
+        "create table files (file_no integer, name varchar, fingerprint varchar, is_changed boolean)"
+    )
+    if files:
+        rows = [(no, f.name, fingerprints[f.name], f.name in latest) for no, f in enumerate(files)]
+        connection.executemany("insert into files values ($1, $2, $3, $4)", rows)
+    # One value for the load, later than any stored one even if the clock was put back.
+    connection.execute(
+        """create table load_time as
+        select greatest(
+            now(),
+            (select max(_loaded_at) from stored) + interval 1 microsecond,
+            (select max(loaded_at) from stored_loads) + interval 1 microsecond
+        ) as loaded_at"""
+    )
+
+
+def _place(alias: str) -> str:
+    return f"files.name || coalesce('#' || {alias}.sheet, '')"
+
+
+def _write_rows(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: Staged) -> None:
+    names = [column.name for column in spec.columns] + sorted(staged.extras)
+    extra = ""
+    if spec.group is not None:
+        extra = "verdicts.line_number, false as is_withdrawn,"
+    connection.execute(f"create table out_rows ({columns_sql(spec)})")
+    connection.execute("alter table out_rows drop column _loaded_at")
+    for name in sorted(staged.extras):
+        connection.execute(f"alter table out_rows add column {quoted(name)} varchar")
+    connection.execute(
+        f"""insert into out_rows by name
+        select {", ".join("t." + quoted(name) for name in names)}, {extra}
+            {_place("t")} as _file, t._line, t._row_hash
+        from new_typed as t
+        inner join verdicts using (_row)
+        inner join files using (file_no)
+        where verdicts.verdict = 'loaded'
+        order by t._row"""
+    )
+    if spec.group is not None:
+        _write_withdrawn(connection, spec)
+    connection.execute("alter table out_rows add column _loaded_at timestamptz")
+    connection.execute("update out_rows set _loaded_at = (select loaded_at from load_time)")
+
+
+def _write_withdrawn(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
+    """Adds the lines that no file holds any more: soft-deleted, content unchanged."""
+    stored = [str(row[0]) for row in connection.execute("describe stored").fetchall()]
+    kept = [name for name in stored if name not in ("is_withdrawn", "_loaded_at", "_dlt_load_id")]
+    known = {str(row[0]) for row in connection.execute("describe out_rows").fetchall()}
+    for name in kept:
+        if name not in known:
+            connection.execute(f"alter table out_rows add column {quoted(name)} varchar")
+    key = ", ".join(quoted(name) for name in spec.key)
+    connection.execute(
+        f"""insert into out_rows by name
+        select {", ".join(quoted(name) for name in kept)}, true as is_withdrawn
+        from stored semi join missing using ({key})"""
+    )
+
+
+def _write_quarantine(
+    connection: duckdb.DuckDBPyConnection,
+    spec: TableSpec,
+    staged: Staged,
+    refused: dict[str, str],
+    fingerprints: dict[str, str],
+) -> None:
+    """One row per bad row; one without a line per refused file, unless it is already told."""
+    connection.execute(
+        f"""create table out_quarantine as
+        with bad as (
+            select file_no, sheet, _line, reason, payload from new_bad
+            union all
+            select raw.file_no, raw.sheet, raw._line, verdicts.note, {payload(spec, staged)}
+            from new_text as raw inner join verdicts using (_row)
+            where verdicts.verdict = 'conflict'
+        )
+        select md5(concat_ws(chr(10), {_place("bad")}, fingerprint, _line)) as quarantine_id,
+            {_place("bad")} as file, fingerprint, _line as line, reason, payload,
+            (select loaded_at from load_time) as quarantined_at
+        from bad inner join files using (file_no)
+        order by file, line"""
+    )
+    for name, reason in sorted(refused.items()):
+        connection.execute(
+            """insert into out_quarantine
+            select md5(concat_ws(chr(10), $1, $2)), $1, $2, null, $3, null, loaded_at
+            from load_time
+            where not exists (
+                select 1 from stored_quarantine
+                where file = $1 and fingerprint = $2 and line is null and reason = $3
+            )""",
+            [name, fingerprints[name], reason],
+        )
+
+
+def _write_loads(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: Staged) -> None:
+    connection.execute(
+        f"""create table out_loads as
+        with judged as (
+            select file_no, verdict from new_typed inner join verdicts using (_row)
+            union all
+            select file_no, 'conflict' from new_bad
+        ),
+        counted as (
+            select file_no,
+                count(*) filter (where verdict = 'loaded') as rows_loaded,
+                count(*) filter (where verdict = 'conflict') as rows_quarantined,
+                count(*) filter (where verdict = 'duplicate') as rows_duplicate,
+                count(*) filter (where verdict = 'superseded') as rows_superseded
+            from judged group by file_no
+        ),
+        staged as (
+            select file_no, count(*) as rows_read
+            from (select file_no from new_text union all select file_no from new_broken)
+            group by file_no
+        ),
+        withdrawn as (
+            select {FILE_OF.format("_file")} as name, count(*) as rows_withdrawn
+            from out_rows where {"is_withdrawn" if spec.group else "false"} group by all
+        )
+        select name as file, fingerprint,
+            coalesce(rows_read, 0) as rows_read,
+            coalesce(rows_loaded, 0) as rows_loaded,
+            coalesce(rows_quarantined, 0) as rows_quarantined,
+            coalesce(rows_duplicate, 0) as rows_duplicate,
+            coalesce(rows_superseded, 0) as rows_superseded,
+            coalesce(rows_withdrawn, 0) as rows_withdrawn,
+            (select loaded_at from load_time) as loaded_at
+        from files
+        left join staged using (file_no)
+        left join counted using (file_no)
+        left join withdrawn using (name)
+        where not list_contains($refused, file_no)
+        order by file_no""",
+        {"refused": list(staged.refused)},
+    )
+    unbalanced = connection.execute(
+        "select file, rows_read from out_loads where rows_read <> "
+        "rows_loaded + rows_quarantined + rows_duplicate + rows_superseded"
+    ).fetchall()
+    if unbalanced:
+        raise AssertionError(f"rows read and rows accounted for differ: {unbalanced}")
+
+
+def _totals(connection: duckdb.DuckDBPyConnection) -> Counts:
+    (row,) = connection.execute(
+        """select coalesce(sum(rows_read), 0)::bigint, coalesce(sum(rows_loaded), 0)::bigint,
+            coalesce(sum(rows_quarantined), 0)::bigint, coalesce(sum(rows_duplicate), 0)::bigint,
+            coalesce(sum(rows_superseded), 0)::bigint from out_loads"""
+    ).fetchall()
+    return Counts(*row)

@@ -1,0 +1,242 @@
+"""Readers for every file format but CSV, and the choice among them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import tempfile
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from python_calamine import CalamineError, CalamineWorkbook
+
+from ingestion.files.csv_reader import read_csv
+from ingestion.files.discover import SourceFile
+from ingestion.files.opening import PEEK, opened
+from ingestion.files.rows import (
+    CHUNK_ROWS,
+    MAX_LINE,
+    MAX_RECORD,
+    BrokenRow,
+    Chunk,
+    require_columns,
+    resolve_header,
+    string_table,
+)
+from ingestion.files.spec import FileRefused, Kind, TableSpec
+
+
+def read(file: SourceFile, spec: TableSpec, scratch: Path) -> Iterator[Chunk]:
+    """Yields the rows of a file of any format, in order, at most 50,000 at a time.
+
+    Args:
+        file: what to read.
+        spec: the table it is meant for.
+        scratch: a folder for what has to be unpacked.
+
+    Raises:
+        FileRefused: nothing of the file can be loaded; rows already yielded must be dropped.
+    """
+    with opened(file) as stream:
+        if file.format == "csv":
+            yield from read_csv(stream, spec)
+        elif file.format == "jsonl":
+            yield from _read_jsonl(stream, spec)
+        else:
+            reader = _read_parquet if file.format == "parquet" else _read_xlsx
+            # Both need to jump about in the file, which a .gz cannot.
+            with tempfile.TemporaryFile(dir=scratch) as unpacked:
+                if file.compressed:
+                    shutil.copyfileobj(stream, unpacked, 1 << 20)
+                    unpacked.seek(0)
+                yield from reader(unpacked if file.compressed else stream, spec)
+
+
+def _read_jsonl(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
+    head = stream.peek(PEEK)  # type: ignore[attr-defined]
+    if not any(
+        line.lstrip().startswith(b"{") for line in head.removeprefix(b"\xef\xbb\xbf").splitlines()
+    ):
+        raise FileRefused("is named .jsonl, but does not hold one JSON object a line")
+    names: dict[str, str] = {}
+    number = 0
+    while batch := list(islice(_json_lines(stream), CHUNK_ROWS)):
+        records: list[dict[str, str | None]] = []
+        numbers: list[int] = []
+        broken: list[BrokenRow] = []
+        for raw in batch:
+            number += 1
+            if not raw.strip():
+                continue
+            try:
+                records.append(_json_record(raw, spec, names))
+                numbers.append(number)
+            except ValueError as error:
+                text = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
+                broken.append(BrokenRow(number, str(error), text.replace("\0", "\\x00")))
+        present = list(dict.fromkeys(name for record in records for name in record))
+        columns = [[record.get(name) for record in records] for name in present]
+        yield Chunk(string_table(present, columns, numbers), broken)
+    if names:
+        require_columns(list(dict.fromkeys(names.values())), spec)
+
+
+def _json_lines(stream: BinaryIO) -> Iterator[bytes]:
+    while raw := stream.readline(MAX_LINE + 1):
+        if len(raw) > MAX_LINE:
+            raise FileRefused(f"a line is longer than {MAX_LINE >> 20} MiB")
+        yield raw
+
+
+def _json_record(raw: bytes, spec: TableSpec, names: dict[str, str]) -> dict[str, str | None]:
+    """The fields of one line as text; `names` remembers what each key stands for."""
+    if len(raw) > MAX_RECORD:
+        raise ValueError("row is longer than 1 MiB")
+    try:
+        fields = orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"row is not valid JSON ({error.msg})") from error
+    if not isinstance(fields, dict):
+        raise ValueError("row is not a JSON object")
+    record: dict[str, str | None] = {}
+    for key, value in fields.items():
+        if key not in names:
+            try:
+                names[key] = resolve_header([key], spec)[0]
+            except FileRefused as error:
+                raise ValueError(str(error)) from error
+        name = names[key]
+        if name in record:
+            raise ValueError(f"row has the field {name} twice")
+        record[name] = _json_text(value)
+    return record
+
+
+def _json_text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    return orjson.dumps(value).decode()
+
+
+def _read_parquet(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
+    line = 0
+    try:
+        parquet = pq.ParquetFile(stream)
+        schema = parquet.schema_arrow
+        names = resolve_header(schema.names, spec)
+        require_columns(names, spec)
+        _check_families(dict(zip(names, schema.types, strict=True)), spec)
+        for batch in parquet.iter_batches(CHUNK_ROWS):
+            columns = [_arrow_text(column) for column in batch.columns]
+            lines = pa.array(range(line + 1, line + 1 + batch.num_rows), pa.int64())
+            line += batch.num_rows
+            yield Chunk(pa.table([*columns, lines], names=[*names, "_line"]))
+    except pa.ArrowException as error:
+        reason = str(error).splitlines()[0]
+        raise FileRefused(f"is a damaged Parquet file ({reason})") from error
+
+
+def _check_families(types: dict[str, pa.DataType], spec: TableSpec) -> None:
+    """Refuses a known column whose stored type is of another family than the declared one."""
+    for column in spec.columns:
+        kind = types.get(column.name)
+        if kind is None or pa.types.is_null(kind):
+            continue
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        if not _fits(kind, column.kind):
+            raise FileRefused(f"column {column.name} is {kind}, expected {column.kind.value}")
+
+
+def _fits(found: pa.DataType, kind: Kind) -> bool:
+    is_text = pa.types.is_string(found) or pa.types.is_large_string(found)
+    is_number = (
+        pa.types.is_integer(found) or pa.types.is_floating(found) or pa.types.is_decimal(found)
+    )
+    is_time = pa.types.is_timestamp(found) or pa.types.is_date(found)
+    if is_text:  # text is what a CSV has; its values are checked one by one
+        return True
+    if kind is Kind.CODE:
+        return is_number
+    if kind in (Kind.INTEGER, Kind.MONEY, Kind.SCORE):
+        return is_number
+    if kind in (Kind.TIMESTAMP, Kind.DATE):
+        return is_time
+    return kind is Kind.BOOLEAN and pa.types.is_boolean(found)
+
+
+def _arrow_text(column: pa.Array) -> pa.Array:
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        # Arrow holds a zoned timestamp in UTC; text without a zone means UTC here.
+        column = column.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.timestamp("us"))
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+        values = [
+            None if v is None else orjson.dumps(v, default=str).decode() for v in column.to_pylist()
+        ]
+        return pa.array(values, pa.string())
+    return pc.cast(column, pa.string())
+
+
+def _read_xlsx(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
+    try:
+        workbook = CalamineWorkbook.from_filelike(stream)
+        refusal: FileRefused | None = None
+        sheets = 0
+        for title in workbook.sheet_names:
+            rows = workbook.get_sheet_by_name(title).iter_rows()
+            try:
+                chunks = _read_sheet(rows, title, spec)
+                first = next(chunks)
+            except FileRefused as error:
+                refusal = refusal or error
+                continue
+            sheets += 1
+            yield first
+            yield from chunks
+        if not sheets:
+            raise refusal or FileRefused("has no sheet")
+    except CalamineError as error:
+        raise FileRefused(f"cannot be read as an Excel workbook ({error})") from error
+
+
+def _read_sheet(rows: Iterator[list[object]], title: str, spec: TableSpec) -> Iterator[Chunk]:
+    numbered = (
+        (number, row) for number, row in enumerate(rows, start=1) if any(c != "" for c in row)
+    )
+    _, header = next(numbered, (0, []))
+    if not header:
+        raise FileRefused("is empty")
+    while header and header[-1] == "":
+        header = header[:-1]
+    names = resolve_header(header, spec)
+    require_columns(names, spec)
+    width = len(names)
+    first = True
+    while (batch := list(islice(numbered, CHUNK_ROWS))) or first:
+        first = False
+        cells = [[_cell_text(value) for value in row[:width]] for _, row in batch]
+        table = string_table(names, zip(*cells, strict=True), [number for number, _ in batch])
+        yield Chunk(table, sheet=title)
+
+
+def _cell_text(value: object) -> str | None:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, dt.datetime | dt.date):
+        return value.isoformat(" ") if isinstance(value, dt.datetime) else value.isoformat()
+    return None if value is None else str(value)

@@ -1,0 +1,82 @@
+"""What the warehouse already holds, seen from the scratch database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from ingestion.files.checks import literal, quoted
+from ingestion.files.scratch import columns_sql
+from ingestion.files.spec import TableSpec
+
+QUARANTINE = {
+    "quarantine_id": "varchar",
+    "file": "varchar",
+    "fingerprint": "varchar",
+    "line": "bigint",
+    "reason": "varchar",
+    "payload": "varchar",
+    "quarantined_at": "timestamptz",
+}
+LOADS = {
+    "file": "varchar",
+    "fingerprint": "varchar",
+    "rows_read": "bigint",
+    "rows_loaded": "bigint",
+    "rows_quarantined": "bigint",
+    "rows_duplicate": "bigint",
+    "rows_superseded": "bigint",
+    "rows_withdrawn": "bigint",
+    "loaded_at": "timestamptz",
+}
+
+
+def attach(connection: duckdb.DuckDBPyConnection, spec: TableSpec, warehouse: Path) -> bool:
+    """Makes the views `stored`, `stored_quarantine` and `stored_loads`.
+
+    They read the warehouse where it has the tables and are empty otherwise. `stored_loads` shows
+    only loads whose dlt package was completed: a killed one may have brought this table before
+    the rows.
+
+    Returns:
+        Whether the warehouse has all the tables.
+    """
+    tables: set[str] = set()
+    if warehouse.exists():
+        connection.execute(f"attach {literal(str(warehouse))} as warehouse (read_only)")
+        found = connection.execute(
+            "select table_name from duckdb_tables() where database_name = 'warehouse' "
+            "and schema_name = $1",
+            [spec.dataset],
+        )
+        tables = {str(name) for (name,) in found.fetchall()}
+    wanted = {spec.table, "quarantine", "loads", "_dlt_loads"}
+    complete = wanted <= tables
+    schema = f"warehouse.{quoted(spec.dataset)}"
+    views = {
+        "stored": (spec.table, columns_sql(spec)),
+        "stored_quarantine": ("quarantine", _columns(QUARANTINE)),
+        "stored_loads": ("loads", _columns(LOADS)),
+    }
+    for view, (table, columns) in views.items():
+        if not complete:
+            connection.execute(f"create table {view} ({columns}, _dlt_load_id varchar)")
+            continue
+        done = f"(select load_id from {schema}._dlt_loads where status = 0)"
+        where = f"where _dlt_load_id in {done}" if table == "loads" else ""
+        connection.execute(f"create view {view} as select * from {schema}.{quoted(table)} {where}")
+    return complete
+
+
+def detach(connection: duckdb.DuckDBPyConnection) -> None:
+    """Lets go of the warehouse, so that dlt can write it."""
+    attached = connection.execute(
+        "select 1 from duckdb_databases() where database_name = 'warehouse'"
+    )
+    if attached.fetchall():
+        connection.execute("detach warehouse")
+
+
+def _columns(columns: dict[str, str]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in columns.items())
