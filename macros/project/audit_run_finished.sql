@@ -1,0 +1,34 @@
+{#-
+    on-run-end: keeps the latest status of every node, so that `onecdp publish` knows whether what
+    stands in the private file passed its tests. A whole `dbt build` replaces everything; a part
+    replaces its own nodes and takes its own mark away. A test whose model was rebuilt without it
+    (`dbt run`) is `stale`, and what `--empty` built is `empty`: neither may be published.
+-#}
+{% macro audit_run_finished(results) -%}
+{%- set statuses = {} -%}
+{%- for result in results if result.node.resource_type != 'operation' -%}
+    {%- set status = 'empty' if flags.EMPTY and result.status == 'success' else result.status -%}
+    {%- do statuses.update({result.node.unique_id: status | string}) -%}
+{%- endfor -%}
+{%- for node in graph.nodes.values() if node.resource_type == 'test' -%}
+    {%- set is_rebuilt = node.depends_on.nodes | select('in', statuses) | list -%}
+    {%- if is_rebuilt and node.unique_id not in statuses and node.config.severity | lower == 'error' -%}
+        {%- do statuses.update({node.unique_id: 'stale'}) -%}
+    {%- endif -%}
+{%- endfor -%}
+begin;
+delete from audit.node_status
+{%- if not audit_is_whole_build() %}
+where unique_id in ('invocation.{{ invocation_id }}'
+    {%- for unique_id in statuses %}, '{{ unique_id }}'{% endfor %})
+{%- endif %};
+{%- if statuses %}
+insert into audit.node_status
+values
+{%- for unique_id, status in statuses.items() %}
+    ('{{ unique_id }}', '{{ status }}', '{{ invocation_id }}', {{ dbt.current_timestamp() }})
+    {{- ',' if not loop.last }}
+{%- endfor %};
+{%- endif %}
+commit;
+{%- endmacro %}

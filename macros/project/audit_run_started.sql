@@ -1,0 +1,15 @@
+{#-
+    on-run-start: marks this invocation as running. A build that is killed leaves the mark behind,
+    and `onecdp publish` refuses until a build has finished.
+-#}
+{% macro audit_run_started() -%}
+create schema if not exists audit;
+create table if not exists audit.node_status (
+    unique_id varchar,
+    status varchar,
+    invocation_id varchar,
+    finished_at timestamp with time zone
+);
+insert into audit.node_status
+values ('invocation.{{ invocation_id }}', 'running', '{{ invocation_id }}', {{ dbt.current_timestamp() }});
+{%- endmacro %}

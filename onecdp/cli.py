@@ -1,0 +1,273 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from onecdp import __version__
+from onecdp.errors import OnecdpError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from onecdp.project import Project
+    from onecdp.stages import SourceReport
+
+# Exit codes that a script can use; 0 is all fine, 1 and 2 are the errors' own.
+EXIT_FAILED = 1
+EXIT_QUARANTINED = 3
+EXIT_REFUSED = 4
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class _Group(click.Group):
+    """Shows a user's mistake as one line, never as a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OnecdpError as error:
+            click.echo(f"onecdp: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+def _in_project(command: _F) -> _F:
+    """Adds --project-dir and --warehouse."""
+    folder = click.Path(path_type=Path)
+    warehouse = click.option(
+        "--warehouse", type=folder, metavar="DIR",
+        help="Where the DuckDB files are. [default: $ONECDP_WAREHOUSE, else warehouse/]",
+    )  # fmt: skip
+    project = click.option(
+        "--project-dir", type=folder, metavar="DIR",
+        help="The project. [default: the one that the current folder is in]",
+    )  # fmt: skip
+    return project(warehouse(command))
+
+
+_data = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A folder with any of crm/ app/ retail/ id_graph/. [default: the sample]",
+)
+_as_of = click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    callback=lambda _context, _option, moment: moment.date() if moment else None,
+    metavar="DATE",
+    help="The day to count to, as 2026-06-06. [default: today]",
+)
+_full_refresh = click.option(
+    "--full-refresh", is_flag=True, help="Rebuild the incremental tables from the raw ones."
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="onecdp")
+def main() -> None:
+    """A customer data platform that one person can run.
+
+    \b
+    onecdp init my-cdp && cd my-cdp
+    onecdp run --data exports/
+
+    \b
+    Exit codes: 0 all fine; 1 failed, nothing published; 2 wrong usage;
+    3 published, some rows quarantined; 4 published, some files refused.
+    """
+
+
+@main.command()
+@_data
+@_as_of
+@_full_refresh
+@_json
+@_in_project
+def run(
+    data: Path | None, as_of: date | None, full_refresh: bool, as_json: bool,
+    project_dir: Path | None, warehouse: Path | None,
+) -> None:  # fmt: skip
+    """Do the daily job: load, build, test, publish.
+
+    Readers keep the old marts if a test fails.
+
+    \b
+    onecdp run --data exports/ --as-of 2026-06-06
+    """
+    project = _open(project_dir, warehouse)
+    folder = _folder(project, data)
+    from onecdp import stages, summary
+    from onecdp.progress import progress
+    from onecdp.warehouse import exclusive
+
+    with exclusive(project.warehouse, "onecdp run"), progress() as shown:
+        report = stages.run(
+            project,
+            folder,
+            as_of=as_of,
+            full_refresh=full_refresh,
+            progress=shown,
+        )
+    if as_json:
+        summary.print_json(summary.run_document(report))
+    else:
+        summary.print_run(report)
+    sys.exit(_exit_code(report.sources) if report.build.ok else EXIT_FAILED)
+
+
+@main.command()
+@_data
+@_json
+@_in_project
+def ingest(
+    data: Path | None, as_json: bool, project_dir: Path | None, warehouse: Path | None
+) -> None:
+    """Load files into the raw tables; files already loaded are skipped.
+
+    \b
+    onecdp ingest --data exports/
+    """
+    project = _open(project_dir, warehouse)
+    folder = _folder(project, data)
+    from onecdp import stages, summary
+    from onecdp.progress import progress
+    from onecdp.warehouse import exclusive
+
+    with exclusive(project.warehouse, "onecdp ingest"), progress() as shown:
+        sources = stages.ingest(project, folder, shown)
+    if as_json:
+        summary.print_json({"sources": summary.sources_document(sources)})
+    else:
+        summary.print_sources(sources)
+    sys.exit(_exit_code(sources))
+
+
+@main.command()
+@_as_of
+@_full_refresh
+@_in_project
+def build(
+    as_of: date | None, full_refresh: bool, project_dir: Path | None, warehouse: Path | None
+) -> None:
+    """Build and test the tables in the private file; `dbt build` with progress.
+
+    \b
+    onecdp build --as-of 2026-06-06
+    """
+    project = _open(project_dir, warehouse)
+    from onecdp import deps as packages
+    from onecdp import summary
+    from onecdp.dbt_runs import Dbt
+    from onecdp.progress import progress
+    from onecdp.warehouse import exclusive
+
+    with exclusive(project.warehouse, "onecdp build"), progress() as shown:
+        packages.ensure(project, shown)
+        report = Dbt(project, shown).build(as_of=as_of, full_refresh=full_refresh)
+    summary.print_build(report)
+    sys.exit(0 if report.ok else EXIT_FAILED)
+
+
+@main.command()
+@_in_project
+def publish(project_dir: Path | None, warehouse: Path | None) -> None:
+    """Replace the published file by the marts that were built.
+
+    Refuses while the last build isn't clean.
+
+    \b
+    onecdp publish
+    """
+    project = _open(project_dir, warehouse)
+    from onecdp.publish import publish as replace
+    from onecdp.warehouse import exclusive
+
+    with exclusive(project.warehouse, "onecdp publish"):
+        published = replace(project.warehouse)
+    click.echo(f"published {published.tables} tables: {published.file}")
+
+
+@main.command()
+@_in_project
+def deps(project_dir: Path | None, warehouse: Path | None) -> None:
+    """Install the dbt packages, or a stand-in where the hub can't be reached.
+
+    \b
+    onecdp deps
+    """
+    project = _open(project_dir, warehouse)
+    from onecdp.deps import install
+    from onecdp.progress import progress
+
+    with progress() as shown:
+        install(project, shown)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+def init(folder: Path) -> None:
+    """Make a new project: models, tests and ingestion for you to own.
+
+    \b
+    onecdp init my-cdp
+    """
+    from onecdp.project import scaffold
+
+    scaffold(folder)
+    click.echo(f"made a project in {folder}; next:\n  cd {folder}\n  onecdp run")
+
+
+@main.command()
+@click.argument("query")
+@click.option("--private", is_flag=True, help="Ask the private build file, not the published one.")
+@_json
+@_in_project
+def sql(
+    query: str, private: bool, as_json: bool, project_dir: Path | None, warehouse: Path | None
+) -> None:
+    """Ask the published marts; nothing can be changed.
+
+    \b
+    onecdp sql "select rfm_segment, count(*) from customer_segments group by all"
+    """
+    project = _open(project_dir, warehouse)
+    from onecdp import query as queries
+    from onecdp import summary
+
+    file = project.warehouse.build_file if private else project.warehouse.marts_file
+    columns, rows = queries.ask(file, query)
+    if as_json:
+        summary.print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    summary.print_rows(columns, rows[: summary.SHOWN_ROWS])
+    if len(rows) > summary.SHOWN_ROWS:
+        click.echo(f"the first {summary.SHOWN_ROWS:,} of {len(rows):,} rows; --json gives all",
+                   err=True)  # fmt: skip
+
+
+def _open(project_dir: Path | None, warehouse: Path | None) -> Project:
+    from onecdp.project import open_project
+
+    return open_project(project_dir, warehouse, os.environ)
+
+
+def _folder(project: Project, data: Path | None) -> Path:
+    from onecdp.project import check_data
+
+    return check_data(data if data is not None else project.sample_data)
+
+
+def _exit_code(sources: Sequence[SourceReport]) -> int:
+    if any(source.refused for source in sources):
+        return EXIT_REFUSED
+    return EXIT_QUARANTINED if any(source.rows_quarantined for source in sources) else 0

@@ -1,0 +1,220 @@
+"""Runs dbt in this process: its events become progress, its results one report.
+
+Importing dbt takes seconds, so it is imported when the first command needs it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from onecdp.errors import OnecdpError
+from onecdp.progress import Progress
+from onecdp.project import Project
+from onecdp.warehouse import explain
+
+_EXCEPTION = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Z]\w*: (?P<reason>\S.*)$", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A node that failed, and why.
+
+    Attributes:
+        node: Its name, such as `not_null_id_map_one_id`.
+        status: `error` or `fail`.
+        reason: One line.
+        compiled: The SQL that ran, where dbt wrote it.
+    """
+
+    node: str
+    status: str
+    reason: str
+    compiled: Path | None
+
+    def __str__(self) -> str:
+        """One line for the user."""
+        where = f"; see {_short(self.compiled)}" if self.compiled else ""
+        return f"{self.status}: {self.node}: {self.reason}{where}"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many nodes of a kind ended how."""
+
+    passed: int = 0
+    warned: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a dbt run did.
+
+    Attributes:
+        models: Models, seeds and snapshots.
+        tests: Data tests and unit tests.
+        failures: What failed; what was skipped because of it isn't listed.
+        seconds: Wall time, dbt's parsing included.
+    """
+
+    models: Counts
+    tests: Counts
+    failures: tuple[Failure, ...]
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failures
+
+
+class Dbt:
+    """One dbt runner for a project, for the time of one command."""
+
+    def __init__(self, project: Project, progress: Progress) -> None:
+        """Doesn't import dbt yet.
+
+        Args:
+            project: Where dbt runs.
+            progress: Told about each node.
+        """
+        self._project = project
+        self._progress = progress
+        self._total = 0
+        self._done = 0
+
+    def invoke(self, *args: str, options: Sequence[str] = ()) -> Any:
+        """Runs a dbt command and returns what `dbtRunner` gives.
+
+        dbt's own words go to the project's logs/dbt.log, none of them to the terminal.
+        """
+        # profiles.yml finds the warehouse by this; dbt reads it from the process.
+        os.environ["ONECDP_WAREHOUSE"] = str(self._project.warehouse.folder)
+        from dbt.cli.main import dbtRunner
+
+        folder = str(self._project.folder)
+        runner = dbtRunner(callbacks=[self._on_event])
+        quiet = ["--log-level", "none", "--no-print", "--log-path", f"{folder}/logs"]
+        where = ["--project-dir", folder, "--profiles-dir", folder]
+        try:
+            return runner.invoke([*quiet, *args, *where, *options])
+        finally:
+            _let_go()
+
+    def build(self, *, as_of: date | None, full_refresh: bool) -> BuildReport:
+        """Builds and tests everything.
+
+        Args:
+            as_of: The day that recency is counted to; None leaves it to dbt_project.yml.
+            full_refresh: Rebuild incremental models from the raw tables.
+
+        Raises:
+            OnecdpError: dbt couldn't start, such as for a mistake in a model or a held warehouse.
+        """
+        started = time.perf_counter()
+        options = ["--vars", json.dumps({"as_of_date": as_of.isoformat()})] if as_of else []
+        if full_refresh:
+            options.append("--full-refresh")
+        self._progress.update("build: reading the project")
+        answer = self.invoke("build", options=options)
+        if answer.exception is not None:
+            raise OnecdpError(f"dbt: {self._reason(str(answer.exception))}") from answer.exception
+        return self._report(answer.result.results, time.perf_counter() - started)
+
+    def _report(self, results: Sequence[Any], seconds: float) -> BuildReport:
+        models: Counter[str] = Counter()
+        tests: Counter[str] = Counter()
+        failures = []
+        for result in results:
+            kind = str(result.node.resource_type)
+            status = str(result.status)
+            outcome = _outcome(status)
+            if kind in ("test", "unit_test"):
+                tests[outcome] += 1
+            elif kind in ("model", "seed", "snapshot"):
+                models[outcome] += 1
+            if outcome == "failed":
+                failures.append(self._failure(result, status))
+        return BuildReport(Counts(**models), Counts(**tests), tuple(failures), seconds)
+
+    def _failure(self, result: Any, status: str) -> Failure:
+        compiled = getattr(result.node, "compiled_path", None)
+        return Failure(
+            node=result.node.name,
+            status=status,
+            reason=self._reason(result.message or "no reason given; see logs/dbt.log"),
+            compiled=self._project.folder / compiled if compiled else None,
+        )
+
+    def _reason(self, message: str) -> str:
+        """The part of dbt's message that a user can act upon, in one line."""
+        if "Could not set lock" in message:
+            return explain(message, self._project.warehouse.build_file)
+        if "Traceback (most recent call last)" in message:
+            return last_exception(message)
+        lines = [line.strip() for line in message.splitlines() if line.strip()]
+        # "Runtime Error in model x (models/x.sql)" repeats what stands before the reason.
+        if len(lines) > 1 and re.match(r"(Runtime|Database|Compilation) Error in ", lines[0]):
+            lines = lines[1:]
+        return " ".join(lines)[:600]
+
+    def _on_event(self, event: Any) -> None:
+        name = event.info.name
+        if name == "ConcurrencyLine":
+            self._total, self._done = event.data.node_count, 0
+        elif name == "NodeStart":
+            node = event.data.node_info
+            count = f" {self._done + 1}/{self._total}" if self._total else ""
+            self._progress.update(f"build{count}: {node.resource_type} {node.node_name}")
+        elif name == "NodeFinished":
+            self._done += 1
+            if event.data.run_result.status in ("error", "fail"):
+                self._progress.note(
+                    f"build: {event.data.run_result.status} {event.data.node_info.node_name}"
+                )
+
+
+def last_exception(traceback: str) -> str:
+    r"""The message of the exception that a traceback ends with, without the traceback.
+
+    >>> last_exception('Traceback (most recent call last):\n  File "m.py"\nValueError: no tag')
+    'no tag'
+    """
+    tail: list[str] = []
+    for line in reversed(traceback.strip().splitlines()):
+        tail.insert(0, line.strip())
+        if found := _EXCEPTION.match("\n".join(tail)):
+            return " ".join(found["reason"].split())
+    return " ".join(tail[-1:])
+
+
+def _outcome(status: str) -> str:
+    if status in ("success", "pass", "no-op"):
+        return "passed"
+    if status == "warn":
+        return "warned"
+    return "skipped" if status == "skipped" else "failed"
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _let_go() -> None:
+    """Closes the DuckDB file, which dbt keeps open for as long as the process lives."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.adapters.factory import cleanup_connections, reset_adapters
+
+    cleanup_connections()
+    DuckDBConnectionManager.close_all_connections()
+    reset_adapters()

@@ -1,0 +1,194 @@
+"""The stages of a run: ingest, build, publish, and all of them in order."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+
+from onecdp import deps, publish
+from onecdp.dbt_runs import BuildReport, Dbt
+from onecdp.errors import OnecdpError
+from onecdp.progress import Progress
+from onecdp.project import Project
+from onecdp.warehouse import Warehouse, connect
+
+_CUSTOMERS = "select count(distinct one_id) from marts.id_map where is_active"
+_MINTED = "select count(*) from intermediate.int_identity__one_ids"
+
+
+class SourceReport(Protocol):
+    """What `ingestion.pipelines.load` tells of a source; counts are rows unless named else."""
+
+    source: str
+    files_loaded: int
+    files_skipped: int
+    refused: tuple[tuple[str, str], ...]
+    rows_read: int
+    rows_loaded: int
+    rows_quarantined: int
+    rows_duplicate: int
+    rows_superseded: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class IdCounts:
+    """The one_ids: those with active identifiers, and all that were ever minted."""
+
+    customers: int = 0
+    minted: int = 0
+
+
+@dataclass(frozen=True)
+class Audience:
+    """An audience package and how many customers it has."""
+
+    package_id: str
+    package_name: str
+    segment_rule: str
+    members: int
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did.
+
+    Attributes:
+        sources: One report per source.
+        build: What dbt did.
+        customers: one_ids with an active identifier, after the run.
+        new_one_ids: one_ids minted by this run.
+        merged_one_ids: one_ids that other ones took in.
+        audiences: Every audience of the seed, empty ones too.
+        published: The file that readers see; None when the build failed.
+        seconds: Wall time per stage.
+    """
+
+    sources: Sequence[SourceReport]
+    build: BuildReport
+    customers: int
+    new_one_ids: int
+    merged_one_ids: int
+    audiences: Sequence[Audience]
+    published: publish.Published | None
+    seconds: dict[str, float]
+
+
+def run(
+    project: Project, data: Path, *, as_of: date | None, full_refresh: bool, progress: Progress
+) -> RunReport:
+    """Does the daily job: deps, ingest, build with its tests, publish.
+
+    A failed build is reported, not raised; nothing is published then.
+
+    Raises:
+        OnecdpError: A stage couldn't do its work at all.
+    """
+    clock = _Clock()
+    deps.ensure(project, progress)
+    clock.lap("deps")
+    before = count_ids(project.warehouse)
+    sources = ingest(project, data, progress)
+    clock.lap("ingest")
+    built = Dbt(project, progress).build(as_of=as_of, full_refresh=full_refresh)
+    clock.lap("build")
+    published = None
+    if built.ok:
+        progress.update("publish: writing the marts")
+        published = publish.publish(project.warehouse)
+    clock.lap("publish")
+    after = count_ids(project.warehouse)
+    minted = max(after.minted - before.minted, 0)
+    return RunReport(
+        sources=sources,
+        build=built,
+        customers=after.customers,
+        new_one_ids=minted,
+        merged_one_ids=max(before.customers + minted - after.customers, 0),
+        audiences=read_audiences(project.warehouse) if built.ok else (),
+        published=published,
+        seconds=clock.laps,
+    )
+
+
+def ingest(project: Project, data: Path, progress: Progress) -> Sequence[SourceReport]:
+    """Loads the files of `data` by the project's own ingestion folder.
+
+    Raises:
+        OnecdpError: What ingestion has to say to the user, or that its code can't be imported.
+    """
+    progress.update("ingest: starting")
+    pipelines = _pipelines(project)
+    try:
+        reports: Sequence[SourceReport] = pipelines.load(
+            data, project.warehouse.folder, progress.note
+        )
+    except pipelines.IngestError as error:
+        raise OnecdpError(str(error)) from error
+    return reports
+
+
+def _pipelines(project: Project) -> Any:
+    # The folder is the analyst's, not an installed package.
+    if str(project.folder) not in sys.path:
+        sys.path.insert(0, str(project.folder))
+    try:
+        return importlib.import_module("ingestion.pipelines")
+    except SyntaxError as error:
+        raise OnecdpError(f"{error.filename}, line {error.lineno}: {error.msg}") from error
+    except ImportError as error:
+        raise OnecdpError(f"the project's ingestion/ can't be imported: {error}") from error
+
+
+def count_ids(warehouse: Warehouse) -> IdCounts:
+    """Counts the one_ids of the private file; zeros before the first build."""
+    if not warehouse.build_file.is_file():
+        return IdCounts()
+    with connect(warehouse.build_file, read_only=True) as private:
+        return IdCounts(
+            customers=_count(
+                private, "select count(distinct one_id) from marts.id_map where is_active"
+            ),
+            minted=_count(private, "select count(*) from intermediate.int_identity__one_ids"),
+        )
+
+
+def _count(private: duckdb.DuckDBPyConnection, query: str) -> int:
+    try:
+        row = private.execute(query).fetchone()
+    except duckdb.CatalogException:
+        return 0
+    return int(row[0]) if row else 0
+
+
+def read_audiences(warehouse: Warehouse) -> tuple[Audience, ...]:
+    """Reads the audiences of the private file, with their sizes, in the order of their ids."""
+    with connect(warehouse.build_file, read_only=True) as private:
+        rows = private.execute(
+            "select a.package_id, a.package_name, a.segment_rule, count(p.one_id)"
+            " from seeds.audiences as a"
+            " left join marts.audience_packages as p on a.package_id = p.package_id"
+            " group by all order by a.package_id"
+        ).fetchall()
+    return tuple(Audience(*row) for row in rows)
+
+
+class _Clock:
+    """Wall time per stage."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = round(now - self._last, 2)
+        self._last = now
