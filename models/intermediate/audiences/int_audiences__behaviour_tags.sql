@@ -31,10 +31,10 @@ counted as (
     inner join unified_events as events
         on
             tags.event_type = events.event_type
-            and events.event_date <= {{ as_of_date() }}
             and (
                 tags.window_days is null
-                or {{ dbt.datediff('events.event_date', as_of_date(), 'day') }} < tags.window_days
+                or {{ dbt.datediff('events.event_date', as_of_date(), 'day') }}
+                between 0 and tags.window_days - 1
             )
     group by tags.segment_tag, events.one_id
 

@@ -1,6 +1,7 @@
 -- Key: event_id.
 -- New: rows that a source loaded after the last ones taken from it (by load time, never by event
--- time, so late events come in), and known events whose identifier now belongs to another one_id.
+-- time, so late events come in), and known events whose identifier now belongs to another one_id
+-- or whose type a seed now reads differently.
 -- A withdrawn event stays as a row that says so: the customers behind it have to be recounted.
 -- A rebuild gives the same rows, but for changed_at and previous_one_id.
 
@@ -83,6 +84,7 @@ final as (
         last_loads.last_loaded_at is null
         or resolved.loaded_at > last_loads.last_loaded_at
         or stored.one_id is distinct from resolved.one_id
+        or stored.event_type is distinct from resolved.event_type
     {%- endif %}
 
 )
