@@ -48,15 +48,20 @@ class Intake:
 
     def batches(self, table: str, key: tuple[str, ...]) -> Iterator[pa.Table]:
         """The rows of one of the `out_` tables; an empty table comes as one empty batch."""
-        reader = self.connection.execute(f"select * from {table}").to_arrow_reader(BATCH_ROWS)
-        fields = [f.with_nullable(f.name not in key) for f in reader.schema]
-        schema = pa.schema([_portable(f) for f in fields])
-        sent = False
-        for batch in reader:
-            sent = True
-            yield pa.Table.from_batches([batch]).cast(schema)
-        if not sent:
-            yield schema.empty_table()
+        # dlt reads the tables in turns, and a connection's next query ends the one before.
+        with self.connection.cursor() as cursor:
+            (total,) = cursor.execute(f"select count(*) from {table}").fetchall()[0]
+            reader = cursor.execute(f"select * from {table}").to_arrow_reader(BATCH_ROWS)
+            fields = [_portable(f.with_nullable(f.name not in key)) for f in reader.schema]
+            schema = pa.schema(fields)
+            if not total:
+                yield schema.empty_table()
+            sent = 0
+            for batch in reader:
+                yield pa.Table.from_batches([batch]).cast(schema)
+                sent += batch.num_rows
+        if sent != total:
+            raise AssertionError(f"{sent} of {total} rows of {table} were handed over")
 
 
 def _portable(column: pa.Field) -> pa.Field:
@@ -81,12 +86,10 @@ def take_in(
     files, ignored = discover(folder, spec.excel)
     for name in ignored:
         notify(f"{spec.source}/{name}: ignored, not a kind of file that is loaded")
-    latest = {
-        name: fingerprint
-        for name, fingerprint in connection.execute(
-            "select file, arg_max(fingerprint, loaded_at) from stored_loads group by file"
-        ).fetchall()
-    }
+    known = connection.execute(
+        "select file, arg_max(fingerprint, loaded_at) from stored_loads group by file"
+    )
+    latest: dict[str, str] = dict(known.fetchall())
     refused: dict[str, str] = {}
     fingerprints: dict[str, str] = {}
     for file in files:
@@ -131,7 +134,8 @@ def _list_files(
     latest: dict[str, str],
 ) -> None:
     connection.execute(
-        "create table files (file_no integer, name varchar, fingerprint varchar, is_changed boolean)"
+        "create table files "
+        "(file_no integer, name varchar, fingerprint varchar, is_changed boolean)"
     )
     if files:
         rows = [(no, f.name, fingerprints[f.name], f.name in latest) for no, f in enumerate(files)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -159,20 +159,17 @@ def _check_families(types: dict[str, pa.DataType], spec: TableSpec) -> None:
 
 
 def _fits(found: pa.DataType, kind: Kind) -> bool:
-    is_text = pa.types.is_string(found) or pa.types.is_large_string(found)
-    is_number = (
-        pa.types.is_integer(found) or pa.types.is_floating(found) or pa.types.is_decimal(found)
-    )
-    is_time = pa.types.is_timestamp(found) or pa.types.is_date(found)
-    if is_text:  # text is what a CSV has; its values are checked one by one
-        return True
-    if kind is Kind.CODE:
-        return is_number
-    if kind in (Kind.INTEGER, Kind.MONEY, Kind.SCORE):
-        return is_number
-    if kind in (Kind.TIMESTAMP, Kind.DATE):
-        return is_time
-    return kind is Kind.BOOLEAN and pa.types.is_boolean(found)
+    types = pa.types
+    if types.is_string(found) or types.is_large_string(found):
+        return True  # text is what a CSV has; its values are checked one by one
+    fitting: tuple[Callable[[pa.DataType], bool], ...] = ()
+    if kind in (Kind.CODE, Kind.INTEGER, Kind.MONEY, Kind.SCORE):
+        fitting = (types.is_integer, types.is_floating, types.is_decimal)
+    elif kind in (Kind.TIMESTAMP, Kind.DATE):
+        fitting = (types.is_timestamp, types.is_date)
+    elif kind is Kind.BOOLEAN:
+        fitting = (types.is_boolean,)
+    return any(test(found) for test in fitting)
 
 
 def _arrow_text(column: pa.Array) -> pa.Array:
@@ -210,7 +207,7 @@ def _read_xlsx(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
         raise FileRefused(f"cannot be read as an Excel workbook ({error})") from error
 
 
-def _read_sheet(rows: Iterator[list[object]], title: str, spec: TableSpec) -> Iterator[Chunk]:
+def _read_sheet(rows: Iterable[Sequence[object]], title: str, spec: TableSpec) -> Iterator[Chunk]:
     numbered = (
         (number, row) for number, row in enumerate(rows, start=1) if any(c != "" for c in row)
     )

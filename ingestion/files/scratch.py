@@ -144,7 +144,8 @@ def _check(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: Stage
         select * from {prefix}_broken"""
     )
     connection.execute(
-        f"create table {prefix}_typed as select *, {content_hash(spec, staged.extras)} as _row_hash "
+        f"create table {prefix}_typed as "
+        f"select *, {content_hash(spec, staged.extras)} as _row_hash "
         f"from {prefix}_all anti join {prefix}_bad using (_row)"
     )
     connection.execute(f"drop table {prefix}_all")

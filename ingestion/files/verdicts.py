@@ -13,7 +13,7 @@ from ingestion.files.checks import literal, quoted
 from ingestion.files.spec import Rule, TableSpec
 
 # A row of a sheet is kept under `book.xlsx#Sheet`; the file is the part before.
-FILE_OF = "case when lower({0}) like '%.xlsx#%' or lower({0}) like '%.xlsx.gz#%' then regexp_replace({0}, '(?i)(\\.xlsx(\\.gz)?)#.*$', '\\1') else {0} end"
+FILE_OF = r"regexp_replace({0}, '(\.xlsx(\.gz)?)#.*$', '\1', 'i')"
 
 
 def judge(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
