@@ -6,6 +6,7 @@ Everything here goes to stderr; stdout is for data.
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,16 +34,22 @@ class LineProgress:
 
     def __init__(self) -> None:
         """Starts to count the silence now."""
+        self._one_at_a_time = threading.Lock()
         self._last = time.monotonic()
 
     def note(self, text: str) -> None:
         """Writes a line to stderr."""
-        print(text, file=sys.stderr, flush=True)
-        self._last = time.monotonic()
+        with self._one_at_a_time:
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
+            self._last = time.monotonic()
 
     def update(self, text: str) -> None:
         """Writes a line to stderr if it was quiet for a while."""
-        if time.monotonic() - self._last >= _HEARTBEAT_SECONDS:
+        with self._one_at_a_time:
+            is_due = time.monotonic() - self._last >= _HEARTBEAT_SECONDS
+            self._last = time.monotonic() if is_due else self._last
+        if is_due:
             self.note(text)
 
 

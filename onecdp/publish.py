@@ -17,6 +17,7 @@ from onecdp.errors import OnecdpError
 from onecdp.warehouse import Warehouse, connect
 
 SCHEMA = "marts"
+_PRIVATE = "onecdp"
 _NAMED = 5
 
 
@@ -94,22 +95,23 @@ def _audit(private: duckdb.DuckDBPyConnection) -> None:
 def _write(build_file: Path, fresh: Path) -> int:
     """Copies every relation of the marts as a table, with its comments; returns how many."""
     with connect(fresh, read_only=False) as out:
-        out.execute(f"attach {_text(str(build_file))} as private (read_only)")
+        # Views name their relations with the file's own database name, so it must keep it.
+        out.execute(f"attach {_text(str(build_file))} as {_PRIVATE} (read_only)")
         names = [
             name
             for (name,) in out.execute(
                 "select table_name from information_schema.tables"
-                " where table_catalog = 'private' and table_schema = ? order by all",
-                [SCHEMA],
+                " where table_catalog = ? and table_schema = ? order by all",
+                [_PRIVATE, SCHEMA],
             ).fetchall()
         ]
         if not names:
             raise OnecdpError(f"{build_file} has no marts; run `onecdp build` first")
         for name in names:
-            out.execute(f"create table {_name(name)} as from private.{SCHEMA}.{_name(name)}")
+            out.execute(f"create table {_name(name)} as from {_PRIVATE}.{SCHEMA}.{_name(name)}")
         for statement in _comments(out):
             out.execute(statement)
-        out.execute("detach private")
+        out.execute(f"detach {_PRIVATE}")
         out.execute("checkpoint")
     return len(names)
 
@@ -117,15 +119,15 @@ def _write(build_file: Path, fresh: Path) -> int:
 def _comments(out: duckdb.DuckDBPyConnection) -> list[str]:
     relations = out.execute(
         "select table_name, comment from duckdb_tables()"
-        " where database_name = 'private' and schema_name = ? and comment is not null"
+        " where database_name = ? and schema_name = ? and comment is not null"
         " union all select view_name, comment from duckdb_views()"
-        " where database_name = 'private' and schema_name = ? and comment is not null",
-        [SCHEMA, SCHEMA],
+        " where database_name = ? and schema_name = ? and comment is not null",
+        [_PRIVATE, SCHEMA, _PRIVATE, SCHEMA],
     ).fetchall()
     columns = out.execute(
         "select table_name, column_name, comment from duckdb_columns()"
-        " where database_name = 'private' and schema_name = ? and comment is not null",
-        [SCHEMA],
+        " where database_name = ? and schema_name = ? and comment is not null",
+        [_PRIVATE, SCHEMA],
     ).fetchall()
     return [f"comment on table {_name(t)} is {_text(c)}" for t, c in relations] + [
         f"comment on column {_name(t)}.{_name(column)} is {_text(c)}" for t, column, c in columns

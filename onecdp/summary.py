@@ -51,11 +51,11 @@ def print_run(report: RunReport) -> None:
 def print_sources(sources: Sequence[SourceReport], console: Console | None = None) -> None:
     """Prints what was loaded, a row per source, and the refused files with their reasons."""
     console = console or _console()
-    table = _table(("source",), (*_SOURCE_COLUMNS, "refused", "seconds"))
+    table = _table(("source",), (*_SOURCE_COLUMNS, "refused"))
     for source in sources:
         counts = [getattr(source, f"rows_{column}") for column in _SOURCE_COLUMNS]
         cells = [f"{count:,}" for count in (*counts, len(source.refused))]
-        table.add_row(source.source, *cells, f"{source.seconds:.1f}")
+        table.add_row(source.source, *cells)
     console.print(table)
     for source in sources:
         for file, reason in source.refused:

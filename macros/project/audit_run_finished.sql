@@ -5,6 +5,7 @@
     (`dbt run`) is `stale`, and what `--empty` built is `empty`: neither may be published.
 -#}
 {% macro audit_run_finished(results) -%}
+{%- if execute -%}
 {%- set statuses = {} -%}
 {%- for result in results if result.node.resource_type != 'operation' -%}
     {%- set status = 'empty' if flags.EMPTY and result.status == 'success' else result.status -%}
@@ -31,4 +32,5 @@ values
 {%- endfor %};
 {%- endif %}
 commit;
+{%- endif -%}
 {%- endmacro %}
