@@ -1,0 +1,60 @@
+# Everything a fresh clone needs: `make demo` shows the result, `make test` proves it.
+# `make` works out of .venv and leaves the machine's Python alone.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+PACKAGES := dbt_packages/.installed
+WAREHOUSE := warehouse/onecdp.duckdb
+
+.PHONY: help setup demo test soak lint format clean
+
+help:
+	@echo "make demo    load the worked example, build, test, publish, print the result"
+	@echo "make test    all tests but the heavy proofs"
+	@echo "make setup   .venv, dbt packages and the sample, so that plain dbt works"
+	@echo "make lint    every check that reads code; make format puts right what it can"
+	@echo "make soak    the heavy proofs: kills, daily pieces, both kinds of file"
+	@echo "make clean   remove what make made"
+
+setup: $(INSTALLED) $(PACKAGES) $(WAREHOUSE)
+
+$(INSTALLED): pyproject.toml .ci/constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	    --constraint .ci/constraints.txt --editable ".[dev]"
+	@touch $@
+
+$(PACKAGES): packages.yml | $(INSTALLED)
+	$(BIN)/onecdp deps
+	@touch $@
+
+# dbt needs the raw tables to stand before it builds by itself.
+$(WAREHOUSE): | $(INSTALLED)
+	$(BIN)/onecdp ingest
+
+demo: setup
+	$(BIN)/onecdp run --as-of 2026-06-06
+
+test: setup
+	$(BIN)/python -m pytest -m "not soak"
+
+soak: setup
+	$(BIN)/python -m pytest -m soak
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/yamllint --strict .
+	$(BIN)/dbt --quiet parse
+	$(BIN)/dbt-bouncer --config-file .dbt-bouncer.yml
+	$(BIN)/sqlfluff lint --processes 2 models macros snapshots tests/dbt
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --processes 2 models snapshots tests/dbt
+
+clean:
+	rm -rf .venv dbt_packages target logs warehouse dist build .mypy_cache .ruff_cache .pytest_cache
