@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import time
@@ -12,8 +13,8 @@ from types import ModuleType
 
 import dlt
 import duckdb
+from dlt.common.exceptions import DltException
 from dlt.common.runtime.run_context import RunContext, switched_run_context
-from dlt.pipeline.exceptions import PipelineStepFailed
 
 from ingestion import app, crm, id_graph, retail
 from ingestion.files.intake import Intake, take_in
@@ -61,6 +62,8 @@ def load(data_dir: Path, warehouse: Path, notify: Callable[[str], None]) -> list
         IngestError: nothing more could be loaded; what is loaded by then stays, and the next
             run goes on from there.
     """
+    if not data_dir.is_dir():
+        raise IngestError(f"{data_dir} is not a folder; it should hold any of crm, app, ...")
     # dlt takes a relative path for one below its own folder.
     warehouse = warehouse.resolve()
     work = warehouse / ".dlt"
@@ -76,7 +79,34 @@ def load(data_dir: Path, warehouse: Path, notify: Callable[[str], None]) -> list
 def _load_source(
     module: ModuleType, data_dir: Path, warehouse: Path, notify: Callable[[str], None]
 ) -> SourceReport:
+    """Loads one source; what dlt keeps on disk is dropped and made anew if it is of no use.
+
+    The raw tables and their loads are the truth. The working folder matters only for a load that
+    was interrupted, and whatever it had not finished is read from the files again.
+    """
     start = time.monotonic()
+    source = module.TABLE.source
+    database = warehouse / DATABASE
+    work = warehouse / ".dlt" / source
+    if not database.exists():
+        shutil.rmtree(work, ignore_errors=True)
+    try:
+        try:
+            intake = _run(module, data_dir, warehouse, notify)
+        except Exception as error:
+            if _is_locked(error) or not work.exists():
+                raise
+            notify(f"{source}: starting over, the last load left something that cannot be finished")
+            shutil.rmtree(work)
+            intake = _run(module, data_dir, warehouse, notify)
+    except (DltException, duckdb.Error, OSError) as error:
+        raise IngestError(_in_one_line(error, source, database)) from error
+    return _report(intake, time.monotonic() - start)
+
+
+def _run(
+    module: ModuleType, data_dir: Path, warehouse: Path, notify: Callable[[str], None]
+) -> Intake:
     spec = module.TABLE
     database = warehouse / DATABASE
     pipeline = dlt.pipeline(
@@ -85,23 +115,20 @@ def _load_source(
         dataset_name=spec.dataset,
         pipelines_dir=str(warehouse / ".dlt"),
     )
-    try:
-        if pipeline.has_pending_data:
-            notify(f"{spec.source}: finishing an interrupted load")
-            pipeline.run()
-        with tempfile.TemporaryDirectory(prefix="scratch", dir=warehouse / ".dlt") as scratch:
-            connection = open_scratch(Path(scratch))
-            try:
-                folder = data_dir / spec.source
-                intake = take_in(connection, spec, folder, database, Path(scratch), notify)
-                if not intake.is_empty:
-                    notify(f"{spec.source}: writing {intake.counts.loaded:,} rows")
-                    pipeline.run(module.source(intake), loader_file_format="parquet")
-            finally:
-                connection.close()
-    except (PipelineStepFailed, duckdb.Error) as error:
-        raise IngestError(_in_one_line(error, spec.source, database)) from error
-    return _report(intake, time.monotonic() - start)
+    if pipeline.has_pending_data:
+        notify(f"{spec.source}: finishing an interrupted load")
+        pipeline.run()
+    with tempfile.TemporaryDirectory(prefix="scratch", dir=warehouse / ".dlt") as folder:
+        scratch = Path(folder)
+        connection = open_scratch(scratch)
+        try:
+            intake = take_in(connection, spec, data_dir / spec.source, database, scratch, notify)
+            if not intake.is_empty:
+                notify(f"{spec.source}: writing {intake.counts.loaded:,} rows")
+                pipeline.run(module.source(intake), loader_file_format="parquet")
+        finally:
+            connection.close()
+    return intake
 
 
 def _report(intake: Intake, seconds: float) -> SourceReport:
@@ -119,9 +146,23 @@ def _report(intake: Intake, seconds: float) -> SourceReport:
     )
 
 
+def _is_locked(error: BaseException) -> bool:
+    text = _root(error)
+    return "Could not set lock" in text or "different configuration" in text
+
+
+def _root(error: BaseException) -> str:
+    """What the first of the chained errors says."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return str(error) or type(error).__name__
+
+
 def _in_one_line(error: BaseException, source: str, database: Path) -> str:
-    cause = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    first = next((line for line in str(cause).splitlines() if line.strip()), type(cause).__name__)
-    return f"{source}: {database}: {first}"
+    text = _root(error)
+    if _is_locked(error):
+        holder = re.search(r"PID \d+", text)
+        who = f"another process ({holder.group()})" if holder else "this process"
+        return f"{database} is held open by {who}; close it there and run again"
+    first = next((line for line in text.splitlines() if line.strip()), text)
+    return f"{source}: could not be loaded into {database}: {first}"

@@ -161,7 +161,6 @@ def _write_rows(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: 
     if spec.group is not None:
         extra = "verdicts.line_number, false as is_withdrawn,"
     connection.execute(f"create table out_rows ({columns_sql(spec)})")
-    connection.execute("alter table out_rows drop column _loaded_at")
     for name in sorted(staged.extras):
         connection.execute(f"alter table out_rows add column {quoted(name)} varchar")
     connection.execute(
@@ -176,8 +175,6 @@ def _write_rows(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: 
     )
     if spec.group is not None:
         _write_withdrawn(connection, spec)
-    connection.execute("alter table out_rows add column _loaded_at timestamptz")
-    connection.execute("update out_rows set _loaded_at = (select loaded_at from load_time)")
 
 
 def _write_withdrawn(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
@@ -191,7 +188,8 @@ def _write_withdrawn(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> 
     key = ", ".join(quoted(name) for name in spec.key)
     connection.execute(
         f"""insert into out_rows by name
-        select {", ".join(quoted(name) for name in kept)}, true as is_withdrawn
+        select {", ".join(quoted(name) for name in kept)}, true as is_withdrawn,
+            (select loaded_at from load_time) as _loaded_at
         from stored semi join missing using ({key})"""
     )
 

@@ -188,43 +188,51 @@ def _arrow_text(column: pa.Array) -> pa.Array:
 def _read_xlsx(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
     try:
         workbook = CalamineWorkbook.from_filelike(stream)
-        refusal: FileRefused | None = None
-        sheets = 0
+        others: list[str] = []
+        is_found = False
         for title in workbook.sheet_names:
-            rows = workbook.get_sheet_by_name(title).iter_rows()
+            chunks = _read_sheet(workbook.get_sheet_by_name(title).iter_rows(), title, spec)
             try:
-                chunks = _read_sheet(rows, title, spec)
                 first = next(chunks)
-            except FileRefused as error:
-                refusal = refusal or error
+            except FileRefused as refusal:
+                others.append(f"sheet {title!r} {refusal}")
                 continue
-            sheets += 1
+            is_found = True
             yield first
             yield from chunks
-        if not sheets:
-            raise refusal or FileRefused("has no sheet")
     except CalamineError as error:
         raise FileRefused(f"cannot be read as an Excel workbook ({error})") from error
+    if not is_found:
+        raise FileRefused("; ".join(others) or "has no sheet")
+    for other in others:
+        yield Chunk(string_table([], [], []), notice=f"left out, {other}")
 
 
 def _read_sheet(rows: Iterable[Sequence[object]], title: str, spec: TableSpec) -> Iterator[Chunk]:
-    numbered = (
-        (number, row) for number, row in enumerate(rows, start=1) if any(c != "" for c in row)
-    )
+    numbered = (pair for pair in enumerate(rows, start=1) if any(cell != "" for cell in pair[1]))
     _, header = next(numbered, (0, []))
-    if not header:
-        raise FileRefused("is empty")
     while header and header[-1] == "":
         header = header[:-1]
+    if not header:
+        raise FileRefused("is empty")
     names = resolve_header(header, spec)
     require_columns(names, spec)
     width = len(names)
-    first = True
-    while (batch := list(islice(numbered, CHUNK_ROWS))) or first:
-        first = False
-        cells = [[_cell_text(value) for value in row[:width]] for _, row in batch]
-        table = string_table(names, zip(*cells, strict=True), [number for number, _ in batch])
-        yield Chunk(table, sheet=title)
+    is_first = True
+    while (batch := list(islice(numbered, CHUNK_ROWS))) or is_first:
+        is_first = False
+        cells: list[list[str | None]] = []
+        lines: list[int] = []
+        broken: list[BrokenRow] = []
+        for line, row in batch:
+            texts = [_cell_text(value) for value in row]
+            if any(texts[width:]):
+                reason = f"row has cells outside of the {width} columns of the header"
+                broken.append(BrokenRow(line, reason, orjson.dumps(texts).decode()))
+            else:
+                cells.append(texts[:width])
+                lines.append(line)
+        yield Chunk(string_table(names, zip(*cells, strict=True), lines), broken, sheet=title)
 
 
 def _cell_text(value: object) -> str | None:

@@ -34,11 +34,13 @@ class Chunk:
 
     `table` has one string column per column of the file (snake_case, known names resolved, empty
     values as they stand) and `_line` (int64), the line or row number where each row starts.
+    `notice` is something the user should know about how the file was read.
     """
 
     table: pa.Table
     broken: list[BrokenRow] = field(default_factory=list)
     sheet: str | None = None
+    notice: str | None = None
 
 
 def resolve_header(header: Iterable[object], spec: TableSpec) -> list[str]:

@@ -81,6 +81,9 @@ def _stage_file(
     known = {column.name for column in spec.columns}
     rows = 0
     for chunk in read(file, spec, scratch):
+        if chunk.notice:
+            notify(f"{spec.source}/{file.name}: {chunk.notice}")
+            continue
         for name in chunk.table.column_names:
             if name != "_line" and name not in known and name not in staged.extras:
                 connection.execute(
