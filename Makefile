@@ -49,7 +49,7 @@ lint: setup
 	$(BIN)/yamllint --strict .
 	$(BIN)/dbt --quiet parse
 	$(BIN)/dbt-bouncer --config-file .dbt-bouncer.yml
-	$(BIN)/sqlfluff lint --processes 2 models macros snapshots tests/dbt
+	$(BIN)/sqlfluff lint --processes 2 models snapshots tests/dbt
 
 format: setup
 	$(BIN)/ruff check --fix .
