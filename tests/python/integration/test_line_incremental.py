@@ -1,0 +1,185 @@
+"""A few days in the life of a shop: each incremental build equals a rebuild, row for row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from line import Line, copy_project, differences
+
+MEMBERS = "member_id,mobile_hash,email_hash,register_date,channel,level,retail_customer_id,updated_at"
+EVENTS = "event_id,device_id,union_id,open_id,event_type,item_id,item_price,channel,event_time"
+LINKS = (
+    "left_id_type,left_id_value,right_id_type,right_id_value,source_channel,confidence,"
+    "first_seen,last_seen,is_active"
+)
+RETAIL = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country"
+
+
+def first_day(line: Line) -> None:
+    line.write(
+        "crm/members.csv",
+        MEMBERS,
+        "M1,H1,E1,2024-01-01,offline,gold,,2026-05-01 10:00:00",
+        "M2,H2,E2,2024-01-02,online,silver,,2026-05-01 10:00:00",
+    )
+    line.write(
+        "app/day1.csv",
+        EVENTS,
+        "e1,D1,U1,O1,purchase,SKU1,100,app,2026-05-01 09:00:00",
+        "e2,D2,U2,O2,purchase,SKU2,50,miniapp,2026-05-01 10:00:00",
+        "e3,D3,,,page_view,,,app,2026-05-01 11:00:00",
+        "e4,null,,,page_view,,,app,2026-05-01 11:00:00",
+    )
+    line.write(
+        "retail/day1.csv",
+        RETAIL,
+        "500,A,a,2,2026-05-01 08:00:00,10,100.0,France",
+        "500,A,a,2,2026-05-01 08:00:00,10,100.0,France",
+        "500,B,b,1,2026-05-01 08:00:00,5,100.0,France",
+        "501,A,a,1,2026-05-01 09:00:00,10,200.0,Spain",
+        "502,POST,postage,1,2026-05-01 09:00:00,3,,Spain",
+    )
+
+
+def second_day(line: Line) -> None:
+    """A link merges M1 with U1; late and returned things arrive; D3 turns out to be U3's."""
+    line.write(
+        "id_graph/links.csv",
+        LINKS,
+        "union_id,U1,member_id,M1,app,0.9,2026-05-02 00:00:00,2026-05-02 00:00:00,true",
+        "union_id,U2,member_id,M2,app,0.2,2026-05-02 00:00:00,2026-05-02 00:00:00,true",
+    )
+    line.write(
+        "app/day2.csv",
+        EVENTS,
+        "e5,D2,U2,O2,purchase,SKU1,70,miniapp,2026-04-01 09:00:00",
+        "e6,D3,U3,O3,add_cart,SKU1,70,app,2026-05-02 09:00:00",
+        "e7,D1,U1,O1,refund,SKU1,100,app,2026-05-02 10:00:00",
+    )
+    line.write(
+        "retail/day2.csv",
+        RETAIL,
+        "C503,A,a,-1,2026-05-02 08:00:00,10,200.0,Spain",
+    )
+
+
+def third_day(line: Line) -> None:
+    """The link is taken back; a file is corrected; the CRM learns M2's shop number."""
+    line.write(
+        "id_graph/links.csv",
+        LINKS,
+        "union_id,U1,member_id,M1,app,0.9,2026-05-02 00:00:00,2026-05-03 00:00:00,false",
+        "union_id,U2,member_id,M2,app,0.2,2026-05-02 00:00:00,2026-05-02 00:00:00,true",
+    )
+    line.write(
+        "crm/day3.csv",
+        MEMBERS,
+        "M2,H2,E2,2024-01-02,online,gold,200,2026-05-03 10:00:00",
+    )
+    line.write(
+        "retail/day1.csv",
+        RETAIL,
+        "500,A,a,2,2026-05-01 08:00:00,10,100.0,France",
+        "500,B,b,1,2026-05-01 08:00:00,6,100.0,France",
+        "501,A,a,1,2026-05-01 09:00:00,10,200.0,Spain",
+        "502,POST,postage,1,2026-05-01 09:00:00,3,,Spain",
+    )
+
+
+def fourth_day(line: Line) -> None:
+    """A customer's only invoice leaves its file: the customer never bought."""
+    line.write("retail/day2.csv", RETAIL)
+    line.write(
+        "retail/day1.csv",
+        RETAIL,
+        "500,A,a,2,2026-05-01 08:00:00,10,100.0,France",
+        "502,POST,postage,1,2026-05-01 09:00:00,3,,Spain",
+    )
+
+
+def one_id_of(line: Line, id_type: str, id_value: str) -> object:
+    ((one_id,),) = line.query(
+        f"select one_id from marts.id_map where id_type = '{id_type}' and id_value = '{id_value}'"
+    )
+    return one_id
+
+
+def people(line: Line) -> set[frozenset[object]]:
+    """Who is one person, whatever the person is called."""
+    rows = line.query("select list((id_type, id_value)) from marts.id_map group by one_id")
+    return {frozenset(identifiers) for (identifiers,) in rows}  # type: ignore[call-overload]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
+def test_every_day_equals_a_rebuild(tmp_path: Path, project: Path) -> None:
+    line = Line.at(tmp_path / "daily", project)
+    first_one_ids: dict[str, object] = {}
+    for number, day in enumerate([first_day, second_day, third_day, fourth_day], start=1):
+        day(line)
+        line.run()
+
+        marts = line.marts()
+        line.run(tests=False)
+        assert not differences(marts, line.marts()), "a run with nothing new changed a mart"
+
+        rebuilt = line.copy_warehouse(tmp_path / f"rebuilt{number}")
+        rebuilt.build("--full-refresh", tests=False)
+        assert not differences(marts, rebuilt.marts()), f"day {number} differs from its rebuild"
+
+        fresh = Line.at(tmp_path / f"fresh{number}", project)
+        fresh_line = Line(fresh.project, line.data)
+        fresh_line.run(tests=False)
+        assert people(line) == people(fresh_line)
+
+        if number == 1:
+            first_one_ids = {
+                "M1": one_id_of(line, "member_id", "M1"),
+                "U1": one_id_of(line, "union_id", "U1"),
+            }
+            assert first_one_ids["M1"] != first_one_ids["U1"]
+        elif number == 2:
+            # Minted in the same run: the one that was seen first (2024) is the older.
+            assert one_id_of(line, "union_id", "U1") == first_one_ids["M1"]
+            assert one_id_of(line, "device_id", "D3") == one_id_of(line, "union_id", "U3")
+            assert one_id_of(line, "union_id", "U2") != one_id_of(line, "member_id", "M2")
+        elif number == 3:
+            assert one_id_of(line, "member_id", "M1") == first_one_ids["M1"]
+            assert one_id_of(line, "union_id", "U1") == first_one_ids["U1"]
+            assert one_id_of(line, "retail_customer_id", "200") == one_id_of(
+                line, "member_id", "M2"
+            )
+
+    # Day 3 gave member M2 the shop number; day 4 took its invoices away.
+    ((orders, segment),) = line.query(
+        "select total_orders, rfm_segment from marts.customer_profiles where member_id = 'M2'"
+    )
+    assert (orders, segment) == (0, "Never purchased")
+
+
+def test_identifiers_keep_their_integers_through_a_full_refresh(
+    tmp_path: Path, project: Path
+) -> None:
+    line = Line.at(tmp_path / "line", project)
+    first_day(line)
+    line.run(tests=False)
+    before = line.query("select * from intermediate.int_identity__one_ids order by one_int")
+    second_day(line)
+    line.run("--full-refresh", tests=False)
+    after = line.query("select * from intermediate.int_identity__one_ids order by one_int")
+    assert after[: len(before)] == before
+    assert [row[1] for row in after] == list(range(1, len(after) + 1))
+
+
+def test_a_rebuild_in_an_empty_warehouse_mints_the_same_ids(tmp_path: Path, project: Path) -> None:
+    line = Line.at(tmp_path / "line", project)
+    first_day(line)
+    second_day(line)
+    line.run(tests=False)
+    again = Line(Line.at(tmp_path / "again", project).project, line.data)
+    again.run(tests=False)
+    assert not differences(line.marts(), again.marts())
