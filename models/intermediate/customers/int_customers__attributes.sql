@@ -18,17 +18,26 @@ id_map as (
 
 ),
 
+dated as (
+
+    select
+        *,
+        -- A row that does not say when it was updated counts as older than all that do.
+        coalesce(updated_at, cast('0001-01-01' as timestamp)) as known_at
+    from stg_crm__members
+
+),
+
 final as (
 
     select
-        id_map.one_id,
-        {%- for attribute in attributes %}
-        {{ value_at_max('members.' ~ attribute, ['members.updated_at', 'members.member_id']) }}
+        id_map.one_id
+        {%- for attribute in attributes %},
+        {{ value_at_max('dated.' ~ attribute, ['dated.known_at', 'dated.member_id']) }}
             as {{ attribute }}
-        {%- if not loop.last %},{% endif %}
         {%- endfor %}
-    from stg_crm__members as members
-    inner join id_map on members.member_id = id_map.id_value
+    from dated
+    inner join id_map on dated.member_id = id_map.id_value
     group by id_map.one_id
 
 )

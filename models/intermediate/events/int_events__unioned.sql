@@ -1,3 +1,11 @@
+-- By name, not by place: a column added to one source in another order would mix the two.
+
+{%- set columns = [
+    'event_id', 'source_name', 'id_type', 'id_value', 'event_type', 'channel', 'platform',
+    'item_id', 'item_price', 'quantity', 'revenue', 'event_time', 'session_id', 'order_id',
+    'country', 'is_withdrawn', 'loaded_at',
+] %}
+
 with app as (
 
     select * from {{ ref('int_events__app') }}
@@ -12,9 +20,13 @@ retail as (
 
 final as (
 
-    select * from app
+    select
+        {{ columns | join(',\n        ') }}
+    from app
     union all
-    select * from retail
+    select
+        {{ columns | join(',\n        ') }}
+    from retail
 
 )
 

@@ -13,7 +13,10 @@
 
 with activity as (
 
-    select * from {{ ref('int_customers__activity') }}
+    select
+        *,
+        {{ as_of_date() }} as as_of_date
+    from {{ ref('int_customers__activity') }}
     where orders > 0
 
 ),
@@ -22,14 +25,16 @@ final as (
 
     select
         one_id,
-        {{ as_of_date() }} as as_of_date,
-        cast({{ dbt.datediff('last_purchase_date', as_of_date(), 'day') }} as integer)
-            as recency_days,
-        {{ 'orders' if var('rfm_frequency') == 'orders' else 'purchase_days' }} as frequency,
+        as_of_date,
         cast(
-            {{ 'gross_revenue' if var('rfm_monetary') == 'gross'
-                else 'gross_revenue - returned_revenue' }} as decimal(18, 4)
-        ) as monetary,
+            {{ dbt.datediff('last_purchase_date', 'as_of_date', 'day') }} as integer
+        ) as recency_days,
+        {{ 'orders' if var('rfm_frequency') == 'orders' else 'purchase_days' }} as frequency,
+        {% if var('rfm_monetary') == 'net' -%}
+            cast(gross_revenue - returned_revenue as decimal(18, 4)) as monetary,
+        {%- else -%}
+            gross_revenue as monetary,
+        {%- endif %}
         first_purchase_date,
         last_purchase_date,
         orders,
