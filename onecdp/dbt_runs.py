@@ -127,6 +127,8 @@ class Dbt:
             options.append("--full-refresh")
         self._progress.update("build: reading the project")
         answer = self.invoke("build", options=options)
+        if isinstance(answer.exception, KeyboardInterrupt):
+            raise answer.exception
         if answer.exception is not None:
             raise OnecdpError(f"dbt: {self._reason(str(answer.exception))}") from answer.exception
         return self._report(answer.result.results, time.perf_counter() - started)

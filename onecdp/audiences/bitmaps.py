@@ -7,7 +7,7 @@ Rust, ClickHouse and Spark read them.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import pairwise
 
@@ -113,6 +113,21 @@ def to_numpy(bitmap: BitMap) -> npt.NDArray[np.uint32]:
     return np.frombuffer(bitmap.to_array(), dtype=np.uint32)
 
 
+def intersection(bitmaps: Sequence[BitMap]) -> BitMap:
+    """Returns what one or more bitmaps share, the smallest first, since it bounds the work."""
+    return reduce(BitMap.intersection, sorted(bitmaps, key=len))
+
+
+def union(bitmaps: Sequence[BitMap]) -> BitMap:
+    """Returns the members of any of one or more bitmaps."""
+    return BitMap.union(*bitmaps)
+
+
+def difference(bitmap: BitMap, others: Sequence[BitMap]) -> BitMap:
+    """Returns the members of a bitmap that are in none of the others."""
+    return reduce(BitMap.difference, others, bitmap)
+
+
 def evaluate(expression: Expression, bitmaps: Mapping[str, BitMap]) -> BitMap:
     """Returns the customers that an expression selects; not to be changed, it may be shared.
 
@@ -127,10 +142,10 @@ def evaluate(expression: Expression, bitmaps: Mapping[str, BitMap]) -> BitMap:
         case Not(operand):
             return bitmaps[ALL_CUSTOMERS] - evaluate(operand, bitmaps)
         case Or(operands):
-            return BitMap.union(*(evaluate(operand, bitmaps) for operand in operands))
+            return union([evaluate(operand, bitmaps) for operand in operands])
         case And():
             kept, taken = _and_parts(expression, bitmaps)
-            return reduce(BitMap.difference, taken, reduce(BitMap.intersection, kept))
+            return difference(intersection(kept), taken)
 
 
 def count(expression: Expression, bitmaps: Mapping[str, BitMap]) -> int:
@@ -149,22 +164,21 @@ def count(expression: Expression, bitmaps: Mapping[str, BitMap]) -> int:
             return everybody.difference_cardinality(evaluate(operand, bitmaps))
         case Or(operands):
             *others, last = (evaluate(operand, bitmaps) for operand in operands)
-            return BitMap.union(*others).union_cardinality(last)
+            return union(others).union_cardinality(last)
         case And():
             kept, taken = _and_parts(expression, bitmaps)
             if not taken:
                 *others, last = kept
-                return reduce(BitMap.intersection, others).intersection_cardinality(last)
+                return intersection(others).intersection_cardinality(last)
             *others, last = taken
-            rest = reduce(BitMap.difference, others, reduce(BitMap.intersection, kept))
-            return rest.difference_cardinality(last)
+            return difference(intersection(kept), others).difference_cardinality(last)
 
 
 def _and_parts(expression: And, bitmaps: Mapping[str, BitMap]) -> tuple[list[BitMap], list[BitMap]]:
-    """Splits AND into what is kept (at least one, smallest first) and what is taken away."""
+    """Splits AND into what is kept (at least one) and what is taken away."""
     taken = [evaluate(o.operand, bitmaps) for o in expression.operands if isinstance(o, Not)]
     kept = [evaluate(o, bitmaps) for o in expression.operands if not isinstance(o, Not)]
-    return sorted(kept, key=len) or [bitmaps[ALL_CUSTOMERS]], taken
+    return kept or [bitmaps[ALL_CUSTOMERS]], taken
 
 
 def _groups(batch: pa.RecordBatch) -> Iterator[tuple[str, array[int]]]:

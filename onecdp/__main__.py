@@ -1,0 +1,5 @@
+"""`python -m onecdp` is `onecdp`."""
+
+from onecdp.cli import main
+
+main(prog_name="onecdp")

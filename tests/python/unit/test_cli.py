@@ -1,0 +1,112 @@
+"""The command line without dbt: help, usage errors, exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cli_support import REPOSITORY
+from click.testing import CliRunner, Result
+
+from onecdp import __version__
+from onecdp.cli import main
+
+
+def call(*args: str) -> Result:
+    return CliRunner().invoke(main, list(args))
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_each_command_explains_itself_with_an_example(command: str) -> None:
+    result = call(command, "--help")
+
+    assert result.exit_code == 0
+    assert f"\n  onecdp {command}" in result.stdout
+
+
+def test_the_commands_are_the_ones_that_the_docs_name() -> None:
+    assert set(main.commands) == {"run", "ingest", "build", "publish", "deps", "init", "sql"}
+
+
+def test_help_comes_at_once_and_loads_neither_dbt_nor_duckdb() -> None:
+    code = "import onecdp.cli, sys, json; print(json.dumps(sorted(sys.modules)))"
+    modules = json.loads(subprocess.check_output([sys.executable, "-c", code]))
+    heavy = {"dbt", "dlt", "duckdb", "pyarrow", "rich", "numpy"}
+    assert not heavy & set(modules)
+
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        subprocess.check_output([sys.executable, "-m", "onecdp", "--help"])
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 0.5
+
+
+def test_version() -> None:
+    assert call("--version").stdout == f"onecdp, version {__version__}\n"
+
+
+def test_data_that_is_not_there_is_a_usage_error_that_says_what_is_expected(
+    tmp_path: Path,
+) -> None:
+    result = call("run", "--project-dir", str(REPOSITORY), "--data", str(tmp_path / "none"))
+
+    assert result.exit_code == 2
+    assert "expected a folder with any of crm/ app/ retail/ id_graph/" in result.stderr
+    assert str(tmp_path / "none") in result.stderr
+
+
+def test_data_without_any_source_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "sales").mkdir()
+
+    result = call("ingest", "--project-dir", str(REPOSITORY), "--data", str(tmp_path))
+
+    assert result.exit_code == 2
+    assert "holds no source" in result.stderr
+
+
+@pytest.mark.parametrize("day", ["yesterday", "2026-13-01", "06/06/2026", ""])
+def test_as_of_must_be_a_date(day: str) -> None:
+    result = call("run", "--project-dir", str(REPOSITORY), "--as-of", day)
+
+    assert result.exit_code == 2
+    assert "--as-of" in result.stderr
+
+
+def test_outside_a_project_the_way_out_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    result = call("run")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("onecdp: no onecdp project in ")
+    assert "onecdp init" in result.stderr
+
+
+def test_an_unknown_option_is_a_usage_error() -> None:
+    assert call("run", "--fast").exit_code == 2
+
+
+def test_asking_before_anything_is_published_says_what_to_run(tmp_path: Path) -> None:
+    result = call("sql", "select 1", "--project-dir", str(REPOSITORY), "--warehouse", str(tmp_path))
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"onecdp: {tmp_path / 'marts.duckdb'} isn't there yet; run `onecdp run` first\n"
+    )
+
+
+def test_init_refuses_a_folder_with_something_in_it(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+
+    result = call("init", str(tmp_path))
+
+    assert result.exit_code == 1
+    assert result.stderr == f"onecdp: {tmp_path} isn't an empty folder; name a new one\n"
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
