@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,11 @@ class Intake:
                 sent += batch.num_rows
         if sent != total:
             raise AssertionError(f"{sent} of {total} rows of {table} were handed over")
+
+
+def clock() -> dt.datetime:
+    """The time of a load."""
+    return dt.datetime.now(dt.UTC)
 
 
 def _portable(column: pa.Field) -> pa.Field:
@@ -144,10 +150,11 @@ def _list_files(
     connection.execute(
         """create table load_time as
         select greatest(
-            now(),
+            $1::timestamptz,
             (select max(_loaded_at) from stored) + interval 1 microsecond,
             (select max(loaded_at) from stored_loads) + interval 1 microsecond
-        ) as loaded_at"""
+        ) as loaded_at""",
+        [clock()],
     )
 
 
@@ -166,7 +173,8 @@ def _write_rows(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: 
     connection.execute(
         f"""insert into out_rows by name
         select {", ".join("t." + quoted(name) for name in names)}, {extra}
-            {_place("t")} as _file, t._line, t._row_hash
+            {_place("t")} as _file, t._line, t._row_hash,
+            (select loaded_at from load_time) as _loaded_at
         from new_typed as t
         inner join verdicts using (_row)
         inner join files using (file_no)

@@ -1,0 +1,268 @@
+"""What a repeated key, a changed file and an overlap do to the raw tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ingestion.files import intake
+from tests.python.ingestion_support import (
+    EVENTS,
+    LINKS,
+    MEMBERS,
+    RETAIL,
+    SAMPLE,
+    Warehouse,
+    content,
+    retail_line,
+)
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    warehouse = Warehouse(tmp_path_factory.mktemp("empty"))
+    warehouse.load()
+    return warehouse.folder
+
+
+@pytest.fixture
+def warehouse(empty: Path, tmp_path: Path) -> Warehouse:
+    made = Warehouse(tmp_path)
+    shutil.copytree(empty, made.folder)
+    return made
+
+
+def test_absent_sources_leave_empty_tables_with_every_column(warehouse: Warehouse) -> None:
+    types = {
+        f"{schema}.{table}.{column}": kind
+        for schema, table, column, kind in warehouse.query(
+            "select table_schema, table_name, column_name, data_type "
+            "from information_schema.columns where table_schema like 'raw_%'"
+        )
+    }
+    expected = {
+        "raw_crm.members.birthday": "DATE",
+        "raw_crm.members.retail_customer_id": "VARCHAR",
+        "raw_crm.members.total_points": "BIGINT",
+        "raw_crm.members.updated_at": "TIMESTAMP",
+        "raw_crm.members._loaded_at": "TIMESTAMP WITH TIME ZONE",
+        "raw_app.events.item_price": "DECIMAL(18,4)",
+        "raw_app.events.event_time": "TIMESTAMP",
+        "raw_app.events._row_hash": "VARCHAR",
+        "raw_retail.transactions.price": "DECIMAL(18,4)",
+        "raw_retail.transactions.quantity": "BIGINT",
+        "raw_retail.transactions.line_number": "BIGINT",
+        "raw_retail.transactions.is_withdrawn": "BOOLEAN",
+        "raw_id_graph.links.confidence": "DOUBLE",
+        "raw_id_graph.links.is_active": "BOOLEAN",
+        "raw_id_graph.links._file": "VARCHAR",
+        "raw_crm.quarantine.line": "BIGINT",
+        "raw_app.loads.rows_superseded": "BIGINT",
+    }
+    assert {name: types.get(name) for name in expected} == expected
+    assert warehouse.query("select count(*) from raw_retail.transactions") == [(0,)]
+
+
+def test_worked_example_is_loaded_whole_and_once(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path)
+    shutil.copytree(SAMPLE, warehouse.data)
+    first = warehouse.load()
+    assert {name: warehouse.counts(report) for name, report in first.items()} == {
+        "crm": (5, 5, 0, 0, 0),
+        "app": (10, 10, 0, 0, 0),
+        "retail": (10, 10, 0, 0, 0),
+        "id_graph": (5, 5, 0, 0, 0),
+    }
+    tables = ["raw_crm.members", "raw_app.events", "raw_retail.transactions", "raw_id_graph.links"]
+    before = [content(warehouse, table, ()) for table in tables]
+    again = warehouse.load()
+    assert [(r.files_loaded, r.files_skipped, r.rows_read) for r in again.values()] == [
+        (0, 1, 0)
+    ] * 4
+    assert [content(warehouse, table, ()) for table in tables] == before
+    assert warehouse.query("select * from raw_id_graph.quarantine") == []
+
+
+def test_newer_member_wins_wherever_it_stands(warehouse: Warehouse) -> None:
+    warehouse.write(
+        "crm/a.csv",
+        MEMBERS,
+        "M1,New,2,2024-02-01 00:00:00",
+        "M1,Old,1,2024-01-01 00:00:00",
+        "M1,New,2,2024-02-01 00:00:00",
+        "M2,Same,1,2024-01-01",
+    )
+    assert warehouse.counts(warehouse.load()["crm"]) == (4, 2, 0, 1, 1)
+    warehouse.write(
+        "crm/b.csv",
+        MEMBERS,
+        "M1,Older,0,2023-01-01 00:00:00",
+        "M2,Same,1,2024-01-01T00:00:00Z",
+        "M3,Third,0,",
+    )
+    assert warehouse.counts(warehouse.load()["crm"]) == (3, 1, 0, 1, 1)
+    warehouse.write("crm/c.csv", MEMBERS, "M1,Newest,3,2024-03-01 00:00:00", "M3,Later,0,")
+    assert warehouse.counts(warehouse.load()["crm"]) == (2, 2, 0, 0, 0)
+    assert warehouse.query(
+        "select member_id, real_name, _file from raw_crm.members order by 1"
+    ) == [
+        ("M1", "Newest", "c.csv"),
+        ("M2", "Same", "a.csv"),
+        ("M3", "Later", "c.csv"),
+    ]
+
+
+def test_link_is_withdrawn_by_a_later_row(warehouse: Warehouse) -> None:
+    warehouse.write("id_graph/1.csv", LINKS, "member_id,M1,union_id,U1,0.9,true")
+    warehouse.load()
+    warehouse.write("id_graph/2.csv", LINKS, "member_id,M1,union_id,U1,0.9,false")
+    assert warehouse.counts(warehouse.load()["id_graph"]) == (1, 1, 0, 0, 0)
+    assert warehouse.query("select is_active, _file from raw_id_graph.links") == [(False, "2.csv")]
+
+
+def test_second_event_with_the_id_of_another_is_quarantined(warehouse: Warehouse) -> None:
+    warehouse.write(
+        "app/a.csv",
+        EVENTS,
+        "E1,page_view,1.0,2024-11-01 08:00:00",
+        "E1,page_view,1.00,2024-11-01T10:00:00+02:00",
+        "E1,purchase,1.0,2024-11-01 08:00:00",
+    )
+    assert warehouse.counts(warehouse.load()["app"]) == (3, 1, 1, 1, 0)
+    warehouse.write("app/b.csv", EVENTS, "E1,purchase,9,2024-11-01", "E2,purchase,9,2024-11-01")
+    assert warehouse.counts(warehouse.load()["app"]) == (2, 1, 1, 0, 0)
+    said = "event_id 'E1' already stands in app/a.csv line 2 with other content"
+    assert warehouse.quarantine("app") == [("a.csv", 4, said), ("b.csv", 2, said)]
+    (payload,) = warehouse.query("select payload from raw_app.quarantine where file = 'b.csv'")[0]
+    assert '"event_type":"purchase"' in payload
+
+
+def test_event_is_updated_by_a_new_version_of_its_own_file(warehouse: Warehouse) -> None:
+    warehouse.write("app/a.csv", EVENTS, "E1,page_view,,2024-11-01", "E2,page_view,,2024-11-01")
+    warehouse.load()
+    warehouse.write("app/a.csv", EVENTS, "E1,purchase,5,2024-11-01", "E2,page_view,,2024-11-01")
+    report = warehouse.load()["app"]
+    assert (report.files_loaded, warehouse.counts(report)) == (1, (2, 1, 0, 1, 0))
+    assert warehouse.query("select event_id, event_type from raw_app.events order by 1") == [
+        ("E1", "purchase"),
+        ("E2", "page_view"),
+    ]
+    # The first version comes back: it is a changed file again.
+    warehouse.write("app/a.csv", EVENTS, "E1,page_view,,2024-11-01", "E2,page_view,,2024-11-01")
+    assert warehouse.counts(warehouse.load()["app"]) == (2, 1, 0, 1, 0)
+    assert warehouse.query("select event_type from raw_app.events where event_id = 'E1'") == [
+        ("page_view",)
+    ]
+    assert warehouse.query("select count(*) from raw_app.loads") == [(3,)]
+
+
+def test_equal_retail_lines_survive_and_overlaps_change_nothing(warehouse: Warehouse) -> None:
+    lines = [retail_line("1", "A"), retail_line("1", "A"), retail_line("1", "B"), retail_line("2")]
+    warehouse.write("retail/a.csv", RETAIL, *lines)
+    assert warehouse.counts(warehouse.load()["retail"]) == (4, 4, 0, 0, 0)
+    before = content(warehouse, "raw_retail.transactions", ())
+    numbers = "select invoice, stock_code, line_number from raw_retail.transactions order by 1, 3"
+    expected = [("1", "A", 1), ("1", "A", 2), ("1", "B", 3), ("2", "A", 1)]
+    assert warehouse.query(numbers) == expected
+    warehouse.write("retail/b.csv", RETAIL, lines[3], lines[0], lines[0])
+    assert warehouse.counts(warehouse.load()["retail"]) == (3, 0, 0, 3, 0)
+    assert content(warehouse, "raw_retail.transactions", ()) == before
+    warehouse.write("retail/c.csv", RETAIL, lines[0], lines[0], lines[0], retail_line("1", "C"))
+    assert warehouse.counts(warehouse.load()["retail"]) == (4, 2, 0, 2, 0)
+    assert warehouse.query(numbers) == [
+        *expected[:3],
+        ("1", "A", 4),
+        ("1", "C", 5),
+        ("2", "A", 1),
+    ]
+
+
+def test_line_that_leaves_its_file_is_withdrawn_and_may_return(warehouse: Warehouse) -> None:
+    a, b, c = (retail_line("1", code) for code in "ABC")
+    state = (
+        "select stock_code, line_number, is_withdrawn, _file "
+        "from raw_retail.transactions order by line_number"
+    )
+    warehouse.write("retail/f.csv", RETAIL, a, a, b)
+    warehouse.load()
+    stamp = "select max(_loaded_at) from raw_retail.transactions"
+    first = warehouse.query(stamp)
+    warehouse.write("retail/f.csv", RETAIL, a, c)
+    assert warehouse.counts(warehouse.load()["retail"]) == (2, 1, 0, 1, 0)
+    assert warehouse.query("select max(rows_withdrawn) from raw_retail.loads") == [(2,)]
+    assert warehouse.query(state) == [
+        ("A", 1, False, "f.csv"),
+        ("A", 2, True, "f.csv"),
+        ("B", 3, True, "f.csv"),
+        ("C", 4, False, "f.csv"),
+    ]
+    assert warehouse.query(stamp) > first
+    warehouse.write("retail/g.csv", RETAIL, b)
+    assert warehouse.counts(warehouse.load()["retail"]) == (1, 1, 0, 0, 0)
+    assert warehouse.query(state)[2] == ("B", 3, False, "g.csv")
+
+
+def test_line_that_another_file_holds_is_not_withdrawn(warehouse: Warehouse) -> None:
+    a, b = retail_line("1", "A"), retail_line("1", "B")
+    warehouse.write("retail/f.csv", RETAIL, a, b)
+    warehouse.write("retail/g.csv", RETAIL, a)
+    warehouse.load()
+    warehouse.write("retail/f.csv", RETAIL, retail_line("1", "C"))
+    warehouse.load()
+    assert warehouse.query(
+        "select stock_code, is_withdrawn from raw_retail.transactions order by line_number"
+    ) == [("A", False), ("B", True), ("C", False)]
+
+
+def test_new_column_evolves_and_old_rows_keep_their_content(warehouse: Warehouse) -> None:
+    warehouse.write("app/a.csv", EVENTS, "E1,page_view,,2024-11-01")
+    warehouse.load()
+    warehouse.write(
+        "app/b.csv", f"{EVENTS},Campaign Name", "E1,page_view,,2024-11-01,", "E2,view,,2024-11-02,x"
+    )
+    assert warehouse.counts(warehouse.load()["app"]) == (2, 1, 0, 1, 0)
+    assert warehouse.query("select event_id, campaign_name from raw_app.events order by 1") == [
+        ("E1", None),
+        ("E2", "x"),
+    ]
+
+
+def test_withdrawn_line_keeps_columns_that_the_new_version_lacks(warehouse: Warehouse) -> None:
+    warehouse.write("retail/a.csv", RETAIL + ",Till", retail_line("1") + ",t7")
+    warehouse.load()
+    warehouse.write("retail/a.csv", RETAIL, retail_line("2"))
+    warehouse.load()
+    assert warehouse.query(
+        "select invoice, till, is_withdrawn from raw_retail.transactions order by 1"
+    ) == [("1", "t7", True), ("2", None, False)]
+
+
+def test_load_time_rises_even_if_the_clock_went_back(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    future = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
+    warehouse.write("crm/a.csv", MEMBERS, "M1,A,1,2024-01-01")
+    with monkeypatch.context() as patch:
+        patch.setattr(intake, "clock", lambda: future)
+        warehouse.load()
+    warehouse.write("crm/b.csv", MEMBERS, "M2,B,1,2024-01-01")
+    warehouse.load()
+    (first,), (second,) = warehouse.query(
+        "select epoch_us(_loaded_at) from raw_crm.members order by member_id"
+    )
+    assert second == first + 1
+
+
+def test_folder_and_file_kinds_that_are_not_loaded_are_told(warehouse: Warehouse) -> None:
+    warehouse.write("crm/deep/er/a.csv", MEMBERS, "M1,A,1,2024-01-01")
+    warehouse.write("crm/notes.txt", "hello")
+    warehouse.write("crm/.hidden.csv", MEMBERS, "M2,B,1,2024-01-01")
+    report = warehouse.load()["crm"]
+    assert (report.files_loaded, report.refused) == (1, ())
+    assert warehouse.query("select member_id, _file from raw_crm.members") == [
+        ("M1", "deep/er/a.csv")
+    ]
+    assert "crm/notes.txt: ignored, not a kind of file that is loaded" in warehouse.notices
