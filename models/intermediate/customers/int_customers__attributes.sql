@@ -4,6 +4,7 @@
 {%- set attributes = [
     'real_name', 'gender', 'birthday', 'register_date', 'register_channel', 'level', 'total_points'
 ] %}
+{%- set newest = ['dated.known_at', 'dated.member_id'] %}
 
 with stg_crm__members as (
 
@@ -33,8 +34,7 @@ final as (
     select
         id_map.one_id
         {%- for attribute in attributes %},
-        {{ value_at_max('dated.' ~ attribute, ['dated.known_at', 'dated.member_id']) }}
-            as {{ attribute }}
+        {{ value_at_max('dated.' ~ attribute, newest) }} as {{ attribute }}
         {%- endfor %}
     from dated
     inner join id_map on dated.member_id = id_map.id_value

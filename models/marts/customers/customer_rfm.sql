@@ -27,13 +27,13 @@ final as (
         one_id,
         as_of_date,
         cast(
-            {{ dbt.datediff('last_purchase_date', 'as_of_date', 'day') }} as integer
+            {{ dbt.datediff('last_purchase_date', 'as_of_date', 'day') }} as integer -- noqa: LT05
         ) as recency_days,
         {{ 'orders' if var('rfm_frequency') == 'orders' else 'purchase_days' }} as frequency,
-        {% if var('rfm_monetary') == 'net' -%}
-            cast(gross_revenue - returned_revenue as decimal(18, 4)) as monetary,
-        {%- else -%}
-            gross_revenue as monetary,
+        {%- if var('rfm_monetary') == 'net' %}
+        cast(gross_revenue - returned_revenue as decimal(18, 4)) as monetary,
+        {%- else %}
+        gross_revenue as monetary,
         {%- endif %}
         first_purchase_date,
         last_purchase_date,
