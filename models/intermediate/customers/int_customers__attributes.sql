@@ -1,9 +1,6 @@
 -- Survivorship of CRM attributes: each comes from the member row updated last that has it; where
 -- two were updated at the same moment, from the greater member_id.
 
-{%- set attributes = [
-    'real_name', 'gender', 'birthday', 'register_date', 'register_channel', 'level', 'total_points'
-] %}
 {%- set newest = ['dated.known_at', 'dated.member_id'] %}
 
 with stg_crm__members as (
@@ -32,10 +29,14 @@ dated as (
 final as (
 
     select
-        id_map.one_id
-        {%- for attribute in attributes %},
-        {{ value_at_max('dated.' ~ attribute, newest) }} as {{ attribute }}
-        {%- endfor %}
+        id_map.one_id,
+        {{ value_at_max('dated.real_name', newest) }} as real_name,
+        {{ value_at_max('dated.gender', newest) }} as gender,
+        {{ value_at_max('dated.birthday', newest) }} as birthday,
+        {{ value_at_max('dated.register_date', newest) }} as register_date,
+        {{ value_at_max('dated.register_channel', newest) }} as register_channel,
+        {{ value_at_max('dated.level', newest) }} as level,
+        {{ value_at_max('dated.total_points', newest) }} as total_points
     from dated
     inner join id_map on dated.member_id = id_map.id_value
     group by id_map.one_id
