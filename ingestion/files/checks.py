@@ -10,7 +10,10 @@ ISO_TIME = (
     r"'^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
     r"([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]*)?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?)?$'"
 )
-MONTH_FIRST = "['%m/%d/%Y %H:%M', '%m/%d/%Y %H:%M:%S', '%m/%d/%Y']"
+MINUTES_AND_ZONE = r"'([ T][0-9]{1,2}:[0-9]{1,2})( ?[ZU+-].*)$'"
+SPACE_AND_ZONE = r"' ?(Z|UTC|[+-][0-9:]+)$'"
+MONTH_FIRST = r"'^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}( [0-9]{1,2}:[0-9]{2}(:[0-9]{2})?)?$'"
+MONTH_FIRST_FORMATS = "['%m/%d/%Y %H:%M', '%m/%d/%Y %H:%M:%S', '%m/%d/%Y']"
 MIDNIGHT = r"'[ T]0{1,2}:00(:00(\.0*)?)?$'"
 ISO_DAY = r"'^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}$'"
 
@@ -65,11 +68,15 @@ def typed(name: str, kind: Kind) -> str:
                 f"then try_cast({trimmed} as decimal(18,4)) end"
             )
         case Kind.TIMESTAMP:
-            # A cast to timestamp would drop the zone; the session's zone is UTC.
+            # A cast to timestamp would drop the zone; the session's zone is UTC. The cast knows
+            # no zone after minutes nor after a space, so such text is tried again in full.
+            full = f"regexp_replace({trimmed}, {MINUTES_AND_ZONE}, '\\1:00\\2')"
+            full = f"replace(regexp_replace({full}, {SPACE_AND_ZONE}, '\\1'), 'UTC', 'Z')"
             return (
-                f"case when regexp_matches({trimmed}, {ISO_TIME}) "
-                f"then make_timestamp(epoch_us(try_cast({trimmed} as timestamptz))) "
-                f"else try_strptime({trimmed}, {MONTH_FIRST}) end"
+                f"case when regexp_matches({trimmed}, {ISO_TIME}) then make_timestamp(epoch_us("
+                f"coalesce(try_cast({trimmed} as timestamptz), try_cast({full} as timestamptz)))) "
+                f"when regexp_matches({trimmed}, {MONTH_FIRST}) "
+                f"then try_strptime({trimmed}, {MONTH_FIRST_FORMATS}) end"
             )
         case Kind.DATE:
             day = f"regexp_replace({trimmed}, {MIDNIGHT}, '')"

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from ingestion.files.intake import take_in
+from ingestion.files.scratch import open_scratch
+from ingestion.files.spec import TableSpec
 from ingestion.pipelines import SourceReport, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,3 +95,37 @@ def content(
     """All rows of a raw table, in a fixed order, without the columns that differ by run."""
     without = f"exclude ({', '.join(leave_out)})" if leave_out else ""
     return warehouse.query(f"select * {without} from {table} order by all")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What an intake of a folder into an empty warehouse would write."""
+
+    counts: tuple[int, int, int, int, int]
+    refused: dict[str, str]
+    rows: list[dict[str, Any]]
+    quarantine: list[dict[str, Any]]
+    notices: list[str]
+
+
+def take(spec: TableSpec, folder: Path) -> Taken:
+    """Takes the files of `folder` in, as those of the source of `spec`, without dlt."""
+    notices: list[str] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        connection = open_scratch(Path(scratch))
+        nowhere = Path(scratch) / "none.duckdb"
+        taken = take_in(connection, spec, folder, nowhere, Path(scratch), notices.append)
+        rows = connection.execute("select * from out_rows").to_arrow_table().to_pylist()
+        bad = connection.execute(
+            "select file, line, reason, payload from out_quarantine order by file, line"
+        )
+        quarantine = bad.to_arrow_table().to_pylist()
+        connection.close()
+    counts = taken.counts
+    return Taken(
+        (counts.read, counts.loaded, counts.quarantined, counts.duplicate, counts.superseded),
+        dict(taken.refused),
+        rows,
+        quarantine,
+        notices,
+    )

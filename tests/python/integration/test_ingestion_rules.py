@@ -7,9 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-from ingestion.files import intake
-from tests.python.ingestion_support import (
+from ingestion_support import (
     EVENTS,
     LINKS,
     MEMBERS,
@@ -19,6 +17,8 @@ from tests.python.ingestion_support import (
     content,
     retail_line,
 )
+
+from ingestion.files import intake
 
 
 @pytest.fixture(scope="module")
