@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyroaring import BitMap
+from pyroaring import BitMap as BitMap  # for those who annotate with it
 
 from onecdp.audiences.rules import And, Expression, Not, Or, Tag
 
