@@ -104,7 +104,15 @@ class Dbt:
 
         folder = str(self._project.folder)
         runner = dbtRunner(callbacks=[self._on_event])
-        quiet = ["--log-level", "none", "--no-print", "--log-path", f"{folder}/logs"]
+        quiet = [
+            "--log-level",
+            "none",
+            "--log-level-file",
+            "debug",
+            "--no-print",
+            "--log-path",
+            f"{folder}/logs",
+        ]
         where = ["--project-dir", folder, "--profiles-dir", folder]
         try:
             return runner.invoke([*quiet, *args, *where, *options])

@@ -16,7 +16,7 @@ from onecdp.publish import publish
 from onecdp.warehouse import Warehouse
 
 
-def build(folder: Path, amount: int = 1, **statuses: str) -> Warehouse:
+def build(folder: Path, *, amount: int = 1, statuses: dict[str, str] | None = None) -> Warehouse:
     """A private file as dbt leaves it; `statuses` are those of the nodes."""
     warehouse = Warehouse(folder)
     with duckdb.connect(warehouse.build_file) as private:
@@ -85,7 +85,7 @@ def test_descriptions_come_along(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("status", ["success", "pass", "warn", "no-op"])
 def test_a_clean_build_is_published(tmp_path: Path, status: str) -> None:
-    assert publish(build(tmp_path, not_null_id_map=status)).file.is_file()
+    assert publish(build(tmp_path, statuses={"not_null_id_map": status})).file.is_file()
 
 
 @pytest.mark.parametrize("status", ["error", "fail", "skipped", "stale", "empty", "runtime error"])
@@ -96,7 +96,9 @@ def test_an_unclean_build_is_refused_by_name_and_the_old_file_stays(
     before = (tmp_path / "marts.duckdb").read_bytes()
 
     with pytest.raises(OnecdpError) as caught:
-        publish(build(tmp_path, amount=2, id_map="success", not_null_id_map=status))
+        publish(
+            build(tmp_path, amount=2, statuses={"id_map": "success", "not_null_id_map": status})
+        )
 
     assert f"not_null_id_map ({status});" in str(caught.value)
     assert "id_map (success)" not in str(caught.value)
@@ -108,12 +110,12 @@ def test_of_many_failures_a_few_are_named(tmp_path: Path) -> None:
     statuses = {f"test_{n}": "fail" for n in range(7)}
 
     with pytest.raises(OnecdpError, match=r"test_4 \(fail\) and 2 more; put it right"):
-        publish(build(tmp_path, **statuses))
+        publish(build(tmp_path, statuses=statuses))
 
 
 def test_a_build_that_was_killed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OnecdpError, match=r"the build that began at 2026-06-06 .* didn't finish"):
-        publish(build(tmp_path, id_map="success", abc="running"))
+        publish(build(tmp_path, statuses={"id_map": "success", "abc": "running"}))
 
 
 def test_nothing_built_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,175 @@
+"""What dbt leaves in audit.node_status, by a small project with the real hooks and real dbt runs.
+
+Publishing looks at nothing else, so that plain `dbt build` is held to the same rule as `onecdp`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from cli_support import REPOSITORY
+
+from onecdp.dbt_runs import Dbt
+from onecdp.errors import OnecdpError
+from onecdp.progress import LineProgress
+from onecdp.project import Project
+from onecdp.publish import publish
+from onecdp.warehouse import Warehouse, connect
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """One mart over one seed, with a test each; `limit` makes the mart's test fail."""
+    ours = yaml.safe_load((REPOSITORY / "dbt_project.yml").read_text())
+    kept = ("name", "version", "profile", "on-run-start", "on-run-end", "flags")
+    settings = {key: ours[key] for key in kept} | {
+        "vars": {"limit": 100},
+        "models": {"onecdp": {"+schema": "marts", "+materialized": "table"}},
+        "seeds": {"onecdp": {"+schema": "seeds"}},
+    }
+    (tmp_path / "dbt_project.yml").write_text(yaml.safe_dump(settings))
+    shutil.copy(REPOSITORY / "profiles.yml", tmp_path)
+    profile = yaml.safe_load((tmp_path / "profiles.yml").read_text())
+    profile["onecdp"]["outputs"]["dev"].pop("plugins", None)
+    (tmp_path / "profiles.yml").write_text(yaml.safe_dump(profile))
+    shutil.copytree(REPOSITORY / "macros" / "project", tmp_path / "macros" / "project")
+    for folder in ("models", "seeds", "tests", "warehouse"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "seeds" / "amounts.csv").write_text("amount\n1\n2\n")
+    (tmp_path / "models" / "totals.sql").write_text("select amount from {{ ref('amounts') }}")
+    (tmp_path / "models" / "report.sql").write_text("select amount from {{ ref('totals') }}")
+    (tmp_path / "tests" / "assert_totals_are_small.sql").write_text(
+        "select * from {{ ref('totals') }} where amount > {{ var('limit') }}"
+    )
+    (tmp_path / "tests" / "assert_amounts_are_round.sql").write_text(
+        "{{ config(severity='warn') }} select * from {{ ref('amounts') }} where amount > 0"
+    )
+    return Project(tmp_path, Warehouse(tmp_path / "warehouse"))
+
+
+def dbt(project: Project, *args: str) -> bool:
+    """Runs a dbt command; whether all went well."""
+    return bool(Dbt(project, LineProgress()).invoke(*args).success)
+
+
+def statuses(project: Project) -> dict[str, str]:
+    with connect(project.warehouse.build_file, read_only=True) as private:
+        rows = private.execute("select unique_id, status from audit.node_status").fetchall()
+    assert len({unique_id for unique_id, _ in rows}) == len(rows)
+    return {unique_id.split(".")[-1]: status for unique_id, status in rows}
+
+
+CLEAN = {
+    "amounts": "success",
+    "totals": "success",
+    "report": "success",
+    "assert_totals_are_small": "pass",
+    "assert_amounts_are_round": "warn",
+}
+
+
+def test_a_clean_build_is_recorded_and_published_and_again(project: Project) -> None:
+    assert dbt(project, "build")
+    assert statuses(project) == CLEAN
+    assert publish(project.warehouse).tables == 2
+
+    assert dbt(project, "build")
+    assert statuses(project) == CLEAN
+
+
+def test_a_failing_test_stops_publishing_until_a_build_is_clean(project: Project) -> None:
+    assert not dbt(project, "build", "--vars", "limit: 1")
+    assert statuses(project) == CLEAN | {"assert_totals_are_small": "fail", "report": "skipped"}
+    with pytest.raises(OnecdpError, match=r"report \(skipped\), assert_totals_are_small \(fail\)"):
+        publish(project.warehouse)
+
+    # The test alone, made good, doesn't make good the model that was skipped.
+    assert dbt(project, "test")
+    with pytest.raises(OnecdpError, match=r"clean: report \(skipped\);"):
+        publish(project.warehouse)
+
+    assert dbt(project, "build")
+    assert publish(project.warehouse).tables == 2
+
+
+def test_models_rebuilt_without_their_tests_are_not_published(project: Project) -> None:
+    assert dbt(project, "build")
+
+    assert dbt(project, "run", "--select", "totals")
+    assert statuses(project) == CLEAN | {"assert_totals_are_small": "stale"}
+    with pytest.raises(OnecdpError, match=r"assert_totals_are_small \(stale\)"):
+        publish(project.warehouse)
+
+    assert dbt(project, "test")
+    assert publish(project.warehouse).tables == 2
+
+
+def test_empty_tables_are_not_published(project: Project) -> None:
+    assert dbt(project, "build")
+
+    assert dbt(project, "build", "--empty")
+
+    with pytest.raises(OnecdpError, match=r"report \(empty\), totals \(empty\)"):
+        publish(project.warehouse)
+
+
+def test_a_node_that_is_gone_is_forgotten_by_a_whole_build(project: Project) -> None:
+    dbt(project, "build", "--vars", "limit: 1")
+    (project.folder / "tests" / "assert_totals_are_small.sql").unlink()
+
+    assert dbt(project, "build", "--select", "report")
+    assert "assert_totals_are_small" in statuses(project)
+    assert dbt(project, "build")
+    assert "assert_totals_are_small" not in statuses(project)
+
+
+def test_reading_commands_leave_the_audit_as_it_is(project: Project) -> None:
+    assert dbt(project, "build")
+
+    for command in ("parse", "compile", "list"):
+        assert dbt(project, command)
+
+    assert statuses(project) == CLEAN
+
+
+BUILD = """
+import sys
+from pathlib import Path
+from onecdp.dbt_runs import Dbt
+from onecdp.progress import LineProgress
+from onecdp.project import Project
+from onecdp.warehouse import Warehouse
+folder = Path(sys.argv[1])
+Dbt(Project(folder, Warehouse(folder / "warehouse")), LineProgress()).invoke("build")
+"""
+
+
+def test_a_killed_build_is_not_published_until_a_whole_one_ends(project: Project) -> None:
+    assert dbt(project, "build")
+    slow = project.folder / "models" / "slow.sql"
+    slow.write_text("select count(*) as n from range(100000) a, range(1000000) b where a <> b")
+    building = subprocess.Popen([sys.executable, "-c", BUILD, str(project.folder)])
+    log = project.folder / "logs" / "dbt.log"
+    deadline = time.monotonic() + 60
+    while 'create  table\n      "onecdp"."marts"."slow' not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()[-2000:]
+        time.sleep(0.05)
+    time.sleep(0.2)
+    building.send_signal(signal.SIGKILL)
+    building.wait()
+    slow.unlink()
+
+    with pytest.raises(OnecdpError, match="didn't finish; run `onecdp build` again"):
+        publish(project.warehouse)
+    assert dbt(project, "test")
+    with pytest.raises(OnecdpError, match="didn't finish"):
+        publish(project.warehouse)
+    assert dbt(project, "build")
+    assert publish(project.warehouse).tables == 2
