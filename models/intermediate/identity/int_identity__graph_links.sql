@@ -22,6 +22,7 @@ id_blocklist as (
 final as (
 
     select
+        links.link_id,
         links.left_id_type,
         links.left_id_value,
         links.right_id_type,

@@ -18,6 +18,7 @@ seen_in_rows as (
     {%- for id in identifier_columns() %}
     select
         id_set_id,
+        cast(null as varchar) as link_id,
         '{{ id }}' as id_type,
         {{ id }} as id_value,
         source_channel,
@@ -38,6 +39,7 @@ seen_in_graph as (
 
     select
         cast(null as bigint) as id_set_id,
+        link_id,
         left_id_type as id_type,
         left_id_value as id_value,
         source_channel,
@@ -49,6 +51,7 @@ seen_in_graph as (
     union all
     select
         cast(null as bigint) as id_set_id,
+        link_id,
         right_id_type as id_type,
         right_id_value as id_value,
         source_channel,

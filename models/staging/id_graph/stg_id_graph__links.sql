@@ -17,6 +17,9 @@ typed as (
 final as (
 
     select
+        {{ dbt_utils.generate_surrogate_key(
+            ['left_id_type', 'left_id_value', 'right_id_type', 'right_id_value']
+        ) }} as link_id,
         left_type as left_id_type,
         {{ normalize_identifier('left_type', 'left_id_value') }} as left_id_value,
         right_type as right_id_type,
