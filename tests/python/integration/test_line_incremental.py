@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from line import Line, copy_project, differences
 
-MEMBERS = "member_id,mobile_hash,email_hash,register_date,channel,level,retail_customer_id,updated_at"
+MEMBERS = (
+    "member_id,mobile_hash,email_hash,register_date,channel,level,retail_customer_id,updated_at"
+)
 EVENTS = "event_id,device_id,union_id,open_id,event_type,item_id,item_price,channel,event_time"
 LINKS = (
     "left_id_type,left_id_value,right_id_type,right_id_value,source_channel,confidence,"
