@@ -19,9 +19,12 @@ from dlt.common.runtime.run_context import RunContext, switched_run_context
 from ingestion import app, crm, id_graph, retail
 from ingestion.files.intake import Intake, take_in
 from ingestion.files.scratch import open_scratch
+from ingestion.files.spec import TypeChanged
 
 SOURCES: tuple[ModuleType, ...] = (crm, app, retail, id_graph)
 DATABASE = "onecdp.duckdb"
+# What DuckDB says when another process, or this one, has the file open.
+LOCK_SIGNS = ("Could not set lock", "different configuration", "Unique file handle conflict")
 
 
 class IngestError(Exception):
@@ -94,11 +97,13 @@ def _load_source(
         try:
             intake = _run(module, data_dir, warehouse, notify)
         except Exception as error:
-            if _is_locked(error) or not work.exists():
+            if _is_locked(error) or isinstance(error, TypeChanged) or not work.exists():
                 raise
             notify(f"{source}: starting over, the last load left something that cannot be finished")
             shutil.rmtree(work)
             intake = _run(module, data_dir, warehouse, notify)
+    except TypeChanged as error:
+        raise IngestError(f"{source}: {error}") from error
     except (DltException, duckdb.Error, OSError) as error:
         raise IngestError(_in_one_line(error, source, database)) from error
     return _report(intake, time.monotonic() - start)
@@ -148,7 +153,7 @@ def _report(intake: Intake, seconds: float) -> SourceReport:
 
 def _is_locked(error: BaseException) -> bool:
     text = _root(error)
-    return "Could not set lock" in text or "different configuration" in text
+    return any(sign in text for sign in LOCK_SIGNS)
 
 
 def _root(error: BaseException) -> str:

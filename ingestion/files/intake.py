@@ -115,6 +115,7 @@ def take_in(
         stage(connection, spec, old, "old", scratch, notify)
         keep_held_elsewhere(connection, "old")
     _write_rows(connection, spec, staged)
+    store.check_types(connection, spec)
     _write_quarantine(connection, spec, staged, refused, fingerprints)
     _write_loads(connection, spec, staged)
     waiting = connection.execute(

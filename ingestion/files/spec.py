@@ -77,3 +77,7 @@ class TableSpec:
 
 class FileRefused(Exception):
     """A file of which nothing can be loaded; the message is the reason, for the user."""
+
+
+class TypeChanged(Exception):
+    """A column of the raw table has another type than what is loaded now; for the user."""

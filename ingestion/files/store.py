@@ -8,7 +8,7 @@ import duckdb
 
 from ingestion.files.checks import literal, quoted
 from ingestion.files.scratch import columns_sql
-from ingestion.files.spec import TableSpec
+from ingestion.files.spec import TableSpec, TypeChanged
 
 QUARANTINE = {
     "quarantine_id": "varchar",
@@ -67,6 +67,22 @@ def attach(connection: duckdb.DuckDBPyConnection, spec: TableSpec, warehouse: Pa
         where = f"where _dlt_load_id in {done}" if table == "loads" else ""
         connection.execute(f"create view {view} as select * from {schema}.{quoted(table)} {where}")
     return complete
+
+
+def check_types(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
+    """Compares the types of `out_rows` with those stored.
+
+    Raises:
+        TypeChanged: a column would change its type; dlt would fail halfway or cast in silence.
+    """
+    stored = {str(row[0]): str(row[1]) for row in connection.execute("describe stored").fetchall()}
+    for row in connection.execute("describe out_rows").fetchall():
+        name, new = str(row[0]), str(row[1])
+        if stored.get(name, new) != new:
+            raise TypeChanged(
+                f"column {name} of {spec.dataset}.{spec.table} holds {stored[name]} and would now "
+                f"get {new}; give the column another name, or keep its type in the settings"
+            )
 
 
 def detach(connection: duckdb.DuckDBPyConnection) -> None:

@@ -1,0 +1,196 @@
+"""Locks, kills and lost folders: the next load ends where an undisturbed one would."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+from ingestion_support import EVENTS, RETAIL, ROOT, Warehouse, content, retail_line
+
+from ingestion import app
+from ingestion.files.spec import Column, Kind
+from ingestion.pipelines import IngestError, load
+
+TABLES = (
+    "raw_crm.members",
+    "raw_app.events",
+    "raw_app.quarantine",
+    "raw_retail.transactions",
+    "raw_retail.quarantine",
+)
+
+CHILD = """
+import sys
+from pathlib import Path
+from ingestion.pipelines import load
+load(Path(sys.argv[1]), Path(sys.argv[2]), lambda text: print(text, flush=True))
+"""
+
+
+def state(warehouse: Warehouse) -> dict[str, list[tuple[object, ...]]]:
+    """Everything in the raw tables but the times and ids of the loads."""
+    return {
+        table: content(
+            warehouse,
+            table,
+            ("_dlt_load_id", "quarantined_at" if table.endswith("quarantine") else "_loaded_at"),
+        )
+        for table in TABLES
+    }
+
+
+def fill(warehouse: Warehouse) -> None:
+    lines = [retail_line(str(n // 7), f"S{n % 5}", n % 3 + 1) for n in range(20_000)]
+    lines[77] = retail_line(price="abc")
+    warehouse.write("retail/a.csv", RETAIL, *lines)
+    warehouse.write("retail/b.csv", RETAIL, *lines[15_000:], *lines[:100])
+    events = [f"E{n % 4900},view,{n},2024-11-01" for n in range(5000)]
+    warehouse.write("app/a.csv", EVENTS, *events)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    warehouse = Warehouse(tmp_path_factory.mktemp("undisturbed"))
+    fill(warehouse)
+    warehouse.load()
+    return warehouse
+
+
+def kill_while_writing(warehouse: Warehouse, source: str, seconds: float) -> None:
+    """Starts a load and kills it some time after it began to write `source`."""
+    command = [sys.executable, "-c", CHILD, str(warehouse.data), str(warehouse.folder)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.startswith(f"{source}: writing"):
+                break
+        time.sleep(seconds)
+        child.kill()
+
+
+@pytest.mark.parametrize(
+    ("source", "seconds"),
+    [("app", 0.1), ("retail", 0.0), ("retail", 0.15), ("retail", 0.3), ("retail", 0.5)],
+)
+def test_killed_load_ends_like_an_undisturbed_one(
+    tmp_path: Path, undisturbed: Warehouse, source: str, seconds: float
+) -> None:
+    warehouse = Warehouse(tmp_path)
+    fill(warehouse)
+    kill_while_writing(warehouse, source, seconds)
+    warehouse.load()
+    assert state(warehouse) == state(undisturbed)
+    again = warehouse.load()
+    assert [report.files_loaded for report in again.values()] == [0, 0, 0, 0]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("step", range(24))
+def test_load_killed_at_any_moment_ends_like_an_undisturbed_one(
+    tmp_path: Path, undisturbed: Warehouse, step: int
+) -> None:
+    warehouse = Warehouse(tmp_path)
+    fill(warehouse)
+    source = ("crm", "app", "retail")[step % 3]
+    kill_while_writing(warehouse, source, 0.05 * (step // 3))
+    kill_while_writing(warehouse, source, 0.03 * (step // 3))
+    warehouse.load()
+    assert state(warehouse) == state(undisturbed)
+
+
+def test_lost_working_folder_changes_nothing(tmp_path: Path, undisturbed: Warehouse) -> None:
+    warehouse = Warehouse(tmp_path)
+    shutil.copytree(undisturbed.data, warehouse.data)
+    shutil.copytree(undisturbed.folder, warehouse.folder)
+    shutil.rmtree(warehouse.folder / ".dlt")
+    assert [report.files_loaded for report in warehouse.load().values()] == [0, 0, 0, 0]
+    warehouse.write("app/new.csv", EVENTS, "N1,view,1,2024-11-01")
+    assert warehouse.load()["app"].rows_loaded == 1
+
+
+def test_lost_warehouse_is_filled_again(tmp_path: Path, undisturbed: Warehouse) -> None:
+    warehouse = Warehouse(tmp_path)
+    fill(warehouse)
+    kill_while_writing(warehouse, "retail", 0.3)
+    for path in warehouse.folder.glob("onecdp.duckdb*"):
+        path.unlink()
+    warehouse.load()
+    assert state(warehouse) == state(undisturbed)
+
+
+def test_damaged_working_folder_is_made_anew(tmp_path: Path, undisturbed: Warehouse) -> None:
+    warehouse = Warehouse(tmp_path)
+    fill(warehouse)
+    kill_while_writing(warehouse, "retail", 0.3)
+    for path in (warehouse.folder / ".dlt").rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    warehouse.load()
+    assert state(warehouse) == state(undisturbed)
+
+
+@contextmanager
+def held_open(path: Path) -> Iterator[int]:
+    """Another process with the warehouse open for writing; gives its id."""
+    code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); input()"
+    command = [sys.executable, "-c", code, str(path)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        yield child.pid
+        child.communicate("\n")
+
+
+def test_warehouse_held_open_is_one_clear_line(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path)
+    warehouse.load()
+    warehouse.write("app/a.csv", EVENTS, "E1,view,1,2024-11-01")
+    database = warehouse.folder / "onecdp.duckdb"
+    with held_open(database) as pid, pytest.raises(IngestError) as caught:
+        warehouse.load()
+    assert str(caught.value) == (
+        f"{database} is held open by another process (PID {pid}); close it there and run again"
+    )
+    with duckdb.connect(str(database)), pytest.raises(IngestError) as caught:
+        warehouse.load()
+    assert str(caught.value) == (
+        f"{database} is held open by this process; close it there and run again"
+    )
+    assert warehouse.load()["app"].rows_loaded == 1
+
+
+def test_changed_type_of_a_stored_column_is_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = Warehouse(tmp_path)
+    table = app.TABLE
+    columns = (*table.columns, Column("campaign", Kind.INTEGER))
+    monkeypatch.setattr(app, "TABLE", dataclasses.replace(table, columns=columns))
+    warehouse.write("app/a.csv", EVENTS + ",campaign", "E1,view,1,2024-11-01,7")
+    warehouse.load()
+    monkeypatch.setattr(app, "TABLE", table)
+    warehouse.write("app/b.csv", EVENTS + ",campaign", "E2,view,1,2024-11-01,spring")
+    with pytest.raises(IngestError) as caught:
+        warehouse.load()
+    assert str(caught.value) == (
+        "app: column campaign of raw_app.events holds BIGINT and would now get VARCHAR; "
+        "give the column another name, or keep its type in the settings"
+    )
+    assert warehouse.query("select event_id, campaign from raw_app.events") == [("E1", 7)]
+
+
+def test_folder_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path)
+    warehouse.data = tmp_path / "nowhere"
+    with pytest.raises(IngestError, match="nowhere is not a folder"):
+        load(warehouse.data, warehouse.folder, print)
