@@ -185,9 +185,7 @@ def assert_kills_change_nothing(
     assert not differences(read_tables(expected, "main"), marts)
 
 
-def test_killed_runs_leave_no_trace(
-    tmp_path: Path, sample: tuple[Row, list[list[Row]]], built_warehouse: BuiltProject
-) -> None:
+def test_killed_runs_leave_no_trace(tmp_path: Path, sample: tuple[Row, list[list[Row]]]) -> None:
     header, days = sample
     undisturbed = make_project(tmp_path / "undisturbed")
     data = undisturbed / "data"
