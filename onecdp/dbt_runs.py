@@ -19,7 +19,7 @@ from typing import Any
 from onecdp.errors import OnecdpError
 from onecdp.progress import Progress
 from onecdp.project import Project
-from onecdp.warehouse import explain
+from onecdp.warehouse import connect, explain
 
 _EXCEPTION = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Z]\w*: (?P<reason>\S.*)$", re.DOTALL)
 
@@ -130,6 +130,9 @@ class Dbt:
             OnecdpError: dbt couldn't start, such as for a mistake in a model or a held warehouse.
         """
         started = time.perf_counter()
+        # dbt would find a held file only after it has read the whole project.
+        if (file := self._project.warehouse.build_file).is_file():
+            connect(file, read_only=True).close()
         options = ["--vars", json.dumps({"as_of_date": as_of.isoformat()})] if as_of else []
         if full_refresh:
             options.append("--full-refresh")
