@@ -15,7 +15,7 @@ from ingestion.files.checks import quoted
 from ingestion.files.discover import SourceFile, discover
 from ingestion.files.scratch import Notify, Staged, columns_sql, payload, stage
 from ingestion.files.spec import TableSpec
-from ingestion.files.verdicts import FILE_OF, judge, keep_held_elsewhere, missing_lines
+from ingestion.files.verdicts import FILE_OF, PLACE, find_leaving, find_other_holders, judge
 
 BATCH_ROWS = 100_000
 
@@ -111,9 +111,13 @@ def take_in(
     refused |= {new[file_no].name: reason for file_no, reason in staged.refused.items()}
     _list_files(connection, new, fingerprints, latest)
     judge(connection, spec)
-    if spec.group is not None and missing_lines(connection) and old:
+    if spec.group is not None and find_leaving(connection, spec) and old:
+        # Rare, so they are read again rather than that every line's every place is stored.
         stage(connection, spec, old, "old", scratch, notify)
-        keep_held_elsewhere(connection, "old")
+        names = [(number, file.name) for number, file in enumerate(old)]
+        connection.execute("create table old_files (_file_no integer, name varchar)")
+        connection.executemany("insert into old_files values ($1, $2)", names)
+        find_other_holders(connection, spec)
     _write_rows(connection, spec, staged)
     store.check_types(connection, spec)
     _write_quarantine(connection, spec, staged, refused, fingerprints)
@@ -142,7 +146,7 @@ def _list_files(
 ) -> None:
     connection.execute(
         "create table files "
-        "(file_no integer, name varchar, fingerprint varchar, is_changed boolean)"
+        "(_file_no integer, name varchar, fingerprint varchar, is_changed boolean)"
     )
     if files:
         rows = [(no, f.name, fingerprints[f.name], f.name in latest) for no, f in enumerate(files)]
@@ -159,10 +163,6 @@ def _list_files(
     )
 
 
-def _place(alias: str) -> str:
-    return f"files.name || coalesce('#' || {alias}.sheet, '')"
-
-
 def _write_rows(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: Staged) -> None:
     names = [column.name for column in spec.columns] + sorted(staged.extras)
     extra = ""
@@ -174,22 +174,23 @@ def _write_rows(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: 
     connection.execute(
         f"""insert into out_rows by name
         select {", ".join("t." + quoted(name) for name in names)}, {extra}
-            {_place("t")} as _file, t._line, t._row_hash,
+            {PLACE.format("files", "t")} as _file, t._line, t._row_hash,
             (select loaded_at from load_time) as _loaded_at
         from new_typed as t
         inner join verdicts using (_row)
-        inner join files using (file_no)
+        inner join files using (_file_no)
         where verdicts.verdict = 'loaded'
         order by t._row"""
     )
     if spec.group is not None:
-        _write_withdrawn(connection, spec)
+        _write_leaving(connection, spec)
 
 
-def _write_withdrawn(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
-    """Adds the lines that no file holds any more: soft-deleted, content unchanged."""
+def _write_leaving(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
+    """Adds the lines that left their file: soft-deleted, or under another file that holds them."""
     stored = [str(row[0]) for row in connection.execute("describe stored").fetchall()]
-    kept = [name for name in stored if name not in ("is_withdrawn", "_loaded_at", "_dlt_load_id")]
+    changing = ("is_withdrawn", "_loaded_at", "_dlt_load_id", "_file", "_line")
+    kept = [name for name in stored if name not in changing]
     known = {str(row[0]) for row in connection.execute("describe out_rows").fetchall()}
     for name in kept:
         if name not in known:
@@ -197,9 +198,14 @@ def _write_withdrawn(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> 
     key = ", ".join(quoted(name) for name in spec.key)
     connection.execute(
         f"""insert into out_rows by name
-        select {", ".join(quoted(name) for name in kept)}, true as is_withdrawn,
+        select {", ".join("stored." + quoted(name) for name in kept)},
+            holders._file is null as is_withdrawn,
+            coalesce(holders._file, stored._file) as _file,
+            coalesce(holders._line, stored._line) as _line,
             (select loaded_at from load_time) as _loaded_at
-        from stored semi join missing using ({key})"""
+        from leaving
+        inner join stored using ({key})
+        left join holders using ({key})"""
     )
 
 
@@ -211,19 +217,20 @@ def _write_quarantine(
     fingerprints: dict[str, str],
 ) -> None:
     """One row per bad row; one without a line per refused file, unless it is already told."""
+    place = PLACE.format("files", "bad")
     connection.execute(
         f"""create table out_quarantine as
         with bad as (
-            select file_no, sheet, _line, reason, payload from new_bad
+            select _file_no, _sheet, _line, reason, payload from new_bad
             union all
-            select raw.file_no, raw.sheet, raw._line, verdicts.note, {payload(spec, staged)}
+            select raw._file_no, raw._sheet, raw._line, verdicts.note, {payload(spec, staged)}
             from new_text as raw inner join verdicts using (_row)
             where verdicts.verdict = 'conflict'
         )
-        select md5(concat_ws(chr(10), {_place("bad")}, fingerprint, _line)) as quarantine_id,
-            {_place("bad")} as file, fingerprint, _line as line, reason, payload,
+        select md5(concat_ws(chr(10), {place}, fingerprint, _line)) as quarantine_id,
+            {place} as file, fingerprint, _line as line, reason, payload,
             (select loaded_at from load_time) as quarantined_at
-        from bad inner join files using (file_no)
+        from bad inner join files using (_file_no)
         order by file, line"""
     )
     for name, reason in sorted(refused.items()):
@@ -243,22 +250,22 @@ def _write_loads(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged:
     connection.execute(
         f"""create table out_loads as
         with judged as (
-            select file_no, verdict from new_typed inner join verdicts using (_row)
+            select _file_no, verdict from sound inner join verdicts using (_row)
             union all
-            select file_no, 'conflict' from new_bad
+            select _file_no, 'conflict' from new_bad
         ),
         counted as (
-            select file_no,
+            select _file_no,
                 count(*) filter (where verdict = 'loaded') as rows_loaded,
                 count(*) filter (where verdict = 'conflict') as rows_quarantined,
                 count(*) filter (where verdict = 'duplicate') as rows_duplicate,
                 count(*) filter (where verdict = 'superseded') as rows_superseded
-            from judged group by file_no
+            from judged group by _file_no
         ),
         staged as (
-            select file_no, count(*) as rows_read
-            from (select file_no from new_text union all select file_no from new_broken)
-            group by file_no
+            select _file_no, count(*) as rows_read
+            from (select _file_no from new_text union all select _file_no from new_broken)
+            group by _file_no
         ),
         withdrawn as (
             select {FILE_OF.format("_file")} as name, count(*) as rows_withdrawn
@@ -273,11 +280,11 @@ def _write_loads(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged:
             coalesce(rows_withdrawn, 0) as rows_withdrawn,
             (select loaded_at from load_time) as loaded_at
         from files
-        left join staged using (file_no)
-        left join counted using (file_no)
+        left join staged using (_file_no)
+        left join counted using (_file_no)
         left join withdrawn using (name)
-        where not list_contains($refused, file_no)
-        order by file_no""",
+        where not list_contains($refused, _file_no)
+        order by _file_no""",
         {"refused": list(staged.refused)},
     )
     unbalanced = connection.execute(

@@ -21,7 +21,7 @@ def open_scratch(folder: Path) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB, in UTC, that spills to `folder` when the input is large."""
     connection = duckdb.connect()
     connection.execute(f"set temp_directory = {literal(str(folder))}")
-    connection.execute("set memory_limit = '3GB'")
+    connection.execute("set memory_limit = '2GB'")
     connection.execute("set TimeZone = 'UTC'")
     return connection
 
@@ -33,6 +33,7 @@ class Staged:
     Tables, all with the prefix: `<prefix>_text` (rows as read), `<prefix>_broken` (rows that could
     not be read), `<prefix>_typed` (the sound rows with their types and `_row_hash`) and
     `<prefix>_bad` (the others, with their reasons). `_row` numbers the rows in file order.
+    Columns of our own begin with an underscore, which no column of a file does.
     """
 
     prefix: str
@@ -49,13 +50,13 @@ def stage(
     scratch: Path,
     notify: Notify,
 ) -> Staged:
-    """Reads files into the scratch database; `file_no` is the place in `files`.
+    """Reads files into the scratch database; `_file_no` is the place in `files`.
 
     A file that turns out to be unreadable leaves no row; `refused` says why.
     """
     staged = Staged(prefix)
     columns = ", ".join(f"{quoted(column.name)} varchar" for column in spec.columns)
-    place = "_row bigint, file_no integer, sheet varchar, _line bigint"
+    place = "_row bigint, _file_no integer, _sheet varchar, _line bigint"
     connection.execute(f"create table {prefix}_text ({place}, {columns})")
     connection.execute(f"create table {prefix}_broken ({place}, reason varchar, payload varchar)")
     for file_no, file in enumerate(files):
@@ -64,7 +65,7 @@ def stage(
         except FileRefused as refusal:
             staged.refused[file_no] = str(refusal)
             for table in ("text", "broken"):
-                connection.execute(f"delete from {prefix}_{table} where file_no = {file_no}")
+                connection.execute(f"delete from {prefix}_{table} where _file_no = {file_no}")
     _check(connection, spec, staged)
     return staged
 
@@ -90,7 +91,7 @@ def _stage_file(
                     f"alter table {staged.prefix}_text add column {quoted(name)} varchar"
                 )
                 staged.extras.append(name)
-        place = f"{file_no} as file_no, $sheet as sheet"
+        place = f"{file_no} as _file_no, $sheet as _sheet"
         if size := chunk.table.num_rows:
             incoming = chunk.table.append_column(
                 "_row", pa.array(range(staged.rows, staged.rows + size), pa.int64())
@@ -130,7 +131,7 @@ def _check(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: Stage
     columns = ", ".join(f"{typed(name, kind)} as {quoted(name)}" for name, kind in kinds)
     complaints = [text for text in map(complaint, spec.columns) if text]
     connection.execute(
-        f"create table {prefix}_all as select _row, file_no, sheet, _line, {columns} "
+        f"create table {prefix}_all as select _row, _file_no, _sheet, _line, {columns} "
         f"from {prefix}_text"
     )
     connection.execute(
@@ -139,7 +140,7 @@ def _check(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: Stage
             select _row, nullif(concat_ws('; ', {", ".join(complaints)}), '') as reason
             from {prefix}_text as raw inner join {prefix}_all as t using (_row)
         )
-        select raw._row, raw.file_no, raw.sheet, raw._line, judged.reason,
+        select raw._row, raw._file_no, raw._sheet, raw._line, judged.reason,
             {payload(spec, staged)} as payload
         from judged inner join {prefix}_text as raw using (_row)
         where judged.reason is not null

@@ -2,7 +2,7 @@
 
 Each rule fills the table `verdicts` (_row, verdict, note, line_number) with one row per row of
 `new_typed`; verdict is `loaded`, `duplicate`, `superseded` or `conflict`. It reads the view
-`stored` (the raw table) and the table `files` (file_no, name, is_changed).
+`stored` (the raw table) and the table `files` (_file_no, name, is_changed).
 """
 
 from __future__ import annotations
@@ -15,9 +15,18 @@ from ingestion.files.spec import Rule, TableSpec
 # A row of a sheet is kept under `book.xlsx#Sheet`; the file is the part before.
 FILE_OF = r"regexp_replace({0}, '(\.xlsx(\.gz)?)#.*$', '\1', 'i')"
 
+PLACE = "{0}.name || coalesce('#' || {1}._sheet, '')"
+"""The `_file` of a row, out of its file and its sheet."""
+
 
 def judge(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
     """Fills `verdicts` by the rule of the table."""
+    # Only the columns that matter: a file's own columns may have any name.
+    names = [spec.group] if spec.group else [*spec.key, *filter(None, [spec.version])]
+    connection.execute(
+        "create view sound as select _row, _file_no, _sheet, _line, _row_hash, "
+        f"{', '.join(quoted(name) for name in names)} from new_typed"
+    )
     match spec.rule:
         case Rule.NEWER_WINS:
             _newer_wins(connection, spec)
@@ -39,7 +48,7 @@ def _newer_wins(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
         f"""create table verdicts as
         with standing as (
             select {key}, _row_hash as stored_hash, {version} as stored_version
-            from stored semi join new_typed using ({key})
+            from stored semi join sound using ({key})
         ),
         ranked as (
             select _row, {key}, _row_hash, {version} as version,
@@ -49,7 +58,7 @@ def _newer_wins(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
                 row_number() over (
                     partition by {key} order by {version} desc nulls first, _row desc
                 ) as age_rank
-            from new_typed
+            from sound
         )
         select ranked._row,
             case
@@ -70,14 +79,14 @@ def _first_stands(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> Non
         f"""create table verdicts as
         with standing as (
             select {key}, _row_hash as stored_hash, _file as stored_file, _line as stored_line
-            from stored semi join new_typed using ({key})
+            from stored semi join sound using ({key})
         ),
         placed as (
             select t._row, {key}, t._row_hash, t._line, files.name, stored_hash, stored_file,
                 stored_line,
                 stored_hash is null or stored_file = files.name as may_stand
-            from new_typed as t
-            inner join files using (file_no)
+            from sound as t
+            inner join files using (_file_no)
             left join standing using ({key})
         ),
         chosen as (
@@ -111,7 +120,7 @@ def _counted_lines(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> No
     connection.execute(
         f"""create table stored_lines as
         with touched as (
-            select distinct {group} from new_typed
+            select distinct {group} from sound
             union
             select distinct {group} from stored
             where {stored_file} in (select name from files where is_changed)
@@ -120,18 +129,13 @@ def _counted_lines(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> No
             row_number() over (partition by _row_hash order by line_number) as occurrence
         from stored semi join touched using ({group})"""
     )
-    connection.execute(
-        f"""create table occurring as
-        select _row, file_no, {group}, _row_hash,
-            row_number() over (partition by file_no, sheet, _row_hash order by _row) as occurrence
-        from new_typed"""
-    )
+    _count_occurrences(connection, spec, "new")
     connection.execute(
         f"""create table verdicts as
         with sighted as (
             select _row, {group}, _row_hash, occurrence,
                 row_number() over (partition by _row_hash, occurrence order by _row) as sighting
-            from occurring
+            from new_occurring
         ),
         matched as (
             select sighted.*, s.line_number as stored_number, s.is_withdrawn,
@@ -156,30 +160,60 @@ def _counted_lines(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> No
     )
 
 
-def missing_lines(connection: duckdb.DuckDBPyConnection) -> int:
-    """Fills `missing` with stored lines that a changed file held and no file of this load holds.
+def _count_occurrences(connection: duckdb.DuckDBPyConnection, spec: TableSpec, prefix: str) -> None:
+    connection.execute(
+        f"""create table {prefix}_occurring as
+        select _row, _file_no, _sheet, _line, {quoted(spec.group or "")}, _row_hash,
+            row_number() over (partition by _file_no, _sheet, _row_hash order by _row) as occurrence
+        from {prefix}_typed"""
+    )
+
+
+def find_leaving(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> bool:
+    """Fills `leaving` with stored lines whose file has changed and no longer holds them.
+
+    `holders` gets the files of this load that hold such a line as well, with the place.
 
     Returns:
-        How many there are.
+        Whether there are any.
     """
+    key = _key(spec)
     connection.execute(
-        """create table missing as
-        select s.* from stored_lines as s
+        f"""create table leaving as
+        select {key}, s._row_hash, s.occurrence
+        from stored_lines as s
         inner join files on files.name = s.file_name and files.is_changed
-        anti join occurring as o
-            on o._row_hash = s._row_hash and o.occurrence = s.occurrence
+        anti join new_occurring as o
+            on o._file_no = files._file_no
+            and o._row_hash = s._row_hash
+            and o.occurrence = s.occurrence
         where not s.is_withdrawn"""
     )
-    return int(connection.execute("select count(*) from missing").fetchall()[0][0])
-
-
-def keep_held_elsewhere(connection: duckdb.DuckDBPyConnection, prefix: str) -> None:
-    """Takes lines out of `missing` that unchanged files, staged under `prefix`, still hold."""
     connection.execute(
-        f"""delete from missing using (
-            select _row_hash,
-                row_number() over (partition by file_no, sheet, _row_hash) as occurrence
-            from {prefix}_typed
-        ) as held
-        where held._row_hash = missing._row_hash and held.occurrence = missing.occurrence"""
+        f"create table holders as select {key}, '' as _file, 0 as _line from leaving limit 0"
+    )
+    _find_holders(connection, spec, "new", "files")
+    return bool(connection.execute("select 1 from leaving limit 1").fetchall())
+
+
+def find_other_holders(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
+    """Adds to `holders` the files that have not changed, staged as `old`, named in `old_files`."""
+    _count_occurrences(connection, spec, "old")
+    _find_holders(connection, spec, "old", "old_files")
+
+
+def _find_holders(
+    connection: duckdb.DuckDBPyConnection, spec: TableSpec, prefix: str, files: str
+) -> None:
+    key = _key(spec)
+    group = quoted(spec.group or "")
+    connection.execute(
+        f"""insert into holders by name
+        select {key}, arg_min({PLACE.format(files, "o")}, _row) as _file,
+            arg_min(_line, _row) as _line
+        from leaving
+        inner join {prefix}_occurring as o using ({group}, _row_hash, occurrence)
+        inner join {files} using (_file_no)
+        anti join holders using ({key})
+        group by all"""
     )

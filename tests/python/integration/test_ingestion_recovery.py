@@ -106,6 +106,16 @@ def test_load_killed_at_any_moment_ends_like_an_undisturbed_one(
     assert state(warehouse) == state(undisturbed)
 
 
+def test_load_says_nothing_but_to_its_caller(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    warehouse = Warehouse(tmp_path)
+    fill(warehouse)
+    warehouse.load()
+    assert tuple(capfd.readouterr()) == ("", "")
+    assert "retail/a.csv: 20,000 rows read" in warehouse.notices
+
+
 def test_lost_working_folder_changes_nothing(tmp_path: Path, undisturbed: Warehouse) -> None:
     warehouse = Warehouse(tmp_path)
     shutil.copytree(undisturbed.data, warehouse.data)

@@ -212,9 +212,17 @@ def test_line_that_another_file_holds_is_not_withdrawn(warehouse: Warehouse) -> 
     warehouse.load()
     warehouse.write("retail/f.csv", RETAIL, retail_line("1", "C"))
     warehouse.load()
-    assert warehouse.query(
-        "select stock_code, is_withdrawn from raw_retail.transactions order by line_number"
-    ) == [("A", False), ("B", True), ("C", False)]
+    state = (
+        "select stock_code, is_withdrawn, _file from raw_retail.transactions order by line_number"
+    )
+    assert warehouse.query(state) == [
+        ("A", False, "g.csv"),
+        ("B", True, "f.csv"),
+        ("C", False, "f.csv"),
+    ]
+    warehouse.write("retail/g.csv", RETAIL)
+    warehouse.load()
+    assert warehouse.query(state)[0] == ("A", True, "g.csv")
 
 
 def test_new_column_evolves_and_old_rows_keep_their_content(warehouse: Warehouse) -> None:

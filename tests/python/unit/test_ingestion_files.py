@@ -316,3 +316,31 @@ def test_parquet_written_from_a_csv_equals_it(tmp_path: Path) -> None:
     text, arrow = (take(TRANSACTIONS, tmp_path / kind) for kind in ("csv", "parquet"))
     assert len(text.rows) == 3
     assert [row["_row_hash"] for row in arrow.rows] == [row["_row_hash"] for row in text.rows]
+
+
+def test_columns_of_any_name_are_kept(tmp_path: Path) -> None:
+    names = "file,line,sheet,file_no,name,reason,payload,verdict,note,version,stored_hash,select"
+    values = [f"v{n}" for n in range(len(names.split(",")))]
+    for spec, header, row in (
+        (EVENTS, EVENT_HEADER, GOOD.decode()),
+        (TRANSACTIONS, RETAIL, retail_line()),
+        (MEMBERS, "member_id", "M1"),
+    ):
+        (tmp_path / spec.source).mkdir()
+        file = tmp_path / spec.source / "a.csv"
+        file.write_text(f"{header},{names}\n{row},{','.join(values)}\n{row},{','.join(values)}\n")
+        (first, *_) = take(spec, tmp_path / spec.source).rows
+        assert [first[name] for name in names.split(",")] == values
+
+
+def test_many_files_and_broken_rows_keep_their_places(tmp_path: Path) -> None:
+    for day in range(40):
+        lines = [b"E%d-%d,view,1,2024-11-01" % (day, n) for n in range(20)]
+        lines[day % 20] = b"broken"
+        (tmp_path / f"{day:02}.csv").write_bytes(events(*lines))
+    taken = take(EVENTS, tmp_path)
+    assert taken.counts == (800, 760, 40, 0, 0)
+    assert [(r["file"], r["line"]) for r in taken.quarantine] == [
+        (f"{day:02}.csv", day % 20 + 2) for day in range(40)
+    ]
+    assert all(r["event_id"] == f"E{int(r['_file'][:2])}-{r['_line'] - 2}" for r in taken.rows)

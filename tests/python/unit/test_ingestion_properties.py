@@ -1,0 +1,143 @@
+"""What must hold for any input: every CSV is read as written; the lines held are the lines told."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ingestion_support import RETAIL, retail_line
+
+from ingestion.files.csv_reader import read_csv
+from ingestion.files.intake import take_in
+from ingestion.files.scratch import columns_sql, open_scratch
+from ingestion.files.spec import Column, Rule, TableSpec
+from ingestion.files.store import LOADS, QUARANTINE
+from ingestion.retail import TABLE as TRANSACTIONS
+
+PAIRS = TableSpec("any", "pairs", (Column("a"), Column("b")), ("a",), Rule.FIRST_STANDS)
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8) | st.sampled_from(
+    ['"', '""', ",", "\n", "\r\n", '",\n"', "é", "订单"]
+)
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), max_size=30), st.sampled_from(["\n", "\r\n"]))
+@settings(max_examples=200, deadline=None)
+def test_whatever_a_csv_writer_writes_is_read_back(rows: list[tuple[str, str]], end: str) -> None:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator=end, quoting=csv.QUOTE_ALL)
+    writer.writerow(["a", "b"])
+    starts = []
+    for row in rows:
+        starts.append(stream.getvalue().count("\n") + 1)
+        writer.writerow(row)
+    chunks = list(read_csv(io.BytesIO(stream.getvalue().encode()), PAIRS))
+    assert [chunk.broken for chunk in chunks] == [[]] * len(chunks)
+    read = [row for chunk in chunks for row in chunk.table.to_pylist()]
+    assert [(row["a"], row["b"]) for row in read] == rows
+    assert [row["_line"] for row in read] == starts
+
+
+@given(st.lists(st.binary(max_size=12), max_size=30))
+@settings(max_examples=200, deadline=None)
+def test_no_bytes_are_lost_or_stop_the_reader(lines: list[bytes]) -> None:
+    """Every line that is not empty is part of a row or quarantined, and lines rise."""
+    body = b"\n".join(lines)
+    chunks = list(read_csv(io.BytesIO(b"a,b\n" + body), PAIRS))
+    told = [line for c in chunks for line in c.table.column("_line").to_pylist()]
+    told += [row.line for c in chunks for row in c.broken]
+    assert len(told) == len(set(told))
+    physical = body.split(b"\n")
+    for number, line in enumerate(physical, start=2):
+        if number not in told and line.strip(b"\r"):
+            # Inside a quoted field that began above.
+            assert any(b'"' in above for above in physical[: number - 2])
+
+
+@dataclass
+class Model:
+    """What should be stored, kept by counting: the oracle for the rule of counted lines."""
+
+    stored: Counter[str] = field(default_factory=Counter)
+    files: dict[str, list[str]] = field(default_factory=dict)
+
+    def load(self, files: dict[str, list[str]]) -> None:
+        self.files |= files
+        for lines in files.values():
+            self.stored |= Counter(lines)
+
+    def held(self) -> Counter[str]:
+        """A line is held as often as the file that has most of it."""
+        held: Counter[str] = Counter()
+        for lines in self.files.values():
+            held |= Counter(lines)
+        return held
+
+
+LINES = st.lists(st.sampled_from("ABC"), max_size=5)
+LOADS_OF_FILES = st.lists(
+    st.dictionaries(st.sampled_from(["f.csv", "g.csv", "h.csv"]), LINES, min_size=1),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(LOADS_OF_FILES)
+@settings(max_examples=20, deadline=None)
+def test_stored_lines_are_those_the_files_hold(loads: list[dict[str, list[str]]]) -> None:
+    model = Model()
+    with tempfile.TemporaryDirectory() as name:
+        folder, database = Path(name) / "retail", Path(name) / "w.duckdb"
+        folder.mkdir()
+        create(database)
+        for files in loads:
+            for file, codes in files.items():
+                lines = [RETAIL, *(retail_line("1", code) for code in codes)]
+                (folder / file).write_text("\n".join(lines) + "\n")
+            load_without_dlt(folder, database)
+            model.load(files)
+            assert stored_lines(database, "true") == model.stored
+            assert stored_lines(database, "not is_withdrawn") == model.held()
+
+
+def create(database: Path) -> None:
+    def columns(types: dict[str, str]) -> str:
+        return ", ".join(f"{name} {kind}" for name, kind in types.items())
+
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("create schema raw_retail; use raw_retail")
+        own = "_dlt_load_id varchar"
+        key = "primary key (invoice, line_number)"
+        connection.execute(f"create table transactions ({columns_sql(TRANSACTIONS)}, {own}, {key})")
+        connection.execute(f"create table quarantine ({columns(QUARANTINE)}, {own})")
+        connection.execute(f"create table loads ({columns(LOADS)}, {own})")
+        connection.execute("create table _dlt_loads (load_id varchar, status bigint)")
+        connection.execute("insert into _dlt_loads values ('1', 0)")
+
+
+def load_without_dlt(folder: Path, database: Path) -> None:
+    """What dlt does with an intake, in two statements."""
+    scratch = open_scratch(folder.parent)
+    take_in(scratch, TRANSACTIONS, folder, database, folder.parent, lambda text: None)
+    with duckdb.connect(str(database)) as connection:
+        for table, target in (("out_rows", "transactions"), ("out_loads", "loads")):
+            rows = scratch.execute(f"select *, '1' as _dlt_load_id from {table}").to_arrow_table()
+            connection.register("rows", rows)
+            upsert = "or replace" if target == "transactions" else ""
+            connection.execute(f"insert {upsert} into raw_retail.{target} by name from rows")
+    scratch.close()
+
+
+def stored_lines(database: Path, which: str) -> Counter[str]:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        rows = connection.execute(
+            f"select stock_code, line_number, {which} from raw_retail.transactions order by 2"
+        ).fetchall()
+    assert [number for _, number, _ in rows] == list(range(1, len(rows) + 1))
+    return Counter(code for code, _, is_told in rows if is_told)
