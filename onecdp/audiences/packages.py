@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 import pyarrow as pa
 
-from onecdp.audiences.bitmaps import ALL_CUSTOMERS, count, evaluate, load_bitmaps, to_numpy
+from onecdp.audiences.bitmaps import ALL_CUSTOMERS, evaluate, load_bitmaps, to_numpy
 from onecdp.audiences.rules import (
     Expression,
     RuleError,
@@ -57,20 +57,6 @@ def evaluate_audiences(
         columns = [pa.repeat(package_id, len(members)), pa.array(members).cast(pa.int64())]
         parts.append(pa.Table.from_arrays(columns, schema=SCHEMA))
     return pa.concat_tables(parts) if parts else SCHEMA.empty_table()
-
-
-def estimate(rule: str, bitmaps: pa.Table | pa.RecordBatchReader) -> int:
-    """Counts the customers that a rule selects, building nothing.
-
-    Raises:
-        RuleError: The rule can't be read.
-        AudienceError: It names a tag that nothing declares.
-    """
-    loaded = load_bitmaps(bitmaps)
-    expression = parse(rule)
-    if problems := list(_tag_problems(expression, loaded)):
-        raise AudienceError("; ".join(problems))
-    return count(expression, loaded)
 
 
 def _rows(audiences: pa.Table | pa.RecordBatchReader) -> list[tuple[str, str, str]]:

@@ -2,7 +2,7 @@ import pyarrow as pa
 import pytest
 
 from onecdp.audiences.bitmaps import build_bitmaps
-from onecdp.audiences.packages import AudienceError, estimate, evaluate_audiences
+from onecdp.audiences.packages import AudienceError, evaluate_audiences
 
 SETS = {
     "all_customers": range(1, 7),
@@ -97,9 +97,3 @@ def test_not_alone_needs_all_customers():
 def test_a_missing_column_is_named():
     with pytest.raises(AudienceError, match=r"seeds/audiences\.csv: there is no column segm"):
         evaluate_audiences(audiences().drop_columns(["segment_rule"]), bitmaps())
-
-
-def test_estimate_counts():
-    assert estimate('"At Risk" OR "High Value"', bitmaps()) == 4
-    with pytest.raises(AudienceError, match=r'^unknown tag "At Rsk"; nearest: "At Risk"$'):
-        estimate('"At Rsk"', bitmaps())
