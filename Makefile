@@ -33,7 +33,7 @@ $(PACKAGES): packages.yml | $(INSTALLED)
 $(WAREHOUSE): | $(INSTALLED)
 	$(BIN)/onecdp ingest
 
-demo: setup
+demo: $(INSTALLED) $(PACKAGES)
 	$(BIN)/onecdp run --as-of 2026-06-06
 
 test: setup

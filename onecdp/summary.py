@@ -57,6 +57,8 @@ def print_sources(sources: Sequence[SourceReport], console: Console | None = Non
         cells = [f"{count:,}" for count in (*counts, len(source.refused))]
         table.add_row(source.source, *cells)
     console.print(table)
+    if known := sum(source.files_skipped for source in sources):
+        console.print(f"{known:,} {'file' if known == 1 else 'files'} already loaded: skipped")
     for source in sources:
         for file, reason in source.refused:
             console.print(Text(f"refused: {source.source}/{file}: {reason}"), soft_wrap=True)

@@ -83,7 +83,7 @@ def decode(blob):
         if run:
             (runs,) = struct.unpack_from("<H", blob, at)
             at += 2
-            low = []
+            low: list[int] = []
             for n in range(runs):
                 first, length = struct.unpack_from("<HH", blob, at + 4 * n)
                 low += range(first, first + length + 1)

@@ -60,7 +60,7 @@ def test_order_and_direction_of_edges_do_not_matter(
     rows: list[tuple[int, int, float]], random: np.random.Generator
 ) -> None:
     shuffled = [(right, left, confidence) for left, right, confidence in rows]
-    random.shuffle(shuffled)  # type: ignore[arg-type]
+    random.shuffle(shuffled)
     components = connected_components(as_edges(rows))
     assert components.equals(connected_components(as_edges(shuffled)))
     roots = as_roots(sorted(set(components["component_id"].to_pylist())))
