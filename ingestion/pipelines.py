@@ -15,6 +15,7 @@ import dlt
 import duckdb
 from dlt.common.exceptions import DltException
 from dlt.common.runtime.run_context import RunContext, switched_run_context
+from dlt.common.runtime.telemetry import stop_telemetry
 
 from ingestion import app, crm, id_graph, retail
 from ingestion.files.intake import Intake, take_in
@@ -50,6 +51,18 @@ class SourceReport:
     seconds: float
 
 
+class _ProjectContext(RunContext):
+    """dlt with the settings of the project, wherever it was started, and no folder elsewhere."""
+
+    def __init__(self, work: Path) -> None:
+        super().__init__(str(Path(__file__).resolve().parent.parent))
+        self._work = work
+
+    @property
+    def global_dir(self) -> str:
+        return str(self._work)
+
+
 def load(data_dir: Path, warehouse: Path, notify: Callable[[str], None]) -> list[SourceReport]:
     """Loads what is new or changed below `data_dir/<source>/` into the warehouse.
 
@@ -73,9 +86,12 @@ def load(data_dir: Path, warehouse: Path, notify: Callable[[str], None]) -> list
     work.mkdir(parents=True, exist_ok=True)
     for leftover in work.glob("scratch*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    # dlt's settings are those of the project, wherever the command was started.
-    context = RunContext(str(Path(__file__).resolve().parent.parent))
+    context = _ProjectContext(work)
     with switched_run_context(context):
+        # Before the switch dlt has started by the settings of the current folder, which may have
+        # none: then it would report every load to its makers.
+        stop_telemetry()
+        context.initialize_runtime()
         return [_load_source(module, data_dir, warehouse, notify) for module in SOURCES]
 
 

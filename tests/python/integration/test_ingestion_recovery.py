@@ -116,6 +116,28 @@ def test_load_says_nothing_but_to_its_caller(
     assert "retail/a.csv: 20,000 rows read" in warehouse.notices
 
 
+def test_dlt_reports_to_nobody_and_keeps_to_the_warehouse(tmp_path: Path) -> None:
+    """Started in a folder without settings, where dlt by itself would report every load."""
+    warehouse = Warehouse(tmp_path)
+    warehouse.write("app/a.csv", EVENTS, "E1,view,1,2024-11-01")
+    told = (
+        "from dlt.common.runtime import anon_tracker;"
+        "print(anon_tracker._ANON_TRACKER_ENDPOINT, anon_tracker._THREAD_POOL)"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", CHILD + told, str(warehouse.data), str(warehouse.folder)],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert finished.stderr == ""
+    assert finished.stdout.splitlines()[-1] == "None None"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "warehouse"]
+    assert (warehouse.folder / ".dlt" / ".anonymous_id").exists()
+
+
 def test_lost_working_folder_changes_nothing(tmp_path: Path, undisturbed: Warehouse) -> None:
     warehouse = Warehouse(tmp_path)
     shutil.copytree(undisturbed.data, warehouse.data)
