@@ -5,6 +5,7 @@ Importing dbt takes seconds, so it is imported when the first command needs it.
 
 from __future__ import annotations
 
+import builtins
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from onecdp.progress import Progress
 from onecdp.project import Project
 from onecdp.warehouse import connect, explain
 
-_EXCEPTION = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Z]\w*: (?P<reason>\S.*)$", re.DOTALL)
+_CLASS = re.compile(r"^(?:[A-Za-z_]\w*\.)*(?P<name>[A-Z]\w*): ")
 
 
 @dataclass(frozen=True)
@@ -197,18 +198,25 @@ class Dbt:
                 )
 
 
-def last_exception(traceback: str) -> str:
-    r"""The message of the exception that a traceback ends with, without the traceback.
+def last_exception(message: str) -> str:
+    r"""The message of the exception that a traceback ends with, in one line.
 
     >>> last_exception('Traceback (most recent call last):\n  File "m.py"\nValueError: no tag')
     'no tag'
     """
-    tail: list[str] = []
-    for line in reversed(traceback.strip().splitlines()):
-        tail.insert(0, line.strip())
-        if found := _EXCEPTION.match("\n".join(tail)):
-            return " ".join(found["reason"].split())
-    return " ".join(tail[-1:])
+    lines = message.rstrip().splitlines()
+    # dbt indents what it quotes; the exception stands where the word Traceback does.
+    start = next(n for n, line in enumerate(lines) if line.lstrip().startswith("Traceback"))
+    indent = len(lines[start]) - len(lines[start].lstrip())
+    quoted = [line[indent:] for line in lines[start:]]
+    frame = max((n for n, line in enumerate(quoted) if line.startswith("  File ")), default=0)
+    said = [line for line in quoted[frame + 1 :] if line and not line.startswith(" ")]
+    reason = " ".join(" ".join(said or quoted[-1:]).split())
+    raised = _CLASS.match(reason)
+    # Ours and ValueError are for the user; of a KeyError the name says more than the message.
+    if raised is None or (raised["name"] != "ValueError" and raised["name"] in vars(builtins)):
+        return reason
+    return reason[raised.end() :]
 
 
 def _outcome(status: str) -> str:

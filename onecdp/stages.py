@@ -128,6 +128,7 @@ def ingest(project: Project, data: Path, progress: Progress) -> Sequence[SourceR
     progress.update("ingest: starting")
     pipelines = _pipelines(project)
     try:
+        progress.update(f"ingest: files of {data}")
         reports: Sequence[SourceReport] = pipelines.load(
             data, project.warehouse.folder, progress.note
         )
