@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -46,6 +47,8 @@ class _Lines:
         self.number += 1
         if len(raw) > MAX_LINE:
             raise FileRefused(f"line {self.number} is longer than {MAX_LINE >> 20} MiB")
+        if self.number == 1:
+            raw = raw.removeprefix(codecs.BOM_UTF8)
         self.record.append(raw)
         self._size += len(raw)
         if self._size > MAX_RECORD:
@@ -124,7 +127,7 @@ def _header(lines: _Lines, reader: Iterator[list[str]]) -> list[str]:
             raise FileRefused(f"has a header that cannot be read: {_plain(error)}") from error
         if lines.flaw is not None:
             raise FileRefused(f"has a header that cannot be read: {lines.flaw}")
-    return [header[0].removeprefix("\ufeff"), *header[1:]]
+    return header
 
 
 def _plain(error: csv.Error) -> str:

@@ -135,7 +135,7 @@ def _read_parquet(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
         schema = parquet.schema_arrow
         names = resolve_header(schema.names, spec)
         require_columns(names, spec)
-        _check_families(dict(zip(names, schema.types, strict=True)), spec)
+        _check_families(parquet, names, spec)
         for batch in parquet.iter_batches(CHUNK_ROWS):
             columns = [_arrow_text(column) for column in batch.columns]
             lines = pa.array(range(line + 1, line + 1 + batch.num_rows), pa.int64())
@@ -146,16 +146,17 @@ def _read_parquet(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
         raise FileRefused(f"is a damaged Parquet file ({reason})") from error
 
 
-def _check_families(types: dict[str, pa.DataType], spec: TableSpec) -> None:
+def _check_families(parquet: pq.ParquetFile, names: list[str], spec: TableSpec) -> None:
     """Refuses a known column whose stored type is of another family than the declared one."""
-    for column in spec.columns:
-        kind = types.get(column.name)
-        if kind is None or pa.types.is_null(kind):
+    kinds = {column.name: column.kind for column in spec.columns}
+    for name, field in zip(names, parquet.schema_arrow, strict=True):
+        found = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if name not in kinds or pa.types.is_null(found) or _fits(found, kinds[name]):
             continue
-        if pa.types.is_dictionary(kind):
-            kind = kind.value_type
-        if not _fits(kind, column.kind):
-            raise FileRefused(f"column {column.name} is {kind}, expected {column.kind.value}")
+        # A column without any value has whatever type its writer happened to choose.
+        values = parquet.read([field.name]).column(0)
+        if values.null_count < len(values):
+            raise FileRefused(f"column {name} is {found}, expected {kinds[name].value}")
 
 
 def _fits(found: pa.DataType, kind: Kind) -> bool:

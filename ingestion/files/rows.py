@@ -44,7 +44,7 @@ class Chunk:
 
 
 def resolve_header(header: Iterable[object], spec: TableSpec) -> list[str]:
-    """Column names for a header: snake_case, aliases resolved.
+    """Column names for a header: known names resolved, others in snake_case.
 
     Raises:
         FileRefused: two columns have one name, a name is empty or kept for the warehouse.
@@ -55,9 +55,7 @@ def resolve_header(header: Iterable[object], spec: TableSpec) -> list[str]:
         text = "" if raw is None else str(raw).strip()
         if not text:
             raise FileRefused(f"column {position} of the header has no name")
-        snake = naming.normalize_identifier(text)
-        # `QUANTITY` and `Stock_Code` mean the same as `quantity` and `StockCode`.
-        name = spec.names.get(snake) or spec.names.get(text.lower().replace(" ", "_")) or snake
+        name = spec.known(text) or naming.normalize_identifier(text)
         if name.startswith("_") or name in RESERVED:
             raise FileRefused(f"column {text!r} has a name that the warehouse keeps; rename it")
         if name in found:

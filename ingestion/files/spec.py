@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -68,11 +69,17 @@ class TableSpec:
         """Names of the columns that a file must have."""
         return tuple(column.name for column in self.columns if column.required)
 
-    @property
-    def names(self) -> dict[str, str]:
-        """Every accepted snake_case header name, with the column it stands for."""
-        names = {column.name: column.name for column in self.columns}
-        return names | {alias: column.name for column in self.columns for alias in column.aliases}
+    def known(self, header: str) -> str | None:
+        """The column that a header name means, however it is cased, spaced or underlined."""
+        wanted = _letters(header)
+        for column in self.columns:
+            if wanted in map(_letters, (column.name, *column.aliases)):
+                return column.name
+        return None
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
 
 
 class FileRefused(Exception):

@@ -264,6 +264,20 @@ def test_load_time_rises_even_if_the_clock_went_back(
     assert second == first + 1
 
 
+def test_refused_file_is_tried_again_and_told_once(warehouse: Warehouse) -> None:
+    warehouse.write("app/a.csv", "event_id,event_time", "E1,2024-11-01")
+    warehouse.write("app/b.csv", EVENTS, "E2,view,,2024-11-01")
+    refusal = ("a.csv", "has no column event_type; columns found: event_id, event_time")
+    first, second = warehouse.load()["app"], warehouse.load()["app"]
+    assert (first.files_loaded, first.refused) == (1, (refusal,))
+    assert (second.files_loaded, second.refused) == (0, (refusal,))
+    assert warehouse.quarantine("app") == [("a.csv", None, refusal[1])]
+    warehouse.write("app/a.csv", EVENTS, "E1,view,,2024-11-01")
+    third = warehouse.load()["app"]
+    assert (third.files_loaded, third.rows_loaded, third.refused) == (1, 1, ())
+    assert warehouse.query("select count(*) from raw_app.quarantine") == [(1,)]
+
+
 def test_folder_and_file_kinds_that_are_not_loaded_are_told(warehouse: Warehouse) -> None:
     warehouse.write("crm/deep/er/a.csv", MEMBERS, "M1,A,1,2024-01-01")
     warehouse.write("crm/notes.txt", "hello")

@@ -48,6 +48,7 @@ EVENT_TABLE = pa.table(
         "event_id": ["E1", "E2"],
         "event_type": ["view", "view"],
         "item_price": pa.array([Decimal("1.50"), None], pa.decimal128(10, 2)),
+        "open_id": pa.array([None, None], pa.float64()),
         "event_time": pa.array(
             [dt.datetime(2024, 11, 1, tzinfo=dt.UTC)] * 2, pa.timestamp("ns", "Asia/Shanghai")
         ),
@@ -60,6 +61,7 @@ EVENT_TABLE = pa.table(
     [
         ("a.csv", events(GOOD, b"E2,view,,2024-11-01")),
         ("a.CSV", b"\xef\xbb\xbf" + events(GOOD, b"E2,view,,2024-11-01")),
+        ("a.csv", b'\xef\xbb\xbf"EVENTID"' + events(GOOD, b"E2,view,,2024-11-01")[8:]),
         ("a.csv.gz", gzip.compress(events(GOOD, b"E2,view,,2024-11-01"))),
         (
             "a.jsonl",
@@ -132,7 +134,7 @@ TRUNCATED = gzip.compress(events(*[b"E%d,view,1,2024-11-01" % n for n in range(2
         ),
         (
             "bad.parquet",
-            parquet(EVENT_TABLE.set_column(3, "event_time", pa.array([1, 2]))),
+            parquet(EVENT_TABLE.set_column(4, "event_time", pa.array([1, 2]))),
             "column event_time is int64, expected timestamp",
         ),
     ],
