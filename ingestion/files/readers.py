@@ -33,7 +33,7 @@ from ingestion.files.spec import FileRefused, Kind, TableSpec
 
 
 def read(file: SourceFile, spec: TableSpec, scratch: Path) -> Iterator[Chunk]:
-    """Yields the rows of a file of any format, in order, at most 50,000 at a time.
+    """Yields the rows of a file of any format, in order, some 20,000 at a time.
 
     Args:
         file: what to read.

@@ -10,7 +10,7 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from ingestion.files.spec import FileRefused, TableSpec
 
-CHUNK_ROWS = 50_000
+CHUNK_ROWS = 20_000
 MAX_RECORD = 1 << 20
 """A row longer than this many bytes is quarantined."""
 MAX_LINE = 64 << 20

@@ -8,14 +8,16 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
 import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ingestion_support import RETAIL, retail_line
 
-from ingestion.files.csv_reader import read_csv
+from ingestion.files import csv_reader
 from ingestion.files.intake import take_in
+from ingestion.files.rows import BrokenRow
 from ingestion.files.scratch import columns_sql, open_scratch
 from ingestion.files.spec import Column, Rule, TableSpec
 from ingestion.files.store import LOADS, QUARANTINE
@@ -27,9 +29,22 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8
 )
 
 
-@given(st.lists(st.tuples(TEXT, TEXT), max_size=30), st.sampled_from(["\n", "\r\n"]))
+# Blocks of one byte end at every line; those of 1 MiB hold the whole file.
+BLOCKS = st.sampled_from([1, 20, 1 << 20])
+
+
+def read_all(body: bytes, block: int) -> tuple[list[dict[str, object]], list[BrokenRow]]:
+    with mock.patch.object(csv_reader, "BLOCK", block):
+        chunks = list(csv_reader.read_csv(io.BytesIO(body), PAIRS))
+    rows = [row for chunk in chunks for row in chunk.table.to_pylist()]
+    return rows, [row for chunk in chunks for row in chunk.broken]
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), max_size=30), st.sampled_from(["\n", "\r\n"]), BLOCKS)
 @settings(max_examples=200, deadline=None)
-def test_whatever_a_csv_writer_writes_is_read_back(rows: list[tuple[str, str]], end: str) -> None:
+def test_whatever_a_csv_writer_writes_is_read_back(
+    rows: list[tuple[str, str]], end: str, block: int
+) -> None:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator=end, quoting=csv.QUOTE_ALL)
     writer.writerow(["a", "b"])
@@ -37,27 +52,29 @@ def test_whatever_a_csv_writer_writes_is_read_back(rows: list[tuple[str, str]], 
     for row in rows:
         starts.append(stream.getvalue().count("\n") + 1)
         writer.writerow(row)
-    chunks = list(read_csv(io.BytesIO(stream.getvalue().encode()), PAIRS))
-    assert [chunk.broken for chunk in chunks] == [[]] * len(chunks)
-    read = [row for chunk in chunks for row in chunk.table.to_pylist()]
+    read, broken = read_all(stream.getvalue().encode(), block)
+    assert broken == []
     assert [(row["a"], row["b"]) for row in read] == rows
     assert [row["_line"] for row in read] == starts
 
 
-@given(st.lists(st.binary(max_size=12), max_size=30))
+@given(
+    st.lists(st.binary(max_size=12) | st.sampled_from([b"1,2", b'"1",2', b'3,"', b'"\n,"', b""])),
+    BLOCKS,
+)
 @settings(max_examples=200, deadline=None)
-def test_no_bytes_are_lost_or_stop_the_reader(lines: list[bytes]) -> None:
-    """Every line that is not empty is part of a row or quarantined, and lines rise."""
+def test_no_bytes_are_lost_or_stop_the_reader(lines: list[bytes], block: int) -> None:
+    """Every line that is not empty is part of a row or quarantined, however it is read."""
     body = b"\n".join(lines)
-    chunks = list(read_csv(io.BytesIO(b"a,b\n" + body), PAIRS))
-    told = [line for c in chunks for line in c.table.column("_line").to_pylist()]
-    told += [row.line for c in chunks for row in c.broken]
+    rows, broken = read_all(b"a,b\n" + body, block)
+    told = [row["_line"] for row in rows] + [row.line for row in broken]
     assert len(told) == len(set(told))
     physical = body.split(b"\n")
     for number, line in enumerate(physical, start=2):
         if number not in told and line.strip(b"\r"):
             # Inside a quoted field that began above.
             assert any(b'"' in above for above in physical[: number - 2])
+    assert (rows, broken) == read_all(b"a,b\n" + body, 1)
 
 
 @dataclass
