@@ -105,11 +105,13 @@ def take_in(
             refused[file.name] = f"cannot be read ({error.strerror or error})"
             fingerprints[file.name] = ""
     new = [f for f in files if f.name not in refused and latest.get(f.name) != fingerprints[f.name]]
-    old = [f for f in files if f.name not in refused and f not in new]
+    changed = {file.name for file in new}
+    old = [f for f in files if f.name not in refused and f.name not in changed]
 
     staged = stage(connection, spec, new, "new", scratch, notify)
     refused |= {new[file_no].name: reason for file_no, reason in staged.refused.items()}
-    _list_files(connection, new, fingerprints, latest)
+    # A refused version changes nothing: what an earlier one brought stays.
+    _list_files(connection, new, fingerprints, set(latest) - set(refused))
     judge(connection, spec)
     if spec.group is not None and find_leaving(connection, spec) and old:
         # Rare, so they are read again rather than that every line's every place is stored.
@@ -142,14 +144,17 @@ def _list_files(
     connection: duckdb.DuckDBPyConnection,
     files: list[SourceFile],
     fingerprints: dict[str, str],
-    latest: dict[str, str],
+    loaded_before: set[str],
 ) -> None:
     connection.execute(
         "create table files "
         "(_file_no integer, name varchar, fingerprint varchar, is_changed boolean)"
     )
     if files:
-        rows = [(no, f.name, fingerprints[f.name], f.name in latest) for no, f in enumerate(files)]
+        rows = [
+            (no, f.name, fingerprints[f.name], f.name in loaded_before)
+            for no, f in enumerate(files)
+        ]
         connection.executemany("insert into files values ($1, $2, $3, $4)", rows)
     # One value for the load, later than any stored one even if the clock was put back.
     connection.execute(

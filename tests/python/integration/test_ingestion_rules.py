@@ -264,6 +264,17 @@ def test_load_time_rises_even_if_the_clock_went_back(
     assert second == first + 1
 
 
+@pytest.mark.parametrize("broken", [b"", b"Invoice\n1\n", b"\x1f\x8b"])
+def test_refused_version_of_a_file_withdraws_nothing(warehouse: Warehouse, broken: bytes) -> None:
+    warehouse.write("retail/a.csv", RETAIL, retail_line("1"))
+    warehouse.load()
+    before = content(warehouse, "raw_retail.transactions", ())
+    warehouse.write_bytes("retail/a.csv", broken)
+    report = warehouse.load()["retail"]
+    assert (report.files_loaded, len(report.refused)) == (0, 1)
+    assert content(warehouse, "raw_retail.transactions", ()) == before
+
+
 def test_refused_file_is_tried_again_and_told_once(warehouse: Warehouse) -> None:
     warehouse.write("app/a.csv", "event_id,event_time", "E1,2024-11-01")
     warehouse.write("app/b.csv", EVENTS, "E2,view,,2024-11-01")
