@@ -228,6 +228,35 @@ def init(folder: Path) -> None:
 
 
 @main.command()
+@click.argument("out", type=click.Path(path_type=Path), metavar="OUT")
+@click.option("--customers", type=int, required=True, metavar="N", help="How many people.")
+@click.option("--seed", type=int, default=1, show_default=True, metavar="S",
+              help="The same seed gives the same bytes.")  # fmt: skip
+@_json
+def generate(out: Path, customers: int, seed: int, as_json: bool) -> None:
+    """Write a made-up shop's files, and who is who in OUT/truth/.
+
+    The truth is never loaded: measure the ID map against it.
+
+    \b
+    onecdp generate --customers 2000 --seed 7 shop/
+    onecdp run --data shop/
+    """
+    from onecdp import summary
+    from onecdp.generate import generate as write
+    from onecdp.progress import progress
+
+    with progress() as shown:
+        generated = write(out, customers, seed, shown.update)
+    if as_json:
+        summary.print_json(generated.document())
+        return
+    for source, tally in generated.sources.items():
+        click.echo(f"{source}: {tally.rows:,} rows")
+    click.echo(f"made a shop in {out}; next:\n  onecdp run --data {out}")
+
+
+@main.command()
 @click.argument("query")
 @click.option("--private", is_flag=True, help="Ask the private build file, not the published one.")
 @_json

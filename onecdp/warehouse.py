@@ -57,6 +57,11 @@ def connect(file: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         raise OnecdpError(explain(str(error), file)) from error
 
 
+def scratch() -> duckdb.DuckDBPyConnection:
+    """Opens a database in memory, for work that leaves nothing behind."""
+    return duckdb.connect(":memory:")
+
+
 def explain(message: str, file: Path) -> str:
     """Turns DuckDB's words on opening `file` into one line that says what to do."""
     if "Could not set lock" in message:

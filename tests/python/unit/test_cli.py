@@ -29,7 +29,9 @@ def test_each_command_explains_itself_with_an_example(command: str) -> None:
 
 
 def test_the_commands_are_the_ones_that_the_docs_name() -> None:
-    assert set(main.commands) == {"run", "ingest", "build", "publish", "deps", "init", "sql"}
+    assert set(main.commands) == {
+        "run", "ingest", "build", "publish", "deps", "init", "sql", "generate"
+    }  # fmt: skip
 
 
 def test_help_comes_at_once_and_loads_neither_dbt_nor_duckdb() -> None:
