@@ -37,7 +37,7 @@ demo: $(INSTALLED) $(PACKAGES)
 	$(BIN)/onecdp run --as-of 2026-06-06
 
 test: setup
-	$(BIN)/python -m pytest -m "not soak"
+	$(BIN)/python -m pytest -m "not soak" --numprocesses 2 --dist loadfile
 
 soak: setup
 	$(BIN)/python -m pytest -m soak

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -34,18 +33,11 @@ def test_the_commands_are_the_ones_that_the_docs_name() -> None:
     }  # fmt: skip
 
 
-def test_help_comes_at_once_and_loads_neither_dbt_nor_duckdb() -> None:
+def test_help_loads_neither_dbt_nor_duckdb() -> None:
     code = "import onecdp.cli, sys, json; print(json.dumps(sorted(sys.modules)))"
     modules = json.loads(subprocess.check_output([sys.executable, "-c", code]))
     heavy = {"dbt", "dlt", "duckdb", "pyarrow", "rich", "numpy"}
     assert not heavy & set(modules)
-
-    seconds = []
-    for _ in range(3):
-        started = time.perf_counter()
-        subprocess.check_output([sys.executable, "-m", "onecdp", "--help"])
-        seconds.append(time.perf_counter() - started)
-    assert min(seconds) < 0.5
 
 
 def test_version() -> None:
