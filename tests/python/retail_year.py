@@ -39,6 +39,13 @@ def by_day(rows: list[Row], date_column: int = 4) -> Iterator[tuple[str, list[Ro
         yield day, list(group)
 
 
+def thirty_days() -> tuple[Row, list[list[Row]]]:
+    """The header, and the lines of the first thirty days with at most 300 lines of each."""
+    header, rows = read_rows(year_file())
+    days = (lines[:300] for _, lines in by_day(rows))
+    return header, list(itertools.islice(days, 30))
+
+
 def write_rows(file: Path, header: Row, rows: list[Row]) -> None:
     """Writes rows as CSV, gzipped where the name says so."""
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import random
 import signal
 import subprocess
@@ -13,10 +12,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-import xlsxwriter
 from cli_support import BuiltProject, make_project, run_cli
-from line import Line, copy_project, differences, read_tables
-from retail_year import Row, by_day, read_rows, write_rows, year_file
+from line import differences, read_tables
+from retail_year import Row, thirty_days, write_rows, year_file
 
 AS_OF = ("--as-of", "2011-12-10")
 
@@ -35,15 +33,7 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> BuiltProject:
 
 @pytest.fixture(scope="module")
 def sample() -> tuple[Row, list[list[Row]]]:
-    """The header, and the lines of the first thirty days with at most 300 lines of each."""
-    header, rows = read_rows(year_file())
-    days = [lines[:300] for _, lines in by_day(rows)]
-    return header, days[:30]
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_project(tmp_path_factory.mktemp("project"))
+    return thirty_days()
 
 
 def test_the_counted_facts(year: BuiltProject) -> None:
@@ -83,86 +73,6 @@ def test_a_second_run_changes_no_mart_row(year: BuiltProject) -> None:
     finished = run_cli("run", "--data", "data", *AS_OF, "--json", cwd=year.folder)
     assert finished.code == 0, finished.stderr
     assert not differences(before, read_tables(year.warehouse / "marts.duckdb", "main"))
-
-
-def run_daily(line: Line, header: Row, days: list[list[Row]]) -> None:
-    for number, rows in enumerate(days):
-        write_rows(line.data / "retail" / f"day_{number:03}.csv", header, rows)
-        line.run(tests=False)
-
-
-def run_at_once(line: Line, header: Row, days: list[list[Row]]) -> None:
-    write_rows(line.data / "retail" / "all.csv.gz", header, [row for day in days for row in day])
-    line.run()
-
-
-def test_thirty_daily_runs_equal_one(
-    tmp_path: Path, project: Path, sample: tuple[Row, list[list[Row]]]
-) -> None:
-    daily, at_once = Line.at(tmp_path / "daily", project), Line.at(tmp_path / "once", project)
-    run_daily(daily, *sample)
-    run_at_once(at_once, *sample)
-    assert not differences(daily.marts(), at_once.marts())
-
-
-@pytest.mark.soak
-def test_all_daily_runs_equal_one(tmp_path: Path, project: Path, year: BuiltProject) -> None:
-    header, rows = read_rows(year_file())
-    daily = Line.at(tmp_path / "daily", project)
-    at_once = Line.at(tmp_path / "once", project)
-    days = [lines for _, lines in by_day(rows)]
-    assert len(days) == 305
-    run_daily(daily, header, days)
-    run_at_once(at_once, header, days)
-    assert not differences(daily.marts(), at_once.marts())
-
-
-def write_workbook(file: Path, header: Row, sheets: dict[str, list[Row]]) -> None:
-    """Writes numbers as numbers and dates as dates, as the published workbook has them."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with xlsxwriter.Workbook(file, {"constant_memory": True}) as workbook:
-        date_format = workbook.add_format({"num_format": "yyyy-mm-dd hh:mm"})
-        for name, rows in sheets.items():
-            sheet = workbook.add_worksheet(name)
-            sheet.write_row(0, 0, header)
-            for number, row in enumerate(rows, start=1):
-                for column, value in enumerate(row):
-                    if not value:
-                        continue
-                    if column == 4:
-                        moment = datetime.datetime.fromisoformat(value)
-                        sheet.write_datetime(number, column, moment, date_format)
-                    elif column in (3, 5, 6) or (column in (0, 1) and value.isdigit()):
-                        sheet.write_number(number, column, float(value))
-                    else:
-                        sheet.write_string(number, column, value)
-
-
-def assert_both_kinds_of_file_agree(
-    tmp_path: Path, project: Path, header: Row, days: list[list[Row]], tests: bool
-) -> None:
-    text, workbook = Line.at(tmp_path / "text", project), Line.at(tmp_path / "xlsx", project)
-    rows = [row for day in days for row in day]
-    write_rows(text.data / "retail" / "all.csv.gz", header, rows)
-    # The two sheets of the published workbook share days, too.
-    overlap = {"first": rows[: len(rows) * 2 // 3], "second": rows[len(rows) // 3 :]}
-    write_workbook(workbook.data / "retail" / "all.xlsx", header, overlap)
-    text.run(tests=tests)
-    workbook.run(tests=tests)
-    assert not differences(text.marts(), workbook.marts())
-
-
-def test_workbook_and_text_give_the_same_marts(
-    tmp_path: Path, project: Path, sample: tuple[Row, list[list[Row]]]
-) -> None:
-    header, days = sample
-    assert_both_kinds_of_file_agree(tmp_path, project, header, days[:5], tests=False)
-
-
-@pytest.mark.soak
-def test_the_whole_year_as_workbook_and_text(tmp_path: Path, project: Path) -> None:
-    header, rows = read_rows(year_file())
-    assert_both_kinds_of_file_agree(tmp_path, project, header, [rows], tests=True)
 
 
 def assert_kills_change_nothing(
