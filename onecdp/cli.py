@@ -194,6 +194,8 @@ def publish(project_dir: Path | None, warehouse: Path | None) -> None:
 
     with exclusive(project.warehouse, "onecdp publish"):
         published = replace(project.warehouse)
+    if published.notice:
+        click.echo(published.notice, err=True)
     click.echo(f"published {published.tables} tables: {published.file}")
 
 

@@ -8,6 +8,7 @@ reading it undisturbed.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +24,25 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Published:
-    """What stands in the published file now."""
+    """What stands in the published file now.
+
+    Attributes:
+        file: The published file.
+        tables: How many tables it has.
+        left_out: Relations of the private marts that no model makes any more.
+    """
 
     file: Path
     tables: int
-    size_bytes: int
+    left_out: tuple[str, ...]
+
+    @property
+    def notice(self) -> str | None:
+        """One line on what was left out, if anything was."""
+        if not self.left_out:
+            return None
+        names = ", ".join(f"{SCHEMA}.{name}" for name in self.left_out)
+        return f"publish: left out {names}: no model of the project makes it any more"
 
 
 def publish(warehouse: Warehouse) -> Published:
@@ -42,18 +57,20 @@ def publish(warehouse: Warehouse) -> Published:
         raise OnecdpError(f"{warehouse.build_file} isn't there; run `onecdp run` first")
     with connect(warehouse.build_file, read_only=True) as private:
         _audit(private)
+        names, left_out = _relations(private)
+    if not names:
+        raise OnecdpError(f"{warehouse.build_file} has no marts; run `onecdp build` first")
     fresh = warehouse.marts_file.with_name(f"{warehouse.marts_file.name}.{os.getpid()}.tmp")
     try:
-        tables = _write(warehouse.build_file, fresh)
+        _write(warehouse.build_file, fresh, names)
         _sync(fresh)
-        size_bytes = fresh.stat().st_size
         fresh.replace(warehouse.marts_file)
         _sync(warehouse.folder)
     except (duckdb.Error, OSError) as error:
         raise OnecdpError(f"{fresh} can't be written: {str(error).splitlines()[0]}") from error
     finally:
         fresh.unlink(missing_ok=True)
-    return Published(warehouse.marts_file, tables, size_bytes)
+    return Published(warehouse.marts_file, len(names), left_out)
 
 
 def _remove_leftovers(warehouse: Warehouse) -> None:
@@ -92,31 +109,35 @@ def _audit(private: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def _write(build_file: Path, fresh: Path) -> int:
-    """Copies every relation of the marts as a table, with its comments; returns how many."""
+def _relations(private: duckdb.DuckDBPyConnection) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the marts that models make, and of those that a model which is gone left."""
+    rows = private.execute(
+        "select table_name, table_name in ("
+        "   select relation_name from audit.node_status where relation_schema = $1)"
+        " from information_schema.tables"
+        " where table_catalog = current_database() and table_schema = $1 order by all",
+        [SCHEMA],
+    ).fetchall()
+    return (
+        tuple(name for name, is_made in rows if is_made),
+        tuple(name for name, is_made in rows if not is_made),
+    )
+
+
+def _write(build_file: Path, fresh: Path, names: Sequence[str]) -> None:
+    """Copies the named relations of the marts as tables, with their comments."""
     with connect(fresh, read_only=False) as out:
         # Views name their relations with the file's own database name, so it must keep it.
         out.execute(f"attach {_text(str(build_file))} as {_PRIVATE} (read_only)")
-        names = [
-            name
-            for (name,) in out.execute(
-                "select table_name from information_schema.tables"
-                " where table_catalog = ? and table_schema = ? order by all",
-                [_PRIVATE, SCHEMA],
-            ).fetchall()
-        ]
-        if not names:
-            raise OnecdpError(f"{build_file} has no marts; run `onecdp build` first")
         for name in names:
             out.execute(f"create table {_name(name)} as from {_PRIVATE}.{SCHEMA}.{_name(name)}")
-        for statement in _comments(out):
+        for statement in _comments(out, names):
             out.execute(statement)
         out.execute(f"detach {_PRIVATE}")
         out.execute("checkpoint")
-    return len(names)
 
 
-def _comments(out: duckdb.DuckDBPyConnection) -> list[str]:
+def _comments(out: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[str]:
     relations = out.execute(
         "select table_name, comment from duckdb_tables()"
         " where database_name = ? and schema_name = ? and comment is not null"
@@ -129,8 +150,10 @@ def _comments(out: duckdb.DuckDBPyConnection) -> list[str]:
         " where database_name = ? and schema_name = ? and comment is not null",
         [_PRIVATE, SCHEMA],
     ).fetchall()
-    return [f"comment on table {_name(t)} is {_text(c)}" for t, c in relations] + [
-        f"comment on column {_name(t)}.{_name(column)} is {_text(c)}" for t, column, c in columns
+    return [f"comment on table {_name(t)} is {_text(c)}" for t, c in relations if t in names] + [
+        f"comment on column {_name(t)}.{_name(column)} is {_text(c)}"
+        for t, column, c in columns
+        if t in names
     ]
 
 

@@ -104,6 +104,8 @@ def run(
     if built.ok:
         progress.update("publish: writing the marts")
         published = publish.publish(project.warehouse)
+        if published.notice:
+            progress.note(published.notice)
     clock.lap("publish")
     after = count_ids(project.warehouse)
     minted = max(after.minted - before.minted, 0)

@@ -8,8 +8,13 @@ create table if not exists audit.node_status (
     unique_id varchar,
     status varchar,
     invocation_id varchar,
-    finished_at timestamp with time zone
+    finished_at timestamp with time zone,
+    relation_schema varchar,
+    relation_name varchar
 );
-insert into audit.node_status
+{#- A warehouse that was built before these columns were. #}
+alter table audit.node_status add column if not exists relation_schema varchar;
+alter table audit.node_status add column if not exists relation_name varchar;
+insert into audit.node_status (unique_id, status, invocation_id, finished_at)
 values ('invocation.{{ invocation_id }}', 'running', '{{ invocation_id }}', {{ dbt.current_timestamp() }});
 {%- endmacro %}

@@ -130,6 +130,29 @@ def test_a_node_that_is_gone_is_forgotten_by_a_whole_build(project: Project) -> 
     assert "assert_totals_are_small" not in statuses(project)
 
 
+def test_a_renamed_mart_is_published_under_its_new_name_only(project: Project) -> None:
+    models = project.folder / "models"
+    # An alias is the relation's name, whatever the file is called.
+    (models / "report.sql").write_text(
+        "{{ config(alias='summary') }} select amount from {{ ref('totals') }}"
+    )
+    assert dbt(project, "build")
+    assert publish(project.warehouse).left_out == ()
+
+    (models / "totals.sql").rename(models / "sums.sql")
+    (models / "report.sql").write_text(
+        "{{ config(alias='summary') }} select amount from {{ ref('sums') }}"
+    )
+    (project.folder / "tests" / "assert_totals_are_small.sql").unlink()
+    assert dbt(project, "build")
+    published = publish(project.warehouse)
+
+    assert published.left_out == ("totals",)
+    with connect(published.file, read_only=True) as marts:
+        names = marts.execute("select table_name from duckdb_tables() order by all").fetchall()
+    assert names == [("summary",), ("sums",)]
+
+
 def test_reading_commands_leave_the_audit_as_it_is(project: Project) -> None:
     assert dbt(project, "build")
 

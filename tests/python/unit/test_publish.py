@@ -33,14 +33,20 @@ def build(folder: Path, *, amount: int = 1, statuses: dict[str, str] | None = No
             comment on column marts.id_map.one_id is 'The customer.';
             comment on view marts.customer_rfm is 'One row per buyer.';
             create or replace table audit.node_status (
-                unique_id varchar, status varchar, invocation_id varchar, finished_at timestamptz
+                unique_id varchar, status varchar, invocation_id varchar, finished_at timestamptz,
+                relation_schema varchar, relation_name varchar
             );
+            insert into audit.node_status
+            select 'model.onecdp.my_' || name, 'success', 'i', '2026-06-06 09:30:00+00',
+                'marts', name
+            from unnest(['id_map', 'customer_rfm']) as models(name);
             """
         )
         for node, status in (statuses or {"model_id_map": "success"}).items():
             unique_id = f"invocation.{node}" if status == "running" else f"model.onecdp.{node}"
             private.execute(
-                "insert into audit.node_status values (?, ?, 'i', '2026-06-06 09:30:00+00')",
+                "insert into audit.node_status"
+                " values (?, ?, 'i', '2026-06-06 09:30:00+00', null, null)",
                 [unique_id, status],
             )
     return warehouse
@@ -81,6 +87,34 @@ def test_descriptions_come_along(tmp_path: Path) -> None:
         warehouse.marts_file,
         "select column_name, comment from duckdb_columns() where comment is not null",
     ) == [("one_id", "The customer.")]
+
+
+def test_what_a_model_that_is_gone_left_behind_is_not_published(tmp_path: Path) -> None:
+    warehouse = build(tmp_path)
+    with duckdb.connect(warehouse.build_file) as private:
+        private.execute("create table marts.old_name as select 'yesterday' as told")
+        private.execute("comment on table marts.old_name is 'One row.'")
+        private.execute("comment on column marts.old_name.told is 'When.'")
+        # A relation of that name elsewhere is none of the marts.
+        private.execute(
+            "insert into audit.node_status"
+            " values ('model.onecdp.o', 'success', 'i', now(), 'intermediate', 'old_name')"
+        )
+
+    published = publish(warehouse)
+
+    assert published.left_out == ("old_name",)
+    assert published.notice == (
+        "publish: left out marts.old_name: no model of the project makes it any more"
+    )
+    assert published.tables == 2
+    assert read(warehouse.marts_file, "select table_name from duckdb_tables() order by all") == [
+        ("customer_rfm",), ("id_map",)
+    ]  # fmt: skip
+
+
+def test_a_clean_publish_has_no_notice(tmp_path: Path) -> None:
+    assert publish(build(tmp_path)).notice is None
 
 
 @pytest.mark.parametrize("status", ["success", "pass", "warn", "no-op"])
