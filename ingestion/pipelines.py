@@ -1,4 +1,8 @@
-"""Loads the files of every source into the raw tables: source + destination + progress."""
+"""Loads every source into the raw tables: source + destination + progress.
+
+What comes: the files of each source, then what the ID graph's service answers, where one is
+configured.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -16,16 +20,24 @@ import duckdb
 from dlt.common.exceptions import DltException
 from dlt.common.runtime.run_context import RunContext, switched_run_context
 from dlt.common.runtime.telemetry import stop_telemetry
+from dlt.extract import DltSource
 
 from ingestion import app, crm, id_graph, retail
 from ingestion.files.intake import Intake, take_in
 from ingestion.files.scratch import open_scratch
-from ingestion.files.spec import TypeChanged
+from ingestion.files.spec import TableSpec, TypeChanged
+from ingestion.id_graph.answers import take_answers
+from ingestion.id_graph.service import BadSettings, ServiceSettings, read_settings
 
 SOURCES: tuple[ModuleType, ...] = (crm, app, retail, id_graph)
 DATABASE = "onecdp.duckdb"
 # What DuckDB says when another process, or this one, has the file open.
 LOCK_SIGNS = ("Could not set lock", "different configuration", "Unique file handle conflict")
+
+Take = Callable[[duckdb.DuckDBPyConnection, Path], Intake]
+"""Takes in what is new, with a scratch database and a scratch folder."""
+Tables = Callable[[Intake], DltSource]
+"""The dlt source that hands over what was taken in."""
 
 
 class IngestError(Exception):
@@ -34,8 +46,9 @@ class IngestError(Exception):
 
 @dataclass(frozen=True)
 class SourceReport:
-    """What one run did with one source. Rows are those of the files that were loaded.
+    """What one run did with one source.
 
+    Rows are those of the files that were loaded, and of the service's answers.
     `refused` pairs each file of which nothing was loaded with the reason.
     """
 
@@ -79,7 +92,8 @@ def load(data_dir: Path, warehouse: Path, notify: Callable[[str], None]) -> list
             run goes on from there.
     """
     if not data_dir.is_dir():
-        raise IngestError(f"{data_dir} is not a folder; it should hold any of crm, app, ...")
+        names = ", ".join(module.TABLE.source for module in SOURCES)
+        raise IngestError(f"{data_dir} is not a folder; it should hold any of {names}")
     # dlt takes a relative path for one below its own folder.
     warehouse = warehouse.resolve()
     work = warehouse / ".dlt"
@@ -92,11 +106,48 @@ def load(data_dir: Path, warehouse: Path, notify: Callable[[str], None]) -> list
         # none: then it would report every load to its makers.
         stop_telemetry()
         context.initialize_runtime()
-        return [_load_source(module, data_dir, warehouse, notify) for module in SOURCES]
+        try:
+            service = read_settings()
+        except BadSettings as error:
+            raise IngestError(f"the ID graph's service, [sources.id_graph]: {error}") from error
+        reports = [_load_files(module, data_dir, warehouse, notify) for module in SOURCES]
+        if service is None:
+            return reports
+        # Last, because it asks about what the files brought.
+        answered = _load_answers(service, warehouse, notify)
+        return [_sum(r, answered) if r.source == answered.source else r for r in reports]
+
+
+def _load_files(
+    module: ModuleType, data_dir: Path, warehouse: Path, notify: Callable[[str], None]
+) -> SourceReport:
+    spec: TableSpec = module.TABLE
+    folder, database = data_dir / spec.source, warehouse / DATABASE
+
+    def take(connection: duckdb.DuckDBPyConnection, scratch: Path) -> Intake:
+        return take_in(connection, spec, folder, database, scratch, notify)
+
+    return _load_source(spec, take, module.source, warehouse, notify)
+
+
+def _load_answers(
+    service: ServiceSettings, warehouse: Path, notify: Callable[[str], None]
+) -> SourceReport:
+    def take(connection: duckdb.DuckDBPyConnection, scratch: Path) -> Intake:
+        return take_answers(connection, service, warehouse / DATABASE, scratch, notify)
+
+    report = _load_source(id_graph.TABLE, take, id_graph.answers, warehouse, notify)
+    # The answers pass through a file of ours, which is none of the user's.
+    return replace(report, files_loaded=0)
+
+
+def _sum(files: SourceReport, answers: SourceReport) -> SourceReport:
+    names = [field.name for field in fields(SourceReport) if field.name != "source"]
+    return replace(files, **{name: getattr(files, name) + getattr(answers, name) for name in names})
 
 
 def _load_source(
-    module: ModuleType, data_dir: Path, warehouse: Path, notify: Callable[[str], None]
+    spec: TableSpec, take: Take, tables: Tables, warehouse: Path, notify: Callable[[str], None]
 ) -> SourceReport:
     """Loads one source; what dlt keeps on disk is dropped and made anew if it is of no use.
 
@@ -104,20 +155,20 @@ def _load_source(
     was interrupted, and whatever it had not finished is read from the files again.
     """
     start = time.monotonic()
-    source = module.TABLE.source
+    source = spec.source
     database = warehouse / DATABASE
     work = warehouse / ".dlt" / source
     if not database.exists():
         shutil.rmtree(work, ignore_errors=True)
     try:
         try:
-            intake = _run(module, data_dir, warehouse, notify)
+            intake = _run(spec, take, tables, warehouse, notify)
         except Exception as error:
             if _is_locked(error) or isinstance(error, TypeChanged) or not work.exists():
                 raise
             notify(f"{source}: starting over, the last load left something that cannot be finished")
             shutil.rmtree(work)
-            intake = _run(module, data_dir, warehouse, notify)
+            intake = _run(spec, take, tables, warehouse, notify)
     except TypeChanged as error:
         raise IngestError(f"{source}: {error}") from error
     except (DltException, duckdb.Error, OSError) as error:
@@ -126,9 +177,8 @@ def _load_source(
 
 
 def _run(
-    module: ModuleType, data_dir: Path, warehouse: Path, notify: Callable[[str], None]
+    spec: TableSpec, take: Take, tables: Tables, warehouse: Path, notify: Callable[[str], None]
 ) -> Intake:
-    spec = module.TABLE
     database = warehouse / DATABASE
     pipeline = dlt.pipeline(
         spec.source,
@@ -143,10 +193,10 @@ def _run(
         scratch = Path(folder)
         connection = open_scratch(scratch)
         try:
-            intake = take_in(connection, spec, data_dir / spec.source, database, scratch, notify)
+            intake = take(connection, scratch)
             if not intake.is_empty:
                 notify(f"{spec.source}: writing {intake.counts.loaded:,} rows")
-                pipeline.run(module.source(intake), loader_file_format="parquet")
+                pipeline.run(tables(intake), loader_file_format="parquet")
         finally:
             connection.close()
     return intake

@@ -1,10 +1,11 @@
-"""The bitmap functions as SQL functions of DuckDB.
+"""The bitmap functions and those of the ID graph as SQL functions of DuckDB.
 
 `register` gives them to a connection. In dbt, one line of profiles.yml gives them to every model:
 
     plugins: [{module: onecdp.sql_functions}]
 
-Null in gives null out. Bytes that are no Roaring bitmap are an error.
+Null in gives null out. Bytes that are no Roaring bitmap are an error. docs/audiences.md and
+docs/id-graph.md describe the functions.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 from duckdb.func import ARROW, DEFAULT, NATIVE, SPECIAL, FunctionNullHandling, PythonUDFType
-from duckdb.sqltypes import BIGINT, BLOB, BOOLEAN, UINTEGER, DuckDBPyType
+from duckdb.sqltypes import BIGINT, BLOB, BOOLEAN, UINTEGER, VARCHAR, DuckDBPyType
 
 from onecdp.audiences.bitmaps import BitMap, from_bytes, intersection, to_bytes, to_numpy, union
+from onecdp.id_graph import call_id_graph, normalize_id
 
 
 def bitmap_count(bitmap: bytes) -> int:
@@ -90,6 +92,8 @@ class _Function:
     kind: PythonUDFType
     # DEFAULT: null in, null out, without a call. SPECIAL: the function may return null itself.
     nulls: FunctionNullHandling = DEFAULT
+    # What asks somebody else must not be called while a query is only planned.
+    is_volatile: bool = False
 
 
 def _functions() -> tuple[_Function, ...]:
@@ -104,11 +108,13 @@ def _functions() -> tuple[_Function, ...]:
         _Function(bitmap_to_array, (BLOB,), duckdb.list_type(UINTEGER), ARROW),
         _Function(bitmap_and_agg, (blobs,), BLOB, ARROW, SPECIAL),
         _Function(bitmap_or_agg, (blobs,), BLOB, ARROW, SPECIAL),
+        _Function(normalize_id, (VARCHAR, VARCHAR), VARCHAR, ARROW, SPECIAL),
+        _Function(call_id_graph, (VARCHAR, VARCHAR), VARCHAR, ARROW, SPECIAL, is_volatile=True),
     )
 
 
 def register(connection: duckdb.DuckDBPyConnection) -> None:
-    """Gives a connection the bitmap functions; a second time changes nothing.
+    """Gives a connection the functions; a second time changes nothing.
 
     DuckDB keeps functions per database, not per connection: every connection of this process to the
     same file has them, also after this one is closed.
@@ -126,6 +132,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
                 function.result,
                 type=function.kind,
                 null_handling=function.nulls,
+                side_effects=function.is_volatile,
             )
 
 

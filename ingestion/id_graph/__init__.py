@@ -1,4 +1,7 @@
-"""The source `id_graph`; `settings` says what it holds."""
+"""The source `id_graph`; `settings` says what it holds.
+
+Links come from files and, where one is configured, from an HTTP service (`service`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from dlt.extract import DltResource
 
 from ingestion.files.intake import Intake
 from ingestion.files.resources import resources
+from ingestion.id_graph.answers import ASKED_KEY
 from ingestion.id_graph.settings import LINKS
 
 TABLE = LINKS
@@ -18,3 +22,15 @@ TABLE = LINKS
 def source(intake: Intake) -> Iterator[DltResource]:
     """The raw tables of `id_graph`, out of the files that were taken in."""
     yield from resources(intake)
+
+
+@dlt.source(name="id_graph")
+def answers(intake: Intake) -> Iterator[DltResource]:
+    """The same tables out of the service's answers, and the identifiers that were answered."""
+    yield from resources(intake)
+    yield dlt.resource(
+        intake.batches("out_asked", ASKED_KEY),
+        name="asked",
+        primary_key=ASKED_KEY,
+        write_disposition={"disposition": "merge", "strategy": "upsert"},
+    )
