@@ -11,24 +11,13 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.files import store
-from ingestion.files.checks import quoted
 from ingestion.files.discover import SourceFile, discover
-from ingestion.files.scratch import Notify, Staged, columns_sql, payload, stage
+from ingestion.files.outputs import Counts, totals, write_loads, write_quarantine, write_rows
+from ingestion.files.scratch import Notify, stage
 from ingestion.files.spec import TableSpec
-from ingestion.files.verdicts import FILE_OF, PLACE, find_leaving, find_other_holders, judge
+from ingestion.files.verdicts import find_leaving, find_other_holders, judge
 
 BATCH_ROWS = 100_000
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Rows of one load; read = loaded + quarantined + duplicate + superseded."""
-
-    read: int = 0
-    loaded: int = 0
-    quarantined: int = 0
-    duplicate: int = 0
-    superseded: int = 0
 
 
 @dataclass(frozen=True)
@@ -120,10 +109,10 @@ def take_in(
         connection.execute("create table old_files (_file_no integer, name varchar)")
         connection.executemany("insert into old_files values ($1, $2)", names)
         find_other_holders(connection, spec)
-    _write_rows(connection, spec, staged)
+    write_rows(connection, spec, staged)
     store.check_types(connection, spec)
-    _write_quarantine(connection, spec, staged, refused, fingerprints)
-    _write_loads(connection, spec, staged)
+    write_quarantine(connection, spec, staged, refused, fingerprints)
+    write_loads(connection, spec, staged)
     waiting = connection.execute(
         "select (select count(*) from out_rows) + (select count(*) from out_quarantine) "
         "+ (select count(*) from out_loads)"
@@ -135,7 +124,7 @@ def take_in(
         files_loaded=len(new) - len(staged.refused),
         files_skipped=len(old),
         refused=tuple(sorted(refused.items())),
-        counts=_totals(connection),
+        counts=totals(connection),
         is_empty=is_complete and not waiting,
     )
 
@@ -166,144 +155,3 @@ def _list_files(
         ) as loaded_at""",
         [clock()],
     )
-
-
-def _write_rows(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: Staged) -> None:
-    names = [column.name for column in spec.columns] + sorted(staged.extras)
-    extra = ""
-    if spec.group is not None:
-        extra = "verdicts.line_number, false as is_withdrawn,"
-    connection.execute(f"create table out_rows ({columns_sql(spec)})")
-    for name in sorted(staged.extras):
-        connection.execute(f"alter table out_rows add column {quoted(name)} varchar")
-    connection.execute(
-        f"""insert into out_rows by name
-        select {", ".join("t." + quoted(name) for name in names)}, {extra}
-            {PLACE.format("files", "t")} as _file, t._line, t._row_hash,
-            (select loaded_at from load_time) as _loaded_at
-        from new_typed as t
-        inner join verdicts using (_row)
-        inner join files using (_file_no)
-        where verdicts.verdict = 'loaded'
-        order by t._row"""
-    )
-    if spec.group is not None:
-        _write_leaving(connection, spec)
-
-
-def _write_leaving(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
-    """Adds the lines that left their file: soft-deleted, or under another file that holds them."""
-    stored = [str(row[0]) for row in connection.execute("describe stored").fetchall()]
-    changing = ("is_withdrawn", "_loaded_at", "_dlt_load_id", "_file", "_line")
-    kept = [name for name in stored if name not in changing]
-    known = {str(row[0]) for row in connection.execute("describe out_rows").fetchall()}
-    for name in kept:
-        if name not in known:
-            connection.execute(f"alter table out_rows add column {quoted(name)} varchar")
-    key = ", ".join(quoted(name) for name in spec.key)
-    connection.execute(
-        f"""insert into out_rows by name
-        select {", ".join("stored." + quoted(name) for name in kept)},
-            holders._file is null as is_withdrawn,
-            coalesce(holders._file, stored._file) as _file,
-            coalesce(holders._line, stored._line) as _line,
-            (select loaded_at from load_time) as _loaded_at
-        from leaving
-        inner join stored using ({key})
-        left join holders using ({key})"""
-    )
-
-
-def _write_quarantine(
-    connection: duckdb.DuckDBPyConnection,
-    spec: TableSpec,
-    staged: Staged,
-    refused: dict[str, str],
-    fingerprints: dict[str, str],
-) -> None:
-    """One row per bad row; one without a line per refused file, unless it is already told."""
-    place = PLACE.format("files", "bad")
-    connection.execute(
-        f"""create table out_quarantine as
-        with bad as (
-            select _file_no, _sheet, _line, reason, payload from new_bad
-            union all
-            select raw._file_no, raw._sheet, raw._line, verdicts.note, {payload(spec, staged)}
-            from new_text as raw inner join verdicts using (_row)
-            where verdicts.verdict = 'conflict'
-        )
-        select md5(concat_ws(chr(10), {place}, fingerprint, _line)) as quarantine_id,
-            {place} as file, fingerprint, _line as line, reason, payload,
-            (select loaded_at from load_time) as quarantined_at
-        from bad inner join files using (_file_no)
-        order by file, line"""
-    )
-    for name, reason in sorted(refused.items()):
-        connection.execute(
-            """insert into out_quarantine
-            select md5(concat_ws(chr(10), $1, $2)), $1, $2, null, $3, null, loaded_at
-            from load_time
-            where not exists (
-                select 1 from stored_quarantine
-                where file = $1 and fingerprint = $2 and line is null and reason = $3
-            )""",
-            [name, fingerprints[name], reason],
-        )
-
-
-def _write_loads(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: Staged) -> None:
-    connection.execute(
-        f"""create table out_loads as
-        with judged as (
-            select _file_no, verdict from sound inner join verdicts using (_row)
-            union all
-            select _file_no, 'conflict' from new_bad
-        ),
-        counted as (
-            select _file_no,
-                count(*) filter (where verdict = 'loaded') as rows_loaded,
-                count(*) filter (where verdict = 'conflict') as rows_quarantined,
-                count(*) filter (where verdict = 'duplicate') as rows_duplicate,
-                count(*) filter (where verdict = 'superseded') as rows_superseded
-            from judged group by _file_no
-        ),
-        staged as (
-            select _file_no, count(*) as rows_read
-            from (select _file_no from new_text union all select _file_no from new_broken)
-            group by _file_no
-        ),
-        withdrawn as (
-            select {FILE_OF.format("_file")} as name, count(*) as rows_withdrawn
-            from out_rows where {"is_withdrawn" if spec.group else "false"} group by all
-        )
-        select name as file, fingerprint,
-            coalesce(rows_read, 0) as rows_read,
-            coalesce(rows_loaded, 0) as rows_loaded,
-            coalesce(rows_quarantined, 0) as rows_quarantined,
-            coalesce(rows_duplicate, 0) as rows_duplicate,
-            coalesce(rows_superseded, 0) as rows_superseded,
-            coalesce(rows_withdrawn, 0) as rows_withdrawn,
-            (select loaded_at from load_time) as loaded_at
-        from files
-        left join staged using (_file_no)
-        left join counted using (_file_no)
-        left join withdrawn using (name)
-        where not list_contains($refused, _file_no)
-        order by _file_no""",
-        {"refused": list(staged.refused)},
-    )
-    unbalanced = connection.execute(
-        "select file, rows_read from out_loads where rows_read <> "
-        "rows_loaded + rows_quarantined + rows_duplicate + rows_superseded"
-    ).fetchall()
-    if unbalanced:
-        raise AssertionError(f"rows read and rows accounted for differ: {unbalanced}")
-
-
-def _totals(connection: duckdb.DuckDBPyConnection) -> Counts:
-    (row,) = connection.execute(
-        """select coalesce(sum(rows_read), 0)::bigint, coalesce(sum(rows_loaded), 0)::bigint,
-            coalesce(sum(rows_quarantined), 0)::bigint, coalesce(sum(rows_duplicate), 0)::bigint,
-            coalesce(sum(rows_superseded), 0)::bigint from out_loads"""
-    ).fetchall()
-    return Counts(*row)
