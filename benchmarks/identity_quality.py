@@ -130,22 +130,34 @@ _FALSE_MERGES = """
     from joined group by kinds order by pairs desc, kinds limit 15
 """
 
+# A cluster's people are counted, not listed: one may hold a tenth of all.
 _SHARED = """
     with placed as (
-        select kind, people, one_id,
-            list(distinct person_id) filter (person_id is not null) as found
-        from holders
-        inner join mapped using (id_type, id_value)
-        left join cells on cells.cluster = one_id
+        select kind, id_type, id_value, one_id, len(people) as holders
+        from holders inner join mapped using (id_type, id_value)
         where len(people) > 1
-        group by id_type, id_value, kind, people, one_id
+    ),
+    present as (
+        select id_type, id_value, count(distinct person_id) as holders_there
+        from placed
+        inner join held using (id_type, id_value)
+        inner join cells using (person_id)
+        where cells.cluster = placed.one_id
+        group by all
+    ),
+    counted as (
+        select placed.kind, coalesce(by_cluster.people, 0) as there,
+            coalesce(holders_there, 0) as holders_there
+        from placed
+        left join by_cluster on by_cluster.cluster = placed.one_id
+        left join present using (id_type, id_value)
     )
     select kind, count(*) as identifiers,
-        count(*) filter (coalesce(len(found), 0) = 0) as alone,
-        count(*) filter (len(found) = 1 and list_has_any(found, people)) as with_a_holder,
-        count(*) filter (len(found) > 1 and list_has_all(people, found)) as with_several_holders,
-        count(*) filter (len(found) > 0 and not list_has_all(people, found)) as with_strangers
-    from placed group by kind order by kind
+        count(*) filter (there = 0) as alone,
+        count(*) filter (there = 1 and holders_there = 1) as with_a_holder,
+        count(*) filter (there > 1 and holders_there = there) as with_several_holders,
+        count(*) filter (there > holders_there) as with_strangers
+    from counted group by kind order by kind
 """
 
 
