@@ -6,6 +6,7 @@ import datetime as dt
 import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 from ingestion_support import (
     EVENTS,
@@ -19,6 +20,8 @@ from ingestion_support import (
 )
 
 from ingestion.files import intake
+from ingestion.files.spec import TableSpec
+from ingestion.files.verdicts import judge
 
 
 @pytest.fixture(scope="module")
@@ -262,6 +265,23 @@ def test_load_time_rises_even_if_the_clock_went_back(
         "select epoch_us(_loaded_at) from raw_crm.members order by member_id"
     )
     assert second == first + 1
+
+
+def test_load_that_loses_sight_of_a_row_writes_nothing(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def careless(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
+        judge(connection, spec)
+        connection.execute("delete from verdicts where _row = 1")
+
+    warehouse.write("app/a.csv", EVENTS, "E1,view,,2024-11-01", "E2,view,,2024-11-01")
+    monkeypatch.setattr(intake, "judge", careless)
+    with pytest.raises(AssertionError, match=r"accounted for differ: \[\('a.csv', 2\)\]"):
+        warehouse.load()
+    for table in ("events", "loads", "quarantine"):
+        assert warehouse.query(f"select * from raw_app.{table}") == []
+    monkeypatch.undo()
+    assert warehouse.counts(warehouse.load()["app"]) == (2, 2, 0, 0, 0)
 
 
 @pytest.mark.parametrize("broken", [b"", b"Invoice\n1\n", b"\x1f\x8b"])
