@@ -1,4 +1,7 @@
-{#- The identifier columns of staging, highest priority first; seeds/id_types.csv gives the order. -#}
+{#-
+    The identifier columns, highest priority first: the types of seeds/id_types.csv, in its order.
+    A singular test holds the two together; dbt must know the columns before the seed is loaded.
+-#}
 {% macro identifier_columns() -%}
     {{ return([
         'member_id',

@@ -72,6 +72,13 @@ class Line:
         ]
         assert not failed, failed[:5]
 
+    def build_part(self, select: str) -> None:
+        """Builds a part and goes no further, as a run that is stopped in the middle."""
+        answer = Dbt(self.project, Quiet()).invoke(
+            "run", options=["--select", select, "--vars", "{as_of_date: 2026-06-06}"]
+        )
+        assert answer.success, answer.exception
+
     def run(self, *options: str, tests: bool = True) -> list[stages.SourceReport]:
         reports = self.ingest()
         self.build(*options, tests=tests)

@@ -5,5 +5,5 @@ from onecdp.audiences.packages import evaluate_audiences
 
 def model(dbt, session):
     dbt.config(materialized="table")
-    audiences = dbt.ref("audiences").to_arrow_table()
+    audiences = dbt.ref("int_audiences__audiences").to_arrow_table()
     return evaluate_audiences(audiences, dbt.ref("audience_bitmaps").to_arrow_table())

@@ -1,8 +1,9 @@
 -- Key: one_id. Nothing in it depends on today's date.
--- New: customers with an event that was written since the last run, under its present or its
--- previous one_id; each is recounted from all of its events. A customer whose last event went
--- (withdrawn, or moved to another one_id) leaves the table.
--- A rebuild gives the same rows, but for events_seen_to.
+-- New: customers whose events are not those that were counted: their number or the stamp of their
+-- last change differs. That needs no memory of what the last runs did, so a run that was killed
+-- between two models, or an event that moved twice since, is found like any other change. Each is
+-- recounted from all of its events; one whose last event went leaves the table.
+-- A rebuild gives the same rows, but for changed_at.
 
 {{
     config(
@@ -16,34 +17,33 @@
 with resolved as (
 
     select * from {{ ref('int_events__resolved') }}
+    where one_id is not null and not is_withdrawn
 
 ),
 
-changed as (
+present as (
 
     select
         one_id,
-        previous_one_id
+        count(*) as event_count,
+        max(changed_at) as changed_at
     from resolved
-    {%- if is_incremental() %}
-    where
-        changed_at > (
-            select coalesce(max(counted.events_seen_to), cast('1970-01-01' as timestamp))
-            from {{ this }} as counted
-        )
-    {%- endif %}
+    group by one_id
 
 ),
 
 touched as (
 
-    select one_id
-    from changed
-    where one_id is not null
-    union distinct
-    select previous_one_id as one_id
-    from changed
-    where previous_one_id is not null
+    {% if is_incremental() -%}
+    select coalesce(present.one_id, counted.one_id) as one_id
+    from present
+    full outer join {{ this }} as counted on present.one_id = counted.one_id
+    where
+        present.event_count is distinct from counted.event_count
+        or present.changed_at is distinct from counted.changed_at
+    {%- else -%}
+    select one_id from present
+    {%- endif %}
 
 ),
 
@@ -59,10 +59,11 @@ events as (
         resolved.session_id,
         resolved.country,
         resolved.revenue,
+        resolved.changed_at,
         -- A purchase that names no order is an order of its own.
         coalesce(resolved.order_id, resolved.event_id) as order_id
     from touched
-    left join resolved on touched.one_id = resolved.one_id and not resolved.is_withdrawn
+    left join resolved on touched.one_id = resolved.one_id
 
 ),
 
@@ -87,7 +88,7 @@ final as (
         {{ value_at_max('session_id', ['event_time', 'event_id']) }} as last_session_id,
         {{ value_at_max('country', ['event_time', 'event_id']) }} as country,
         max(event_time) as last_event_at,
-        (select max(seen.changed_at) from resolved as seen) as events_seen_to
+        max(changed_at) as changed_at
     from events
     group by one_id
 

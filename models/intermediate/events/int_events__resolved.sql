@@ -3,7 +3,7 @@
 -- time, so late events come in), and known events whose identifier now belongs to another one_id
 -- or whose type a seed now reads differently.
 -- A withdrawn event stays as a row that says so: the customers behind it have to be recounted.
--- A rebuild gives the same rows, but for changed_at and previous_one_id.
+-- A rebuild gives the same rows, but for changed_at.
 
 {{
     config(
@@ -68,13 +68,6 @@ final as (
 
     select
         resolved.*,
-        {%- if is_incremental() %}
-        case
-            when stored.one_id is distinct from resolved.one_id then stored.one_id
-        end as previous_one_id,
-        {%- else %}
-        cast(null as varchar) as previous_one_id,
-        {%- endif %}
         {{ change_stamp() }} as changed_at
     from resolved
     {%- if is_incremental() %}

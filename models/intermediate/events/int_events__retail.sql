@@ -19,6 +19,7 @@ typed as (
         case
             when
                 transactions.invoice like 'A%'
+                or transactions.price < 0
                 or retail_non_product_codes.stock_code is not null
                 then 'adjustment'
             when transactions.invoice like 'C%' or transactions.quantity < 0 then 'return'

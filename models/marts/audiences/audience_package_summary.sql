@@ -2,7 +2,7 @@
 
 with audiences as (
 
-    select * from {{ ref('audiences') }}
+    select * from {{ ref('int_audiences__audiences') }}
 
 ),
 

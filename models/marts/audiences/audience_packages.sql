@@ -8,7 +8,7 @@ with package_members as (
 
 audiences as (
 
-    select * from {{ ref('audiences') }}
+    select * from {{ ref('int_audiences__audiences') }}
 
 ),
 

@@ -1,27 +1,35 @@
--- What the incremental customers hold equals a count of all their events.
+-- What the incremental customers hold equals a count of all their events, buyers or not.
 
 with from_events as (
 
     select
         one_id,
-        count(distinct coalesce(order_id, event_id)) as orders,
-        sum(revenue) as gross_revenue,
-        max(event_date) as last_purchase_date
+        count(*) as event_count,
+        count(case when event_type = 'page_view' then 1 end) as page_views,
+        count(distinct case when event_type = 'purchase' then coalesce(order_id, event_id) end)
+            as orders,
+        coalesce(sum(case when event_type = 'purchase' then revenue end), 0) as gross_revenue,
+        coalesce(-sum(case when event_type = 'return' then revenue end), 0) as returned_revenue,
+        max(case when event_type = 'purchase' then event_date end) as last_purchase_date
     from {{ ref('unified_events') }}
-    where event_type = 'purchase' and one_id is not null
+    where one_id is not null
     group by one_id
 
 )
 
 select
     from_events.one_id as event_one_id,
-    rfm.one_id as rfm_one_id,
-    from_events.orders as event_orders,
-    rfm.orders as rfm_orders
+    activity.one_id as activity_one_id,
+    from_events.event_count,
+    activity.event_count as activity_event_count
 from from_events
-full outer join {{ ref('customer_rfm') }} as rfm on from_events.one_id = rfm.one_id
+full outer join {{ ref('int_customers__activity') }} as activity
+    on from_events.one_id = activity.one_id
 where
-    from_events.one_id is distinct from rfm.one_id
-    or from_events.orders != rfm.orders
-    or from_events.gross_revenue != rfm.gross_revenue
-    or from_events.last_purchase_date != rfm.last_purchase_date
+    from_events.one_id is distinct from activity.one_id
+    or from_events.event_count != activity.event_count
+    or from_events.page_views != activity.page_views
+    or from_events.orders != activity.orders
+    or from_events.gross_revenue != activity.gross_revenue
+    or from_events.returned_revenue != activity.returned_revenue
+    or from_events.last_purchase_date is distinct from activity.last_purchase_date

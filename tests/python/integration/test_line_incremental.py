@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 from line import Line, copy_project, differences
 
@@ -38,7 +39,7 @@ def first_day(line: Line) -> None:
         RETAIL,
         "500,A,a,2,2026-05-01 08:00:00,10,100.0,France",
         "500,A,a,2,2026-05-01 08:00:00,10,100.0,France",
-        "500,B,b,1,2026-05-01 08:00:00,5,100.0,France",
+        "500,K,k,1,2026-05-01 08:00:00,5,100.0,France",
         "501,A,a,1,2026-05-01 09:00:00,10,200.0,Spain",
         "502,POST,postage,1,2026-05-01 09:00:00,3,,Spain",
     )
@@ -83,7 +84,7 @@ def third_day(line: Line) -> None:
         "retail/day1.csv",
         RETAIL,
         "500,A,a,2,2026-05-01 08:00:00,10,100.0,France",
-        "500,B,b,1,2026-05-01 08:00:00,6,100.0,France",
+        "500,K,k,1,2026-05-01 08:00:00,6,100.0,France",
         "501,A,a,1,2026-05-01 09:00:00,10,200.0,Spain",
         "502,POST,postage,1,2026-05-01 09:00:00,3,,Spain",
     )
@@ -129,9 +130,7 @@ def test_every_day_equals_a_rebuild(tmp_path: Path, project: Path) -> None:
         line.run(tests=False)
         assert not differences(marts, line.marts()), "a run with nothing new changed a mart"
 
-        rebuilt = line.copy_warehouse(tmp_path / f"rebuilt{number}")
-        rebuilt.build("--full-refresh", tests=False)
-        assert not differences(marts, rebuilt.marts()), f"day {number} differs from its rebuild"
+        assert_equals_rebuild(line, tmp_path / str(number))
 
         fresh = Line.at(tmp_path / f"fresh{number}", project)
         fresh_line = Line(fresh.project, line.data)
@@ -185,3 +184,75 @@ def test_a_rebuild_in_an_empty_warehouse_mints_the_same_ids(tmp_path: Path, proj
     again = Line(Line.at(tmp_path / "again", project).project, line.data)
     again.run(tests=False)
     assert not differences(line.marts(), again.marts())
+
+
+def write_link(line: Line, left: str, right: str, is_active: bool = True) -> None:
+    """A link between two members (M…) or union ids (U…), in a file of its own."""
+    types = {"M": "member_id", "U": "union_id"}
+    line.write(
+        f"id_graph/{left}_{right}.csv",
+        LINKS,
+        f"{types[left[0]]},{left},{types[right[0]]},{right},app,0.9,2026-05-02,2026-05-02,"
+        f"{is_active}",
+    )
+
+
+def test_a_build_that_stopped_halfway_forgets_no_customer_of_a_split(
+    tmp_path: Path, project: Path
+) -> None:
+    """U1's event leaves M1, a build stops before the customers, then the event goes to M2."""
+    line = Line.at(tmp_path / "line", project)
+    first_day(line)
+    write_link(line, "M1", "U1")
+    line.run(tests=False)
+
+    write_link(line, "M1", "U1", is_active=False)
+    line.ingest()
+    line.build_part("+int_events__resolved")
+    write_link(line, "M2", "U1")
+    line.run()
+    assert_equals_rebuild(line, tmp_path)
+
+
+def test_a_build_that_stopped_halfway_forgets_no_customer_of_a_merge(
+    tmp_path: Path, project: Path
+) -> None:
+    """U1's event goes to M2, a build stops before the customers, then M2 merges into M1."""
+    line = Line.at(tmp_path / "line", project)
+    first_day(line)
+    line.run(tests=False)
+
+    write_link(line, "M2", "U1")
+    line.ingest()
+    line.build_part("+int_events__resolved")
+    write_link(line, "M1", "M2")
+    line.run()
+    assert_equals_rebuild(line, tmp_path)
+
+
+def assert_equals_rebuild(line: Line, folder: Path) -> None:
+    rebuilt = line.copy_warehouse(folder / "rebuilt")
+    rebuilt.build("--full-refresh", tests=False)
+    assert not differences(line.marts(), rebuilt.marts())
+
+
+def test_a_clock_that_went_back_hides_no_change(tmp_path: Path, project: Path) -> None:
+    line = Line.at(tmp_path / "line", project)
+    first_day(line)
+    line.run(tests=False)
+    with duckdb.connect(str(line.project.warehouse.build_file)) as private:
+        for table in ("int_events__resolved", "int_customers__activity"):
+            private.execute(f"update intermediate.{table} set changed_at = '2099-01-01'")
+
+    # One line leaves and one comes: only the stamp tells that the customer's events are others.
+    path = line.data / "retail" / "day1.csv"
+    path.write_text(
+        path.read_text().replace(
+            "500,K,k,1,2026-05-01 08:00:00,5", "500,K,k,1,2026-05-01 08:00:00,6"
+        )
+    )
+    line.run()
+
+    assert line.query(
+        "select gross_revenue from marts.customer_profiles where retail_customer_id = '100'"
+    ) == [(46,)]
