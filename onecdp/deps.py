@@ -6,6 +6,7 @@ import filecmp
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from onecdp.dbt_runs import Dbt
 from onecdp.errors import OnecdpError
@@ -19,9 +20,9 @@ _HUB_SECONDS = 5.0
 
 
 def ensure(project: Project, progress: Progress) -> None:
-    """Sees to it that the packages are there; doesn't ask the hub if they are."""
+    """Sees to it that what packages.yml asks for is there; doesn't ask the hub if it is."""
     installed = _installed(project)
-    if not installed.is_dir():
+    if not _is_current(project):
         install(project, progress)
     elif _is_standin(installed) and _differs(installed):
         # The library was upgraded since, and its models may use another macro.
@@ -31,26 +32,30 @@ def ensure(project: Project, progress: Progress) -> None:
 def install(project: Project, progress: Progress) -> None:
     """Installs the packages of packages.yml; where the hub can't be reached, the stand-in.
 
-    A package from the hub is kept as it is; a stand-in is replaced as soon as the hub answers.
+    Packages that are what packages.yml asks for are kept; a stand-in is replaced as soon as the
+    hub answers.
 
     Raises:
-        OnecdpError: The hub can't be reached and packages.yml asks for more than dbt_utils.
+        OnecdpError: The hub can't be reached and packages.yml asks for more than dbt_utils, or for
+            another dbt_utils than the one that is there.
     """
     installed = _installed(project)
-    if installed.is_dir() and not _is_standin(installed):
-        progress.note("deps: dbt_utils is here already")
+    if _is_current(project) and not _is_standin(installed):
+        progress.note("deps: the packages of packages.yml are here already")
         return
     progress.update("deps: asking the dbt package hub")
     if (problem := _hub_problem()) is None:
         answer = Dbt(project, progress).invoke("deps")
         if answer.success:
-            progress.note("deps: dbt_utils installed from the dbt package hub")
+            progress.note("deps: installed the packages from the dbt package hub")
             return
         problem = " ".join(str(answer.exception or "dbt deps failed").split())[:200]
-    others = [name for name in _packages(project) if name != "dbt-labs/dbt_utils"]
-    if others:
+    wanted = _others(project)
+    if installed.is_dir() and not _is_standin(installed):
+        wanted = [_named(entry) for entry in _packages(project)]
+    if wanted:
         raise OnecdpError(
-            f"packages.yml asks for {', '.join(others)}, and the dbt package hub can't be reached"
+            f"packages.yml asks for {', '.join(wanted)}, and the dbt package hub can't be reached"
             f" ({problem}); try `onecdp deps` again with a connection"
         )
     _copy_standin(installed)
@@ -58,6 +63,45 @@ def install(project: Project, progress: Progress) -> None:
         f"deps: the dbt package hub can't be reached ({problem});"
         " installed onecdp's stand-in for dbt_utils"
     )
+
+
+def _is_current(project: Project) -> bool:
+    """Whether what is installed is what packages.yml asks for."""
+    installed = _installed(project)
+    if not installed.is_dir() or _is_standin(installed):
+        return installed.is_dir() and not _others(project)
+    lock = project.folder / "package-lock.yml"
+    return _is_of(lock, project) if lock.is_file() else _is_pinned(project)
+
+
+def _is_of(lock: Path, project: Project) -> bool:
+    """Whether the packages are installed that dbt locked, from the packages.yml that is there."""
+    import yaml
+    from dbt.config.project import package_config_from_data
+    from dbt.config.renderer import PackageRenderer
+    from dbt.task.deps import _create_sha1_hash
+
+    content = yaml.safe_load(lock.read_text(encoding="utf-8")) or {}
+    folders = (project.folder / "dbt_packages" / p.get("name", "") for p in content["packages"])
+    asked = {"packages": _packages(project)}
+    packages = package_config_from_data(PackageRenderer({}).render_data(asked), asked).packages
+    same = content.get("sha1_hash") == _create_sha1_hash(packages)
+    return same and all(folder.is_dir() for folder in folders)
+
+
+def _is_pinned(project: Project) -> bool:
+    """Without a lock, as after a copy: whether each package is there in the version asked for."""
+    import yaml
+
+    for entry in _packages(project):
+        name = str(entry.get("package", "")).rpartition("/")[2]
+        settings = project.folder / "dbt_packages" / name / "dbt_project.yml"
+        if not name or not settings.is_file():
+            return False
+        version = yaml.safe_load(settings.read_text(encoding="utf-8")).get("version")
+        if str(version) != str(entry.get("version")):
+            return False
+    return True
 
 
 def _installed(project: Project) -> Path:
@@ -83,23 +127,28 @@ def _copy_standin(installed: Path) -> None:
     fresh.rename(installed)
 
 
-def _packages(project: Project) -> list[str]:
+def _packages(project: Project) -> list[dict[str, Any]]:
     import yaml
 
     content = yaml.safe_load((project.folder / "packages.yml").read_text(encoding="utf-8")) or {}
+    entries: list[dict[str, Any]] = content.get("packages") or []
+    return entries
+
+
+def _others(project: Project) -> list[str]:
+    """What packages.yml asks for besides dbt_utils, which alone has a stand-in."""
     return [
-        str(
-            next(
-                iter(
-                    entry.get(kind)
-                    for kind in ("package", "git", "tarball", "local", "private")
-                    if kind in entry
-                ),
-                entry,
-            )
-        )
-        for entry in content.get("packages", [])
+        _named(entry)
+        for entry in _packages(project)
+        if entry.get("package") != "dbt-labs/dbt_utils"
     ]
+
+
+def _named(entry: dict[str, Any]) -> str:
+    kinds = ("package", "git", "tarball", "local", "private")
+    name = next((str(entry[kind]) for kind in kinds if kind in entry), str(entry))
+    version = entry.get("version", entry.get("revision"))
+    return f"{name} {version}" if version else name
 
 
 def _hub_problem() -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,6 +13,7 @@ import pytest
 from cli_support import NO_HUB, REPOSITORY
 
 from onecdp import deps
+from onecdp.dbt_runs import Dbt
 from onecdp.errors import OnecdpError
 from onecdp.project import Project
 from onecdp.warehouse import Warehouse
@@ -110,6 +112,54 @@ def test_a_real_package_is_kept_without_asking(project: Project, busy_hub: list[
     assert [p.name for p in installed(project).iterdir()] == ["dbt_project.yml"]
 
 
+def test_another_version_in_packages_yml_takes_effect(
+    project: Project, busy_hub: list[str]
+) -> None:
+    installed(project).mkdir(parents=True)
+    (installed(project) / "dbt_project.yml").write_text("name: dbt_utils\nversion: 1.3.0\n")
+
+    with pytest.raises(OnecdpError, match=r"asks for dbt-labs/dbt_utils 1\.4\.1, and .* 503"):
+        deps.ensure(project, Notes())
+
+    assert len(busy_hub) == 1
+    assert [p.name for p in installed(project).iterdir()] == ["dbt_project.yml"]
+
+
+def test_what_dbt_itself_installed_is_known_by_its_lock_until_packages_yml_changes(
+    project: Project, tmp_path: Path, busy_hub: list[str]
+) -> None:
+    shutil.copy(REPOSITORY / "profiles.yml", tmp_path)
+    shutil.copytree(STANDIN, tmp_path / "vendored" / "dbt_utils")
+    (tmp_path / "vendored" / "dbt_utils" / "STANDIN.md").unlink()
+    (tmp_path / "vendored" / "more").mkdir()
+    (tmp_path / "vendored" / "more" / "dbt_project.yml").write_text("name: more\nversion: 1.0.0\n")
+    packages = tmp_path / "packages.yml"
+    packages.write_text("packages:\n  - local: \"vendored/{{ 'dbt_utils' }}\"\n")
+    assert Dbt(project, Notes()).invoke("deps").success
+
+    deps.ensure(project, Notes())
+    deps.install(project, Notes())
+    assert busy_hub == []
+
+    packages.write_text(packages.read_text() + "  - local: vendored/more\n")
+    with pytest.raises(OnecdpError, match=r"vendored/more, and the dbt package hub"):
+        deps.ensure(project, Notes())
+    assert len(busy_hub) == 1
+
+
+def test_a_package_added_beside_the_standin_is_asked_for(
+    project: Project, busy_hub: list[str]
+) -> None:
+    deps.ensure(project, Notes())
+    with (project.folder / "packages.yml").open("a") as packages:
+        packages.write("  - package: dbt-labs/codegen\n    version: 0.13.1\n")
+
+    with pytest.raises(OnecdpError, match=r"asks for dbt-labs/codegen 0\.13\.1, and"):
+        deps.ensure(project, Notes())
+
+    assert len(busy_hub) == 2
+
+
 @pytest.mark.usefixtures("_no_hub")
 def test_an_older_standin_is_renewed(project: Project) -> None:
     deps.ensure(project, Notes())
@@ -127,7 +177,7 @@ def test_an_older_standin_is_renewed(project: Project) -> None:
 @pytest.mark.parametrize(
     ("entry", "name"),
     [
-        ("package: dbt-labs/codegen\n    version: 0.13.1", "dbt-labs/codegen"),
+        ("package: dbt-labs/codegen\n    version: 0.13.1", "dbt-labs/codegen 0.13.1"),
         ("git: https://example.org/ours.git", "https://example.org/ours.git"),
     ],
 )
