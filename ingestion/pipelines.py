@@ -61,6 +61,7 @@ class SourceReport:
     rows_quarantined: int
     rows_duplicate: int
     rows_superseded: int
+    rows_withdrawn: int
     seconds: float
 
 
@@ -213,6 +214,7 @@ def _report(intake: Intake, seconds: float) -> SourceReport:
         rows_quarantined=intake.counts.quarantined,
         rows_duplicate=intake.counts.duplicate,
         rows_superseded=intake.counts.superseded,
+        rows_withdrawn=intake.counts.withdrawn,
         seconds=seconds,
     )
 

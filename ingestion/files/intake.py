@@ -15,7 +15,7 @@ from ingestion.files.discover import SourceFile, discover
 from ingestion.files.outputs import Counts, totals, write_loads, write_quarantine, write_rows
 from ingestion.files.scratch import Notify, stage
 from ingestion.files.spec import TableSpec
-from ingestion.files.verdicts import find_leaving, find_other_holders, judge
+from ingestion.files.verdicts import find_leaving, find_namesakes, find_other_holders, judge
 
 BATCH_ROWS = 100_000
 
@@ -102,6 +102,11 @@ def take_in(
     # A refused version changes nothing: what an earlier one brought stays.
     _list_files(connection, new, fingerprints, set(latest) - set(refused))
     judge(connection, spec)
+    for name, lines in find_namesakes(connection, spec):
+        notify(
+            f"{spec.source}/{name}: keeps none of its {lines:,} earlier lines: taken for another "
+            "file of the same name; nothing was withdrawn"
+        )
     if spec.group is not None and find_leaving(connection, spec) and old:
         # Rare, so they are read again rather than that every line's every place is stored.
         stage(connection, spec, old, "old", scratch, notify)

@@ -14,13 +14,17 @@ from ingestion.files.verdicts import FILE_OF, PLACE
 
 @dataclass(frozen=True)
 class Counts:
-    """Rows of one load; read = loaded + quarantined + duplicate + superseded."""
+    """Rows of one load; read = loaded + quarantined + duplicate + superseded.
+
+    `withdrawn` are stored rows that no file holds any more.
+    """
 
     read: int = 0
     loaded: int = 0
     quarantined: int = 0
     duplicate: int = 0
     superseded: int = 0
+    withdrawn: int = 0
 
 
 def write_rows(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: Staged) -> None:
@@ -147,6 +151,7 @@ def write_loads(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: 
             coalesce(rows_duplicate, 0) as rows_duplicate,
             coalesce(rows_superseded, 0) as rows_superseded,
             coalesce(rows_withdrawn, 0) as rows_withdrawn,
+            _file_no in (select _file_no from namesakes) as is_other_file,
             (select loaded_at from load_time) as loaded_at
         from files
         left join staged using (_file_no)
@@ -169,6 +174,7 @@ def totals(connection: duckdb.DuckDBPyConnection) -> Counts:
     (row,) = connection.execute(
         """select coalesce(sum(rows_read), 0)::bigint, coalesce(sum(rows_loaded), 0)::bigint,
             coalesce(sum(rows_quarantined), 0)::bigint, coalesce(sum(rows_duplicate), 0)::bigint,
-            coalesce(sum(rows_superseded), 0)::bigint from out_loads"""
+            coalesce(sum(rows_superseded), 0)::bigint, coalesce(sum(rows_withdrawn), 0)::bigint
+        from out_loads"""
     ).fetchall()
     return Counts(*row)

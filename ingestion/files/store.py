@@ -28,6 +28,7 @@ LOADS = {
     "rows_duplicate": "bigint",
     "rows_superseded": "bigint",
     "rows_withdrawn": "bigint",
+    "is_other_file": "boolean",
     "loaded_at": "timestamptz",
 }
 
@@ -65,7 +66,13 @@ def attach(connection: duckdb.DuckDBPyConnection, spec: TableSpec, warehouse: Pa
             continue
         done = f"(select load_id from {schema}._dlt_loads where status = 0)"
         where = f"where _dlt_load_id in {done}" if table == "loads" else ""
-        connection.execute(f"create view {view} as select * from {schema}.{quoted(table)} {where}")
+        # A warehouse of before this column was thought of has no such file.
+        added = ""
+        if table == "loads" and not _has_column(connection, spec, table, "is_other_file"):
+            added = ", false as is_other_file"
+        connection.execute(
+            f"create view {view} as select *{added} from {schema}.{quoted(table)} {where}"
+        )
     return complete
 
 
@@ -92,6 +99,17 @@ def detach(connection: duckdb.DuckDBPyConnection) -> None:
     )
     if attached.fetchall():
         connection.execute("detach warehouse")
+
+
+def _has_column(
+    connection: duckdb.DuckDBPyConnection, spec: TableSpec, table: str, column: str
+) -> bool:
+    found = connection.execute(
+        "select 1 from duckdb_columns() where database_name = 'warehouse' "
+        "and schema_name = $1 and table_name = $2 and column_name = $3",
+        [spec.dataset, table, column],
+    )
+    return bool(found.fetchall())
 
 
 def _columns(columns: dict[str, str]) -> str:

@@ -124,10 +124,18 @@ def _counted_lines(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> No
             union
             select distinct {group} from stored
             where {stored_file} in (select name from files where is_changed)
+        ),
+        others as (
+            select file, max(loaded_at) as since from stored_loads where is_other_file group by file
         )
         select {group}, line_number, _row_hash, {stored_file} as file_name, is_withdrawn,
+            coalesce(_loaded_at < others.since, false) as is_of_namesake,
+            -- A load that was killed may have left lines; they say nothing of an earlier version.
+            _loaded_at in (select loaded_at from stored_loads) as is_settled,
             row_number() over (partition by _row_hash order by line_number) as occurrence
-        from stored semi join touched using ({group})"""
+        from stored
+        semi join touched using ({group})
+        left join others on {stored_file} = others.file"""
     )
     _count_occurrences(connection, spec, "new")
     connection.execute(
@@ -169,31 +177,83 @@ def _count_occurrences(connection: duckdb.DuckDBPyConnection, spec: TableSpec, p
     )
 
 
+def find_namesakes(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> list[tuple[str, int]]:
+    """Fills `namesakes` with the changed files that are no new version of the file before.
+
+    Such a file has rows, but none of an invoice (or whatever `group` is) that stands by its
+    earlier version, nor any line that stands by another file. So a folder of tomorrow's export
+    may use the names of today's. Lines of one invoice are told as a correction even if each of
+    them differs: otherwise a new price would count beside the old one.
+
+    Returns:
+        Their names, with how many lines of the earlier version stand.
+    """
+    if spec.group is None:
+        connection.execute("create table namesakes (_file_no integer, name varchar, lines bigint)")
+        return []
+    group = quoted(spec.group)
+    connection.execute(
+        f"""create table namesakes as
+        with standing as (
+            select * from stored_lines where is_settled and not is_withdrawn
+        ),
+        own as (
+            select files._file_no, files.name, {group}
+            from standing inner join files on standing.file_name = files.name
+            where files.is_changed and not is_of_namesake
+        ),
+        alike as (
+            select _file_no from new_occurring semi join own using (_file_no, {group})
+            union
+            select o._file_no
+            from new_occurring as o
+            inner join files using (_file_no)
+            inner join standing as s using (_row_hash, occurrence)
+            where s.file_name <> files.name
+        )
+        select _file_no, name, count(*) as lines
+        from own
+        semi join (select _file_no from new_text union all select _file_no from new_broken)
+            using (_file_no)
+        anti join alike using (_file_no)
+        group by all"""
+    )
+    return connection.execute("select name, lines from namesakes order by name").fetchall()
+
+
 def find_leaving(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> bool:
     """Fills `leaving` with stored lines whose file has changed and no longer holds them.
 
-    `holders` gets the files of this load that hold such a line as well, with the place.
+    Lines of a namesake stay as they are, but those that come again are `leaving` it for the file
+    of now. `holders` gets the files of this load that hold such a line as well, with the place.
 
     Returns:
-        Whether there are any.
+        Whether there are any that no file of this load holds.
     """
     key = _key(spec)
     connection.execute(
         f"""create table leaving as
-        select {key}, s._row_hash, s.occurrence
-        from stored_lines as s
-        inner join files on files.name = s.file_name and files.is_changed
-        anti join new_occurring as o
-            on o._file_no = files._file_no
-            and o._row_hash = s._row_hash
-            and o.occurrence = s.occurrence
-        where not s.is_withdrawn"""
+        with own as (
+            select s.*, files._file_no,
+                s.is_of_namesake or files._file_no in (select _file_no from namesakes) as is_kept
+            from stored_lines as s
+            inner join files on files.name = s.file_name and files.is_changed
+            where not s.is_withdrawn
+        )
+        select {key}, _row_hash, occurrence
+        from own anti join new_occurring using (_file_no, _row_hash, occurrence)
+        where not is_kept
+        union all
+        select {key}, _row_hash, occurrence
+        from own semi join new_occurring using (_file_no, _row_hash, occurrence)
+        where is_kept"""
     )
     connection.execute(
         f"create table holders as select {key}, '' as _file, 0 as _line from leaving limit 0"
     )
     _find_holders(connection, spec, "new", "files")
-    return bool(connection.execute("select 1 from leaving limit 1").fetchall())
+    left = connection.execute(f"select 1 from leaving anti join holders using ({key}) limit 1")
+    return bool(left.fetchall())
 
 
 def find_other_holders(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:

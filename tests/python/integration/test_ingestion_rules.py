@@ -228,6 +228,71 @@ def test_line_that_another_file_holds_is_not_withdrawn(warehouse: Warehouse) -> 
     assert warehouse.query(state)[0] == ("A", True, "g.csv")
 
 
+def test_other_file_of_the_same_name_withdraws_nothing(warehouse: Warehouse) -> None:
+    """Daily exports with the same names: the folder is another one every day."""
+    standing = (
+        "select invoice, price::double from raw_retail.transactions "
+        "where not is_withdrawn order by all"
+    )
+    monday = [retail_line("1"), retail_line("2"), retail_line("2")]
+    tuesday = [retail_line("3"), retail_line("4")]
+    warehouse.write("retail/t.csv", RETAIL, *monday)
+    warehouse.load()
+    warehouse.write("retail/t.csv", RETAIL, *tuesday)
+    report = warehouse.load()["retail"]
+    assert (warehouse.counts(report), report.rows_withdrawn) == ((2, 2, 0, 0, 0), 0)
+    both = [("1", 2.55), ("2", 2.55), ("2", 2.55), ("3", 2.55), ("4", 2.55)]
+    assert warehouse.query(standing) == both
+    notice = (
+        "retail/t.csv: keeps none of its {} earlier lines: taken for another file of the same "
+        "name; nothing was withdrawn"
+    )
+    assert notice.format(3) in warehouse.notices
+
+    # A correction of Tuesday leaves Monday alone.
+    warehouse.write("retail/t.csv", RETAIL, tuesday[0], retail_line("4", price=9))
+    report = warehouse.load()["retail"]
+    assert (warehouse.counts(report), report.rows_withdrawn) == ((2, 1, 0, 1, 0), 1)
+    assert warehouse.query(standing) == [*both[:4], ("4", 9)]
+
+    # Monday comes again, then its correction, which leaves Tuesday alone.
+    warehouse.write("retail/t.csv", RETAIL, *monday)
+    report = warehouse.load()["retail"]
+    assert (warehouse.counts(report), report.rows_withdrawn) == ((3, 0, 0, 3, 0), 0)
+    assert notice.format(2) in warehouse.notices
+    warehouse.write("retail/t.csv", RETAIL, *monday[:2])
+    report = warehouse.load()["retail"]
+    assert (warehouse.counts(report), report.rows_withdrawn) == ((2, 0, 0, 2, 0), 1)
+    assert warehouse.query(standing) == [*both[:2], ("3", 2.55), ("4", 9)]
+
+    # A file without rows is a version on purpose.
+    warehouse.write("retail/t.csv", RETAIL)
+    assert warehouse.load()["retail"].rows_withdrawn == 2
+    assert warehouse.query(standing) == [("3", 2.55), ("4", 9)]
+
+
+def test_version_that_changes_every_line_of_its_invoices_is_a_correction(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.write("retail/t.csv", RETAIL, retail_line("1"), retail_line("2"))
+    warehouse.load()
+    till = [retail_line(invoice) + ",t7" for invoice in "12"]
+    warehouse.write("retail/t.csv", RETAIL + ",Till", *till)
+    report = warehouse.load()["retail"]
+    assert (report.rows_loaded, report.rows_withdrawn) == (2, 2)
+
+
+def test_version_that_shares_lines_with_other_files_is_a_correction(warehouse: Warehouse) -> None:
+    """Most of `g` was stored as lines of `f`; only the wrong one stands as its own."""
+    shared = [retail_line("1"), retail_line("2")]
+    warehouse.write("retail/f.csv", RETAIL, *shared)
+    warehouse.write("retail/g.csv", RETAIL, *shared, retail_line("3"))
+    warehouse.load()
+    warehouse.write("retail/g.csv", RETAIL, *shared, retail_line("4"))
+    report = warehouse.load()["retail"]
+    assert (report.rows_loaded, report.rows_withdrawn) == (1, 1)
+
+
 def test_new_column_evolves_and_old_rows_keep_their_content(warehouse: Warehouse) -> None:
     warehouse.write("app/a.csv", EVENTS, "E1,page_view,,2024-11-01")
     warehouse.load()
@@ -244,11 +309,11 @@ def test_new_column_evolves_and_old_rows_keep_their_content(warehouse: Warehouse
 def test_withdrawn_line_keeps_columns_that_the_new_version_lacks(warehouse: Warehouse) -> None:
     warehouse.write("retail/a.csv", RETAIL + ",Till", retail_line("1") + ",t7")
     warehouse.load()
-    warehouse.write("retail/a.csv", RETAIL, retail_line("2"))
+    warehouse.write("retail/a.csv", RETAIL, retail_line("1", "B"))
     warehouse.load()
     assert warehouse.query(
-        "select invoice, till, is_withdrawn from raw_retail.transactions order by 1"
-    ) == [("1", "t7", True), ("2", None, False)]
+        "select stock_code, till, is_withdrawn from raw_retail.transactions order by 1"
+    ) == [("A", "t7", True), ("B", None, False)]
 
 
 def test_load_time_rises_even_if_the_clock_went_back(
