@@ -112,7 +112,7 @@ def read_csv(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
     csv.field_size_limit(MAX_LINE)
     lines = _Lines(stream)
     reader = csv.reader(lines, strict=True)
-    names = resolve_header(_header(lines, reader), spec)
+    names = resolve_header(_header(lines, reader, spec), spec)
     require_columns(names, spec)
     width = len(names)
     rows: list[list[str]] = []
@@ -148,7 +148,7 @@ def read_csv(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
     yield Chunk(string_table(names, zip(*rows, strict=True), numbers), broken)
 
 
-def _header(lines: _Lines, reader: Iterator[list[str]]) -> list[str]:
+def _header(lines: _Lines, reader: Iterator[list[str]], spec: TableSpec) -> list[str]:
     header: list[str] = []
     while not header:
         lines.start()
@@ -157,10 +157,24 @@ def _header(lines: _Lines, reader: Iterator[list[str]]) -> list[str]:
         except StopIteration:
             raise FileRefused("has no header") from None
         except csv.Error as error:
+            _check_separator(lines.record, [], spec)
             raise FileRefused(f"has a header that cannot be read: {_plain(error)}") from error
         if lines.flaw is not None:
             raise FileRefused(f"has a header that cannot be read: {lines.flaw}")
+    _check_separator(lines.record, header, spec)
     return header
+
+
+def _check_separator(record: list[bytes], header: list[str], spec: TableSpec) -> None:
+    """Refuses a header that makes sense only with another separator than the comma."""
+    required = set(spec.required)
+    if not required or required <= set(map(spec.known, header)):
+        return
+    text = record[0].decode("utf-8-sig", "replace").rstrip("\r\n")
+    for separator, name in ((";", "semicolon"), ("\t", "tab")):
+        fields = next(csv.reader([text], delimiter=separator), [])
+        if len(fields) > 1 and required <= set(map(spec.known, fields)):
+            raise FileRefused(f"looks {name}-separated; save it with commas")
 
 
 def _plain(error: csv.Error) -> str:

@@ -16,7 +16,8 @@ MAX_RECORD = 1 << 20
 MAX_LINE = 64 << 20
 """A line longer than this many bytes is no line: the file is refused."""
 
-RESERVED = {"line_number", "is_withdrawn"}
+COUNTED = {"line_number", "is_withdrawn"}
+"""Columns of our own in the tables whose lines are counted; elsewhere any file may have them."""
 
 
 @dataclass(frozen=True)
@@ -46,24 +47,32 @@ class Chunk:
 def resolve_header(header: Iterable[object], spec: TableSpec) -> list[str]:
     """Column names for a header: known names resolved, others in snake_case.
 
+    A name that the warehouse keeps for itself or that begins with an underscore or a digit gets
+    `x_` before it: `_id` is loaded as `x_id`. A column without a name, as pandas writes its
+    index, is loaded as `column_<n>`, counted from 1.
+
     Raises:
-        FileRefused: two columns have one name, a name is empty or kept for the warehouse.
+        FileRefused: two columns have one name.
     """
-    naming = NamingConvention()
     found: dict[str, str] = {}
     for position, raw in enumerate(header, start=1):
         text = "" if raw is None else str(raw).strip()
-        if not text:
-            raise FileRefused(f"column {position} of the header has no name")
-        name = spec.known(text) or naming.normalize_identifier(text)
-        if name.startswith("_") or name in RESERVED:
-            raise FileRefused(f"column {text!r} has a name that the warehouse keeps; rename it")
+        name = spec.known(text) or _extra_name(text, position, spec)
         if name in found:
             raise FileRefused(
                 f"columns {found[name]!r} and {text!r} both mean {name!r}; keep one of them"
             )
         found[name] = text
     return list(found)
+
+
+def _extra_name(text: str, position: int, spec: TableSpec) -> str:
+    name = NamingConvention().normalize_identifier(text) if text else ""
+    bare = name.lstrip("_")
+    if not bare:
+        return f"column_{position}"
+    is_ours = name.startswith("_") or (spec.group is not None and name in COUNTED)
+    return f"x_{bare}" if is_ours else name
 
 
 def require_columns(names: Iterable[str], spec: TableSpec) -> None:

@@ -19,6 +19,7 @@ from ingestion_support import RETAIL, retail_line, take
 
 from ingestion.app import TABLE as EVENTS
 from ingestion.crm import TABLE as MEMBERS
+from ingestion.files.spec import TableSpec
 from ingestion.retail import TABLE as TRANSACTIONS
 
 GOOD = b"E1,view,1.5,2024-11-01"
@@ -121,11 +122,20 @@ TRUNCATED = gzip.compress(events(*[b"E%d,view,1,2024-11-01" % n for n in range(2
             b"event_id,Event ID,event_type,event_time\n",
             "columns 'event_id' and 'Event ID' both mean 'event_id'; keep one of them",
         ),
-        ("bad.csv", b",event_id,event_type,event_time\n", "column 1 of the header has no name"),
         (
             "bad.csv",
-            b"event_id,event_type,event_time,_file\n",
-            "column '_file' has a name that the warehouse keeps; rename it",
+            b"event_id;event_type;event_time\nE1;view;2024-11-01\n",
+            "looks semicolon-separated; save it with commas",
+        ),
+        (
+            "bad.csv",
+            b'\xef\xbb\xbf"event_id";"event_type";"event_time"\n',
+            "looks semicolon-separated; save it with commas",
+        ),
+        (
+            "bad.csv",
+            b"event_id\tevent_type\tevent_time\n",
+            "looks tab-separated; save it with commas",
         ),
         (
             "bad.parquet",
@@ -333,6 +343,34 @@ def test_columns_of_any_name_are_kept(tmp_path: Path) -> None:
         file.write_text(f"{header},{names}\n{row},{','.join(values)}\n{row},{','.join(values)}\n")
         (first, *_) = take(spec, tmp_path / spec.source).rows
         assert [first[name] for name in names.split(",")] == values
+
+
+@pytest.mark.parametrize(
+    ("header", "spec", "names"),
+    [
+        ("_id,_file,Unnamed: 0,,2020", EVENTS, "x_id,x_file,unnamed_0,column_8,x_2020"),
+        ("line_number,is_withdrawn", EVENTS, "line_number,is_withdrawn"),
+        ("Line Number,IsWithdrawn,_row", TRANSACTIONS, "x_line_number,x_is_withdrawn,x_row"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_names_that_the_warehouse_keeps_are_loaded_under_others(
+    tmp_path: Path, header: str, spec: TableSpec, names: str, kind: str
+) -> None:
+    known, row = (EVENT_HEADER, GOOD.decode()) if spec is EVENTS else (RETAIL, retail_line())
+    extra = header.split(",")
+    fields = [*known.split(","), *extra]
+    values = [*row.split(","), *(f"v{n}" for n in range(len(extra)))]
+    if kind == "csv":
+        text = ",".join(fields) + "\n" + ",".join(values)
+    else:
+        # A key has no place in a line, so that it is told apart by number 1.
+        names = names.replace("column_8", "column_1")
+        text = json.dumps(dict(zip(fields, values, strict=True)))
+    (tmp_path / f"a.{kind}").write_text(text + "\n")
+    taken = take(spec, tmp_path)
+    assert (taken.refused, taken.quarantine) == ({}, [])
+    assert [taken.rows[0][name] for name in names.split(",")] == values[-len(extra) :]
 
 
 def test_many_files_and_broken_rows_keep_their_places(tmp_path: Path) -> None:
