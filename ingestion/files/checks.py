@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ingestion.files.spec import Column, Kind, TableSpec
 
 DECIMAL = r"'^[+-]?([0-9]{1,40}\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$'"
@@ -14,6 +16,7 @@ MINUTES_AND_ZONE = r"'([ T][0-9]{1,2}:[0-9]{1,2})( ?[ZU+-].*)$'"
 SPACE_AND_ZONE = r"' ?(Z|UTC|[+-][0-9:]+)$'"
 MONTH_FIRST = r"'^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}( [0-9]{1,2}:[0-9]{2}(:[0-9]{2})?)?$'"
 MONTH_FIRST_FORMATS = "['%m/%d/%Y %H:%M', '%m/%d/%Y %H:%M:%S', '%m/%d/%Y']"
+DAY_FIRST = r"'^\s*(1[3-9]|[2-9][0-9])/[0-9]{1,2}/[0-9]{4}'"
 MIDNIGHT = r"'[ T]0{1,2}:00(:00(\.0*)?)?$'"
 ISO_DAY = r"'^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}$'"
 
@@ -80,7 +83,11 @@ def typed(name: str, kind: Kind) -> str:
             )
         case Kind.DATE:
             day = f"regexp_replace({trimmed}, {MIDNIGHT}, '')"
-            return f"case when regexp_matches({day}, {ISO_DAY}) then try_cast({day} as date) end"
+            return (
+                f"case when regexp_matches({day}, {ISO_DAY}) then try_cast({day} as date) "
+                f"when regexp_matches({day}, {MONTH_FIRST}) "
+                f"then try_strptime({day}, '%m/%d/%Y')::date end"
+            )
         case Kind.BOOLEAN:
             return (
                 f"case when lower({trimmed}) in ('true', 't', '1', 'yes', 'y') then true "
@@ -110,6 +117,27 @@ def complaint(column: Column) -> str | None:
             f"then '{column.name}: ''' || {value} || ''' is not {EXPECTED[column.kind]}'"
         )
     return f"case {' '.join(parts)} end" if parts else None
+
+
+def day_first(column: Column) -> str | None:
+    """SQL that is true for a date of this column that can't have its month first.
+
+    None if the column holds no dates.
+    """
+    if column.kind not in (Kind.TIMESTAMP, Kind.DATE):
+        return None
+    return f"regexp_matches({quoted(column.name)}, {DAY_FIRST})"
+
+
+def day_first_complaint(column: str, value: str) -> str:
+    """What to tell about a value for which `day_first` is true."""
+    month, day, year = (int(part) for part in re.findall("[0-9]+", value)[:3])
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(month % 10, "th") if month > 20 else "th"
+    written = f"{year:04}-{day:02}-{month:02}" if day <= 12 and month <= 31 else "YYYY-MM-DD"
+    return (
+        f"{column}: {value!r} has no {month}{ending} month: slash dates are read month first; "
+        f"write {written}"
+    )
 
 
 def content_hash(spec: TableSpec, extras: list[str]) -> str:

@@ -9,7 +9,16 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from ingestion.files.checks import SQL_TYPES, complaint, content_hash, literal, quoted, typed
+from ingestion.files.checks import (
+    SQL_TYPES,
+    complaint,
+    content_hash,
+    day_first,
+    day_first_complaint,
+    literal,
+    quoted,
+    typed,
+)
 from ingestion.files.discover import SourceFile
 from ingestion.files.readers import read
 from ingestion.files.spec import FileRefused, Kind, TableSpec
@@ -97,6 +106,7 @@ def _stage_file(
                 "_row", pa.array(range(staged.rows, staged.rows + size), pa.int64())
             )
             connection.register("incoming", incoming)
+            _refuse_day_first(connection, spec, chunk.table.column_names)
             connection.execute(
                 f"insert into {staged.prefix}_text by name select *, {place} from incoming",
                 {"sheet": chunk.sheet},
@@ -121,6 +131,24 @@ def _stage_file(
             staged.rows += len(chunk.broken)
         rows += chunk.table.num_rows + len(chunk.broken)
         notify(f"{spec.source}/{file.name}: {rows:,} rows read")
+
+
+def _refuse_day_first(
+    connection: duckdb.DuckDBPyConnection, spec: TableSpec, present: Sequence[str]
+) -> None:
+    """Refuses a file with a date like 31/12/2010: its 5/12/2010 would be taken for May."""
+    for column in spec.columns:
+        condition = day_first(column)
+        if condition is None or column.name not in present:
+            continue
+        found = connection.execute(
+            f"select _line, {quoted(column.name)} from incoming where {condition} "
+            "order by _line limit 1"
+        ).fetchall()
+        if found:
+            line, value = found[0]
+            connection.unregister("incoming")
+            raise FileRefused(f"line {line}: {day_first_complaint(column.name, value)}")
 
 
 def _check(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: Staged) -> None:

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     TIMESTAMP = "timestamp"
     """ISO 8601, with a zone or in UTC, or month first as in `12/1/2010 8:26`."""
     DATE = "date"
+    """`2010-12-01`, or month first as in `12/1/2010`; a time must be midnight."""
     BOOLEAN = "boolean"
     SCORE = "score"
     """A number from 0 to 1."""

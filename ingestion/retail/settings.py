@@ -5,6 +5,13 @@ content and by which of the equal lines of its file (or sheet) it is: the third 
 file is the third equal line of any other file that overlaps it. So overlapping files and sheets
 change nothing, and an invoice may be split over two files, except between equal lines: the
 part of them in the second file would be taken for an overlap.
+
+Dates of every source are ISO 8601 (`2010-12-01`, `2010-12-01 08:26`, `2010-12-01T08:26:00+08:00`;
+UTC where no zone is given) or month first (`12/1/2010 8:26`). A file with a slash date whose first
+part is above 12 is refused as a whole, since its other dates would be read wrong in silence.
+
+A changed file is a correction of the one before: lines that left it are withdrawn. If it has no
+invoice in common with that one, it is another file of the same name and withdraws nothing.
 """
 
 from ingestion.files.spec import Column, Kind, Rule, TableSpec

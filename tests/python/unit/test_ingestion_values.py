@@ -70,6 +70,8 @@ def take_value(folder: Path, spec: TableSpec, column: str, value: Any) -> Taken:
         (EVENTS, "event_time", "2024-11-01", dt.datetime(2024, 11, 1)),
         (MEMBERS, "birthday", "1990-05-12 00:00:00", dt.date(1990, 5, 12)),
         (MEMBERS, "birthday", None, None),
+        (MEMBERS, "birthday", "5/12/1990", dt.date(1990, 5, 12)),
+        (MEMBERS, "register_date", "12/25/2010 0:00", dt.date(2010, 12, 25)),
         (LINKS, "confidence", "1", 1.0),
         (LINKS, "confidence", 0.95, 0.95),
         (LINKS, "is_active", "FALSE", False),
@@ -98,7 +100,12 @@ def test_value_is_typed(
         (TRANSACTIONS, "quantity", "9" * 20, f"quantity: '{'9' * 20}' is not a whole number"),
         (EVENTS, "event_time", "2024-13-45", "event_time: '2024-13-45' is not a timestamp"),
         (EVENTS, "event_time", "infinity", "event_time: 'infinity' is not a timestamp"),
-        (EVENTS, "event_time", "13/1/2010 8:26", "event_time: '13/1/2010 8:26' is not a timestamp"),
+        (
+            EVENTS,
+            "event_time",
+            "12/32/2010 8:26",
+            "event_time: '12/32/2010 8:26' is not a timestamp",
+        ),
         (EVENTS, "event_id", " ", "event_id is missing"),
         (EVENTS, "item_price", "inf", "item_price: 'inf' is not a number"),
         (MEMBERS, "member_id", "", "member_id is missing"),
@@ -124,6 +131,27 @@ def test_bad_value_is_quarantined_with_its_reason(
     ]
     text = None if value is None else str(value)
     assert json.loads(taken.quarantine[0]["payload"])[column] == text
+
+
+@pytest.mark.parametrize(
+    ("spec", "column", "value", "told"),
+    [
+        (TRANSACTIONS, "invoice_date", "31/12/2010 08:26", "31st month: {}; write 2010-12-31"),
+        (EVENTS, "event_time", " 13/1/2010", "13th month: {}; write 2010-01-13"),
+        (MEMBERS, "birthday", "22/2/1990", "22nd month: {}; write 1990-02-22"),
+        (LINKS, "last_seen", "23/30/2010 8:26 PM", "23rd month: {}; write YYYY-MM-DD"),
+    ],
+)
+def test_file_with_a_day_before_its_month_is_refused(
+    tmp_path: Path, spec: TableSpec, column: str, value: str, told: str
+) -> None:
+    """Its other dates, such as 5/12/2010, would be read as another day without a word."""
+    rows = [{**BASE[spec.table], column: date} for date in ("5/12/2010", value)]
+    (tmp_path / "f.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    taken = take(spec, tmp_path)
+    reason = told.format("slash dates are read month first")
+    assert taken.refused == {"f.jsonl": f"line 2: {column}: {value!r} has no {reason}"}
+    assert (taken.rows, taken.counts) == ([], (0, 0, 0, 0, 0))
 
 
 def test_every_reason_of_a_row_is_told(tmp_path: Path) -> None:
