@@ -71,7 +71,7 @@ def _is_current(project: Project) -> bool:
     if not installed.is_dir() or _is_standin(installed):
         return installed.is_dir() and not _others(project)
     lock = project.folder / "package-lock.yml"
-    return _is_of(lock, project) if lock.is_file() else _is_pinned(project)
+    return _is_of(lock, project) if lock.is_file() else _are_present(project)
 
 
 def _is_of(lock: Path, project: Project) -> bool:
@@ -89,19 +89,13 @@ def _is_of(lock: Path, project: Project) -> bool:
     return same and all(folder.is_dir() for folder in folders)
 
 
-def _is_pinned(project: Project) -> bool:
-    """Without a lock, as after a copy: whether each package is there in the version asked for."""
-    import yaml
+def _are_present(project: Project) -> bool:
+    """Without a lock, as after a copy: whether a package of each name is there.
 
-    for entry in _packages(project):
-        name = str(entry.get("package", "")).rpartition("/")[2]
-        settings = project.folder / "dbt_packages" / name / "dbt_project.yml"
-        if not name or not settings.is_file():
-            return False
-        version = yaml.safe_load(settings.read_text(encoding="utf-8")).get("version")
-        if str(version) != str(entry.get("version")):
-            return False
-    return True
+    Which version it is nobody wrote down: dbt_utils itself says 0.1.0 in every release.
+    """
+    names = [str(entry.get("package", "")).rpartition("/")[2] for entry in _packages(project)]
+    return all(name and (project.folder / "dbt_packages" / name).is_dir() for name in names)
 
 
 def _installed(project: Project) -> Path:

@@ -112,13 +112,18 @@ def test_a_real_package_is_kept_without_asking(project: Project, busy_hub: list[
     assert [p.name for p in installed(project).iterdir()] == ["dbt_project.yml"]
 
 
-def test_another_version_in_packages_yml_takes_effect(
+def test_a_package_added_beside_a_copied_one_is_asked_for(
     project: Project, busy_hub: list[str]
 ) -> None:
     installed(project).mkdir(parents=True)
-    (installed(project) / "dbt_project.yml").write_text("name: dbt_utils\nversion: 1.3.0\n")
+    # What every release of it says, so it tells nothing of the release.
+    (installed(project) / "dbt_project.yml").write_text("name: dbt_utils\nversion: 0.1.0\n")
+    deps.ensure(project, Notes())
+    assert busy_hub == []
 
-    with pytest.raises(OnecdpError, match=r"asks for dbt-labs/dbt_utils 1\.4\.1, and .* 503"):
+    with (project.folder / "packages.yml").open("a") as packages:
+        packages.write("  - package: dbt-labs/codegen\n    version: 0.13.1\n")
+    with pytest.raises(OnecdpError, match=r"asks for .* dbt-labs/codegen 0\.13\.1, and .* 503"):
         deps.ensure(project, Notes())
 
     assert len(busy_hub) == 1
