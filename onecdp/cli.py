@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 EXIT_QUARANTINED = 3
 EXIT_REFUSED = 4
+# What a shell gives for a program that Ctrl-C ended.
+EXIT_STOPPED = 130
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class _Group(click.Group):
-    """Shows a user's mistake as one line, never as a traceback."""
+    """Shows a user's mistake, and Ctrl-C, as one line, never as a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -37,6 +40,10 @@ class _Group(click.Group):
         except OnecdpError as error:
             click.echo(f"onecdp: {error}", err=True)
             ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            # Publishing is the last thing that a command does, and one step.
+            click.echo("onecdp: stopped; nothing was published", err=True)
+            ctx.exit(EXIT_STOPPED)
 
 
 def _in_project(command: _F) -> _F:
@@ -226,7 +233,7 @@ def init(folder: Path) -> None:
     from onecdp.project import scaffold
 
     scaffold(folder)
-    click.echo(f"made a project in {folder}; next:\n  cd {folder}\n  onecdp run")
+    click.echo(f"made a project in {folder}; next:\n  cd {shlex.quote(str(folder))}\n  onecdp run")
 
 
 @main.command()
@@ -266,7 +273,7 @@ def generate(out: Path, customers: int, seed: int, as_json: bool) -> None:
 def sql(
     query: str, private: bool, as_json: bool, project_dir: Path | None, warehouse: Path | None
 ) -> None:
-    """Ask the published marts; nothing can be changed.
+    """Ask the published marts one question; no other file is read or written.
 
     \b
     onecdp sql "select rfm_segment, count(*) from customer_segments group by all"
@@ -293,9 +300,9 @@ def _open(project_dir: Path | None, warehouse: Path | None) -> Project:
 
 
 def _folder(project: Project, data: Path | None) -> Path:
-    from onecdp.project import check_data
+    from onecdp.stages import check_data
 
-    return check_data(data if data is not None else project.sample_data)
+    return check_data(project, data if data is not None else project.sample_data)
 
 
 def _exit_code(sources: Sequence[SourceReport]) -> int:

@@ -9,7 +9,6 @@ import builtins
 import json
 import os
 import re
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,19 +25,21 @@ _CLASS = re.compile(r"^(?:[A-Za-z_]\w*\.)*(?P<name>[A-Z]\w*): ")
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A node that failed, and why.
+class Finding:
+    """A node that failed or warned, and why.
 
     Attributes:
         node: Its name, such as `not_null_id_map_one_id`.
-        status: `error` or `fail`.
+        status: `error`, `fail` or `warn`.
         reason: One line.
+        rows: How many rows a test found; None for what is no test of data.
         compiled: The SQL that ran, where dbt wrote it.
     """
 
     node: str
     status: str
     reason: str
+    rows: int | None
     compiled: Path | None
 
     def __str__(self) -> str:
@@ -65,13 +66,13 @@ class BuildReport:
         models: Models, seeds and snapshots.
         tests: Data tests and unit tests.
         failures: What failed; what was skipped because of it isn't listed.
-        seconds: Wall time, dbt's parsing included.
+        warnings: What warned: it is published, and somebody should look at it.
     """
 
     models: Counts
     tests: Counts
-    failures: tuple[Failure, ...]
-    seconds: float
+    failures: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
 
     @property
     def ok(self) -> bool:
@@ -128,12 +129,13 @@ class Dbt:
             full_refresh: Rebuild incremental models from the raw tables.
 
         Raises:
-            OnecdpError: dbt couldn't start, such as for a mistake in a model or a held warehouse.
+            OnecdpError: dbt couldn't start, such as for a mistake in a model, a held warehouse or
+                one without raw tables.
         """
-        started = time.perf_counter()
-        # dbt would find a held file only after it has read the whole project.
-        if (file := self._project.warehouse.build_file).is_file():
-            connect(file, read_only=True).close()
+        # dbt would find a held file only after it has read the whole project, and say of absent
+        # raw tables once per staging model that there is no such table.
+        if not has_raw_tables(self._project.warehouse.build_file):
+            raise OnecdpError("nothing was ingested yet; run `onecdp ingest` first")
         options = ["--vars", json.dumps({"as_of_date": as_of.isoformat()})] if as_of else []
         if full_refresh:
             options.append("--full-refresh")
@@ -143,12 +145,12 @@ class Dbt:
             raise answer.exception
         if answer.exception is not None:
             raise OnecdpError(f"dbt: {self._reason(str(answer.exception))}") from answer.exception
-        return self._report(answer.result.results, time.perf_counter() - started)
+        return self._report(answer.result.results)
 
-    def _report(self, results: Sequence[Any], seconds: float) -> BuildReport:
+    def _report(self, results: Sequence[Any]) -> BuildReport:
         models: Counter[str] = Counter()
         tests: Counter[str] = Counter()
-        failures = []
+        failures, warnings = [], []
         for result in results:
             kind = str(result.node.resource_type)
             status = str(result.status)
@@ -158,15 +160,18 @@ class Dbt:
             elif kind in ("model", "seed", "snapshot"):
                 models[outcome] += 1
             if outcome == "failed":
-                failures.append(self._failure(result, status))
-        return BuildReport(Counts(**models), Counts(**tests), tuple(failures), seconds)
+                failures.append(self._finding(result, status))
+            elif outcome == "warned":
+                warnings.append(self._finding(result, status))
+        return BuildReport(Counts(**models), Counts(**tests), tuple(failures), tuple(warnings))
 
-    def _failure(self, result: Any, status: str) -> Failure:
+    def _finding(self, result: Any, status: str) -> Finding:
         compiled = getattr(result.node, "compiled_path", None)
-        return Failure(
+        return Finding(
             node=result.node.name,
             status=status,
             reason=self._reason(result.message or "no reason given; see logs/dbt.log"),
+            rows=result.failures,
             compiled=self._project.folder / compiled if compiled else None,
         )
 
@@ -196,6 +201,18 @@ class Dbt:
                 self._progress.note(
                     f"build: {event.data.run_result.status} {event.data.node_info.node_name}"
                 )
+
+
+def has_raw_tables(file: Path) -> bool:
+    """Whether ingestion wrote into the private file, be it empty tables."""
+    if not file.is_file():
+        return False
+    with connect(file, read_only=True) as private:
+        row = private.execute(
+            "select count(*) from duckdb_tables()"
+            " where schema_name like 'raw@_%' escape '@' and table_name = 'loads'"
+        ).fetchone()
+    return bool(row and row[0])
 
 
 def last_exception(message: str) -> str:

@@ -25,7 +25,6 @@ PROJECT_PARTS = (
     "profiles.yml",
     "packages.yml",
 )
-SOURCES = ("crm", "app", "retail", "id_graph")
 
 _NAME = re.compile(r"^name:\s*['\"]?onecdp['\"]?\s*(#.*)?$", re.MULTILINE)
 _LIBRARY = Path(__file__).resolve().parent
@@ -33,7 +32,7 @@ _LIBRARY = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Project:
-    """A onecdp project folder, the warehouse it works in, and the day it counts to.
+    """A onecdp project folder and the warehouse it works in.
 
     Attributes:
         folder: The folder of dbt_project.yml, absolute.
@@ -86,20 +85,6 @@ def open_project(
         Path(named) if (named := environment.get("ONECDP_WAREHOUSE")) else folder / "warehouse"
     )
     return Project(folder, Warehouse(Path(os.path.abspath(chosen.expanduser()))))  # noqa: PTH100
-
-
-def check_data(data: Path) -> Path:
-    """Returns `data`, absolute, if it has at least one source's folder.
-
-    Raises:
-        UsageProblem: It isn't there or holds none of the sources' folders.
-    """
-    expected = "expected a folder with any of " + " ".join(f"{source}/" for source in SOURCES)
-    if not data.is_dir():
-        raise UsageProblem(f"{data} is no folder; {expected}")
-    if not any((data / source).is_dir() for source in SOURCES):
-        raise UsageProblem(f"{data} holds no source; {expected}")
-    return data.resolve()
 
 
 def scaffold(target: Path) -> None:

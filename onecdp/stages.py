@@ -12,16 +12,32 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
+import pyarrow as pa
 
 from onecdp import deps, publish
 from onecdp.dbt_runs import BuildReport, Dbt
-from onecdp.errors import OnecdpError
+from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.progress import Progress
 from onecdp.project import Project
 from onecdp.warehouse import Warehouse, connect
 
-_CUSTOMERS = "select count(distinct one_id) from marts.id_map where is_active"
-_MINTED = "select count(*) from intermediate.int_identity__one_ids"
+# What a warehouse was filled with, in a file beside the two databases.
+_FILLED_WITH = ".filled-with"
+_SAMPLE, _OWN = "the sample", "your own data"
+
+_CARRYING = "select distinct cast(one_int as integer) as one_int from marts.id_map"
+# A one_id that carried identifiers, carries none now, and whose first one stands under another.
+_MERGED = f"""
+    with vanished as (from before except from ({_CARRYING}))
+    select count(*)
+    from vanished
+    inner join intermediate.int_identity__one_ids as minted using (one_int)
+    inner join marts.id_map
+        on
+            id_map.id_type = minted.root_id_type
+            and id_map.id_value = minted.root_id_value
+            and id_map.one_id <> minted.one_id
+"""
 
 
 class SourceReport(Protocol):
@@ -36,6 +52,7 @@ class SourceReport(Protocol):
     rows_quarantined: int
     rows_duplicate: int
     rows_superseded: int
+    rows_withdrawn: int
     seconds: float
 
 
@@ -66,7 +83,8 @@ class RunReport:
         build: What dbt did.
         customers: one_ids with an active identifier, after the run.
         new_one_ids: one_ids minted by this run.
-        merged_one_ids: one_ids that other ones took in.
+        merged_one_ids: one_ids that other ones took in during this run; a customer whose
+            identifiers are all gone isn't one of them.
         audiences: Every audience of the seed, empty ones too.
         published: The file that readers see; None when the build failed.
         seconds: Wall time per stage.
@@ -94,28 +112,32 @@ def run(
     """
     clock = _Clock()
     deps.ensure(project, progress)
-    clock.lap("deps")
     before = count_ids(project.warehouse)
+    carrying = carrying_one_ints(project.warehouse)
+    clock.lap("deps")
     sources = ingest(project, data, progress)
     clock.lap("ingest")
     built = Dbt(project, progress).build(as_of=as_of, full_refresh=full_refresh)
+    after = count_ids(project.warehouse)
+    minted = max(after.minted - before.minted, 0)
+    merged = count_merged(project.warehouse, carrying)
+    audiences = read_audiences(project.warehouse) if built.ok else ()
     clock.lap("build")
     published = None
     if built.ok:
+        # Last, so that whoever stops the command before its end has stopped the publishing.
         progress.update("publish: writing the marts")
         published = publish.publish(project.warehouse)
         if published.notice:
             progress.note(published.notice)
     clock.lap("publish")
-    after = count_ids(project.warehouse)
-    minted = max(after.minted - before.minted, 0)
     return RunReport(
         sources=sources,
         build=built,
         customers=after.customers,
         new_one_ids=minted,
-        merged_one_ids=max(before.customers + minted - after.customers, 0),
-        audiences=read_audiences(project.warehouse) if built.ok else (),
+        merged_one_ids=merged,
+        audiences=audiences,
         published=published,
         seconds=clock.laps,
     )
@@ -126,9 +148,11 @@ def ingest(project: Project, data: Path, progress: Progress) -> Sequence[SourceR
 
     Raises:
         OnecdpError: What ingestion has to say to the user, or that its code can't be imported.
+        UsageProblem: The sample would be mixed with the user's own data.
     """
     progress.update("ingest: starting")
     pipelines = _pipelines(project)
+    _keep_apart(project, data)
     try:
         progress.update(f"ingest: files of {data}")
         reports: Sequence[SourceReport] = pipelines.load(
@@ -137,6 +161,41 @@ def ingest(project: Project, data: Path, progress: Progress) -> Sequence[SourceR
     except pipelines.IngestError as error:
         raise OnecdpError(str(error)) from error
     return reports
+
+
+def check_data(project: Project, data: Path) -> Path:
+    """Returns `data`, absolute, if it has the folder of at least one of the project's sources.
+
+    Raises:
+        UsageProblem: It isn't there or holds none of the sources' folders.
+    """
+    sources = [module.TABLE.source for module in _pipelines(project).SOURCES]
+    expected = "expected a folder with any of " + " ".join(f"{source}/" for source in sources)
+    if not data.is_dir():
+        raise UsageProblem(f"{data} is no folder; {expected}")
+    if not any((data / source).is_dir() for source in sources):
+        raise UsageProblem(f"{data} holds no source; {expected}")
+    return data.resolve()
+
+
+def _keep_apart(project: Project, data: Path) -> None:
+    """Raises if `data` would mix the sample's people with the user's in one warehouse."""
+    warehouse = project.warehouse
+    note = warehouse.folder / _FILLED_WITH
+    new = _SAMPLE if data == project.sample_data.resolve() else _OWN
+    held = note.read_text() if warehouse.build_file.is_file() and note.is_file() else new
+    if held != new:
+        this = "no --data means the sample; name your folder with --data, or"
+        raise UsageProblem(
+            f"{warehouse.folder} holds {held}; "
+            + (
+                f"{this} another warehouse with --warehouse"
+                if new == _SAMPLE
+                else "name another folder with --warehouse, or delete it"
+            )
+        )
+    warehouse.folder.mkdir(parents=True, exist_ok=True)
+    note.write_text(new)
 
 
 def _pipelines(project: Project) -> Any:
@@ -162,6 +221,25 @@ def count_ids(warehouse: Warehouse) -> IdCounts:
             ),
             minted=_count(private, "select count(*) from intermediate.int_identity__one_ids"),
         )
+
+
+def carrying_one_ints(warehouse: Warehouse) -> pa.Table:
+    """The one_ids that carry identifiers now: one_int, int32; empty before the first build."""
+    nothing = pa.table({"one_int": pa.array([], pa.int32())})
+    if not warehouse.build_file.is_file():
+        return nothing
+    with connect(warehouse.build_file, read_only=True) as private:
+        try:
+            return private.execute(_CARRYING).to_arrow_table()
+        except duckdb.CatalogException:
+            return nothing
+
+
+def count_merged(warehouse: Warehouse, before: pa.Table) -> int:
+    """Counts the one_ids of `before` (see `carrying_one_ints`) that other ones took in since."""
+    with connect(warehouse.build_file, read_only=True) as private:
+        private.register("before", before)
+        return _count(private, _MERGED)
 
 
 def _count(private: duckdb.DuckDBPyConnection, query: str) -> int:

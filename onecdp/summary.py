@@ -14,12 +14,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from onecdp.dbt_runs import BuildReport
+from onecdp.dbt_runs import BuildReport, Finding
 from onecdp.stages import RunReport, SourceReport
 
 SHOWN_ROWS = 1000
+SHOWN_FINDINGS = 10
 _LOG_WIDTH = 80
-_SOURCE_COLUMNS = ("read", "loaded", "quarantined", "duplicate", "superseded")
+_SOURCE_COLUMNS = ("read", "loaded", "quarantined", "duplicate", "superseded", "withdrawn")
 
 
 def print_run(report: RunReport) -> None:
@@ -65,15 +66,18 @@ def print_sources(sources: Sequence[SourceReport], console: Console | None = Non
 
 
 def print_build(build: BuildReport, console: Console | None = None) -> None:
-    """Prints how many models and tests went how, and one line per failure."""
+    """Prints how many models and tests went how, and one line per failure and warning."""
     console = console or _console()
     for kind, counts in (("models", build.models), ("tests", build.tests)):
         parts = [f"{counts.passed:,} passed", f"{counts.failed:,} failed"]
         parts += [f"{counts.warned:,} warned"] if counts.warned else []
         parts += [f"{counts.skipped:,} skipped"] if counts.skipped else []
         console.print(f"{kind:<7}{', '.join(parts)}")
-    for failure in build.failures:
-        console.print(Text(str(failure)), soft_wrap=True)
+    for findings, kind in ((build.failures, "failures"), (build.warnings, "warnings")):
+        for finding in findings[:SHOWN_FINDINGS]:
+            console.print(Text(str(finding)), soft_wrap=True)
+        if (more := len(findings) - SHOWN_FINDINGS) > 0:
+            console.print(f"and {more:,} more {kind}; see logs/dbt.log")
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -95,11 +99,19 @@ def run_document(report: RunReport) -> dict[str, Any]:
         "sources": sources_document(report.sources),
         "models": vars(report.build.models),
         "tests": vars(report.build.tests),
-        "failures": [
-            {"node": f.node, "status": f.status, "reason": f.reason} for f in report.build.failures
-        ],
+        "failures": [_finding(failure) for failure in report.build.failures],
+        "warnings": [_finding(warning) for warning in report.build.warnings],
         "audiences": [vars(audience) for audience in report.audiences],
         "seconds": report.seconds,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "node": finding.node,
+        "status": finding.status,
+        "reason": finding.reason,
+        "rows": finding.rows,
     }
 
 

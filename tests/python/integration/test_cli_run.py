@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import duckdb
 import pytest
-from cli_support import BuiltProject, run_cli
+from cli_support import REPOSITORY, BuiltProject, run_cli
+
+FIXTURES = REPOSITORY / "tests" / "python" / "fixtures"
 
 
 def digest(file: Path) -> str:
@@ -27,9 +31,11 @@ def test_a_run_ends_with_one_tidy_table_in_80_columns(built_warehouse: BuiltProj
     lines = built_warehouse.finished.stdout.splitlines()
 
     rows = {line.split()[0]: line.split()[1:] for line in lines if line.split()}
-    assert rows["source"] == ["read", "loaded", "quarantined", "duplicate", "superseded", "refused"]
-    assert rows["crm"] == ["5", "5", "0", "0", "0", "0"]
-    assert rows["retail"] == ["10", "10", "0", "0", "0", "0"]
+    assert rows["source"] == [
+        "read", "loaded", "quarantined", "duplicate", "superseded", "withdrawn", "refused"
+    ]  # fmt: skip
+    assert rows["crm"] == ["5", "5", "0", "0", "0", "0", "0"]
+    assert rows["retail"] == ["10", "10", "0", "0", "0", "0", "0"]
     assert "customers 15 · new one_ids 15 · merged 0" in lines
     assert rows["models"][1:] == ["passed,", "0", "failed"]
     assert rows["tests"][1:] == ["passed,", "0", "failed"]
@@ -71,6 +77,19 @@ def test_every_mart_is_published_and_no_personal_data_of_the_raw_tables(
     assert not published & {"members", "events", "transactions", "links", "quarantine"}
 
 
+def test_only_the_profiles_show_who_somebody_is(built_warehouse: BuiltProject) -> None:
+    """Elsewhere a customer is a one_id; id_map alone has the identifiers, as values."""
+    identifiers = {"mobile_hash", "email_hash", "member_id", "union_id", "open_id", "device_id"}
+    personal = {"real_name", "birthday", "gender", "retail_customer_id", "id_value"} | identifiers
+    with duckdb.connect(built_warehouse.warehouse / "marts.duckdb", read_only=True) as marts:
+        shown = marts.execute("select table_name, column_name from duckdb_columns()").fetchall()
+
+    found = {(table, column) for table, column in shown if column in personal}
+    assert found == {("customer_profiles", column) for column in personal - {"id_value"}} | {
+        ("id_map", "id_value")
+    }
+
+
 def test_asking_the_published_marts(built_warehouse: BuiltProject) -> None:
     def ask(*args: str) -> str:
         finished = run_cli("sql", *args, cwd=built_warehouse.folder)
@@ -81,8 +100,10 @@ def test_asking_the_published_marts(built_warehouse: BuiltProject) -> None:
         "select segment_tag, bitmap_count(user_bitmap) as n from audience_bitmaps order by all"
     )
     rows = json.loads(ask(counted, "--json"))
-    assert {"segment_tag": "At Risk", "n": 8} in rows or len(rows) > 5
-    assert len(ask(counted).splitlines()) >= len(rows) + 2
+    expected = json.loads((FIXTURES / "worked_example_expected.json").read_text())["rfm"]
+    at_risk = sum(customer["rfm_segment"] == "At Risk" for customer in expected.values())
+    assert {"segment_tag": "At Risk", "n": at_risk} in rows
+    assert len(ask(counted).splitlines()) == len(rows) + 2
     assert json.loads(ask("from raw_crm.members select count(*) as n", "--private", "--json")) == [
         {"n": 5}
     ]
@@ -98,6 +119,9 @@ def test_asking_the_published_marts(built_warehouse: BuiltProject) -> None:
         ("select * from customer_segment", "Table with name customer_segment does not exist!"),
         ("selec 1", "syntax error"),
         ("drop table id_map", "read-only mode"),
+        ("select bitmap_count('no bitmap'::blob)", "bitmap"),
+        ("copy id_map to 'stolen.csv'", "file system operations are disabled"),
+        ("attach 'other.duckdb' as other", "file system operations are disabled"),
     ],
 )
 def test_a_query_that_cannot_run_is_one_line(
@@ -110,10 +134,23 @@ def test_a_query_that_cannot_run_is_one_line(
     assert finished.stderr.startswith("onecdp: ")
     assert reason in finished.stderr
     assert finished.stderr.count("\n") == 1
+    assert "At:" not in finished.stderr
+    assert not {"stolen.csv", "other.duckdb"} & {p.name for p in built_warehouse.folder.iterdir()}
+
+
+@pytest.mark.parametrize(("query", "count"), [("", 0), (" ; -- nothing", 0), ("from x; from y", 2)])
+def test_a_question_is_exactly_one_statement(
+    built_warehouse: BuiltProject, query: str, count: int
+) -> None:
+    finished = run_cli("sql", query, cwd=built_warehouse.folder)
+
+    assert finished.code == 2
+    assert finished.stdout == ""
+    assert finished.stderr == f"onecdp: expected one SQL statement, got {count}\n"
 
 
 def data_with_a_bad_row(folder: Path) -> Path:
-    (folder / "crm").mkdir(parents=True)
+    (folder / "crm").mkdir(parents=True, exist_ok=True)
     (folder / "crm" / "new.csv").write_text(
         "member_id,register_date,updated_at\nM9,2026-01-01,2026-06-01\nM10,2026-13-45,2026-06-01\n"
     )
@@ -125,13 +162,15 @@ def test_exit_codes_tell_quarantined_rows_from_refused_files(
 ) -> None:
     data = data_with_a_bad_row(tmp_path / "data")
 
-    quarantined = run_cli("ingest", "--data", str(data), "--json", cwd=project.folder)
+    mine = ("--data", str(data), "--warehouse", str(tmp_path / "mine"))
+
+    quarantined = run_cli("ingest", *mine, "--json", cwd=project.folder)
     assert quarantined.code == 3, quarantined.stderr
     (crm,) = [s for s in quarantined.document()["sources"] if s["source"] == "crm"]
     assert (crm["rows_read"], crm["rows_loaded"], crm["rows_quarantined"]) == (2, 1, 1)
 
     (data / "crm" / "empty.csv").write_text("")
-    refused = run_cli("ingest", "--data", str(data), cwd=project.folder)
+    refused = run_cli("ingest", *mine, cwd=project.folder)
     assert refused.code == 4, refused.stderr
     assert "refused: crm/empty.csv: " in refused.stdout
 
@@ -139,23 +178,127 @@ def test_exit_codes_tell_quarantined_rows_from_refused_files(
 def test_a_run_with_bad_input_publishes_the_rest_and_says_so(
     project: BuiltProject, tmp_path: Path
 ) -> None:
+    shutil.copytree(project.folder / "ingestion" / "sample", tmp_path / "data")
     data = data_with_a_bad_row(tmp_path / "data")
-    (data / "app").mkdir()
     (data / "app" / "empty.csv").write_text("")
+    (project.folder / "tests" / "dbt" / "singular" / "assert_nobody_is_new.sql").write_text(
+        "{{ config(severity='warn') }}\n"
+        "select * from {{ ref('id_map') }} where id_value = 'm9' or id_value = 'M9'"
+    )
 
     finished = run_cli(
-        "run", "--as-of", "2026-06-06", "--data", str(data), "--json", cwd=project.folder
-    )
+        "run", "--as-of", "2026-06-06", "--data", str(data), "--warehouse", str(tmp_path / "mine"),
+        "--json", cwd=project.folder,
+    )  # fmt: skip
 
     assert finished.code == 4, finished.stderr
     document = finished.document()
-    assert document["published"] == str(project.warehouse / "marts.duckdb")
+    assert document["published"] == str(tmp_path / "mine" / "marts.duckdb")
     assert document["customers"] == 16
-    assert document["new_one_ids"] == 1
+    assert document["new_one_ids"] == 16
     assert document["merged_one_ids"] == 0
     assert document["tests"]["failed"] == 0
+    (warning,) = document["warnings"]
+    assert (warning["node"], warning["status"], warning["rows"]) == (
+        "assert_nobody_is_new", "warn", 1
+    )  # fmt: skip
     assert set(document["seconds"]) == {"deps", "ingest", "build", "publish"}
     assert {a["package_id"]: a["members"] for a in document["audiences"]}["PKG001"] == 3
+
+
+def test_the_sample_and_ones_own_data_are_not_mixed(project: BuiltProject, tmp_path: Path) -> None:
+    data = data_with_a_bad_row(tmp_path / "data")
+    raw = digest(project.warehouse / "onecdp.duckdb")
+
+    for command in ("run", "ingest"):
+        refused = run_cli(command, "--data", str(data), cwd=project.folder)
+        assert refused.code == 2
+        assert refused.stdout == ""
+        assert refused.stderr == (
+            f"onecdp: {project.warehouse} holds the sample;"
+            " name another folder with --warehouse, or delete it\n"
+        )
+    assert digest(project.warehouse / "onecdp.duckdb") == raw
+    sample = run_cli("ingest", "--data", "ingestion/sample", cwd=project.folder)
+    assert sample.code == 0, sample.stderr
+
+    mine = ("--warehouse", str(tmp_path / "mine"))
+    assert run_cli("ingest", "--data", str(data), *mine, cwd=project.folder).code == 3
+    refused = run_cli("ingest", *mine, cwd=project.folder)
+    assert refused.code == 2
+    assert refused.stderr == (
+        f"onecdp: {tmp_path / 'mine'} holds your own data; no --data means the sample;"
+        " name your folder with --data, or another warehouse with --warehouse\n"
+    )
+
+    # What is gone is not in the way.
+    (project.warehouse / "onecdp.duckdb").unlink()
+    assert run_cli("ingest", "--data", str(data), cwd=project.folder).code == 3
+
+
+def test_a_source_that_the_project_adds_may_come_alone(
+    project: BuiltProject, tmp_path: Path
+) -> None:
+    """The names are those of ingestion.pipelines.SOURCES, not known by heart."""
+    sources = project.folder / "ingestion"
+    shutil.copytree(sources / "crm", sources / "club")
+    settings = [file for file in (sources / "club").glob("*.py") if '"crm"' in file.read_text()]
+    for file in settings:
+        file.write_text(file.read_text().replace('"crm"', '"club"'))
+    for file in (sources / "club").glob("*.py"):
+        file.write_text(file.read_text().replace("ingestion.crm", "ingestion.club"))
+    pipelines = sources / "pipelines.py"
+    pipelines.write_text(
+        pipelines.read_text()
+        .replace("import app, crm,", "import app, club, crm,")
+        .replace("(crm, app,", "(club, crm, app,")
+    )
+    (tmp_path / "data" / "crm").mkdir(parents=True)
+    (tmp_path / "data" / "crm").rename(tmp_path / "data" / "club")
+    (tmp_path / "data" / "club" / "one.csv").write_text(
+        "member_id,register_date,updated_at\nM9,2026-01-01,2026-06-01\n"
+    )
+
+    loaded = run_cli(
+        "ingest", "--data", str(tmp_path / "data"), "--warehouse", str(tmp_path / "mine"),
+        "--json", cwd=project.folder,
+    )  # fmt: skip
+
+    assert loaded.code == 0, loaded.stderr
+    assert [s["rows_loaded"] for s in loaded.document()["sources"] if s["source"] == "club"] == [1]
+
+
+def test_ctrl_c_is_one_line_and_publishes_nothing(project: BuiltProject) -> None:
+    before = digest(project.warehouse / "marts.duckdb")
+    (project.folder / "models" / "intermediate" / "slow.sql").write_text(
+        "{{ config(materialized='table') }}\n"
+        "select count(*) as n from range(100000) a, range(10000000) b where a <> b"
+    )
+    log = project.folder / "logs" / "dbt.log"
+    log.unlink()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "onecdp", "run", "--as-of", "2026-06-06"],
+        cwd=project.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 90
+        while not log.exists() or "range(10000000)" not in log.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        time.sleep(0.5)
+        running.send_signal(signal.SIGINT)
+        stdout, stderr = running.communicate(timeout=60)
+    finally:
+        running.kill()
+
+    assert running.returncode == 130, stderr
+    assert stdout == ""
+    assert stderr.splitlines()[-1] == "onecdp: stopped; nothing was published"
+    assert "Traceback" not in stderr
+    assert digest(project.warehouse / "marts.duckdb") == before
 
 
 def test_an_unknown_tag_stops_the_run_in_one_line_and_readers_keep_their_file(

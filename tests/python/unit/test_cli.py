@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,26 @@ def test_asking_before_anything_is_published_says_what_to_run(tmp_path: Path) ->
     assert result.stderr == (
         f"onecdp: {tmp_path / 'marts.duckdb'} isn't there yet; run `onecdp run` first\n"
     )
+
+
+def test_a_new_project_s_next_command_can_be_pasted(tmp_path: Path) -> None:
+    folder = tmp_path / "fresh proj"
+
+    assert f"\n  cd '{folder}'\n" in call("init", str(folder)).stdout
+
+
+def test_a_build_before_anything_was_ingested_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    assert call("init", str(tmp_path / "project")).exit_code == 0
+    shutil.copytree(
+        REPOSITORY / "onecdp" / "dbt_utils_standin",
+        tmp_path / "project" / "dbt_packages" / "dbt_utils",
+    )
+
+    result = call("build", "--project-dir", str(tmp_path / "project"))
+
+    assert result.exit_code == 1
+    assert result.stderr == "onecdp: nothing was ingested yet; run `onecdp ingest` first\n"
 
 
 def test_init_refuses_a_folder_with_something_in_it(tmp_path: Path) -> None:
