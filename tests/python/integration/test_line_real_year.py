@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -75,20 +76,30 @@ def test_a_second_run_changes_no_mart_row(year: BuiltProject) -> None:
     assert not differences(before, read_tables(year.warehouse / "marts.duckdb", "main"))
 
 
-def assert_kills_change_nothing(
-    folder: Path, data: Path, seconds: float, moments: list[float], expected: Path
-) -> None:
-    """Starts a run, kills it at each moment (a share of `seconds`), then lets one end."""
+def kill_a_run(folder: Path, data: Path, seconds: float) -> None:
+    """Starts a run and kills it after `seconds`; one that ended before starts over, killed sooner."""
     command = [sys.executable, "-m", "onecdp", "run", "--data", str(data), *AS_OF]
-    killed = 0
-    for moment in moments:
+    while True:
         process = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        time.sleep(seconds * moment)
-        process.send_signal(signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
-    assert killed, "every run ended before it was killed"
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            assert process.wait() == -signal.SIGKILL
+            return
+        assert process.returncode == 0
+        shutil.rmtree(folder / "warehouse")
+        seconds *= 0.7
+
+
+def assert_kills_change_nothing(
+    folder: Path, data: Path, moments: list[float], expected: Path
+) -> None:
+    """Kills a run at each moment, in seconds after its start, then lets one end."""
+    for moment in moments:
+        kill_a_run(folder, data, moment)
     finished = run_cli("run", "--data", str(data), *AS_OF, cwd=folder)
     assert finished.code == 0, finished.stderr + finished.stdout
     marts = read_tables(folder / "warehouse" / "marts.duckdb", "main")
@@ -107,7 +118,8 @@ def test_killed_runs_leave_no_trace(tmp_path: Path, sample: tuple[Row, list[list
 
     disturbed = make_project(tmp_path / "disturbed")
     expected = undisturbed / "warehouse" / "marts.duckdb"
-    assert_kills_change_nothing(disturbed, data, seconds, [0.25, 0.55, 0.85], expected)
+    moments = [seconds * share for share in (0.25, 0.55, 0.85)]
+    assert_kills_change_nothing(disturbed, data, moments, expected)
 
 
 @pytest.mark.soak
@@ -123,5 +135,5 @@ def test_ten_kills_on_the_real_year(tmp_path: Path, year: BuiltProject) -> None:
     expected = year.warehouse / "marts.duckdb"
     for number in range(10):
         folder = make_project(tmp_path / f"kill{number}")
-        moments = [draw.uniform(0.02, 0.98)]
-        assert_kills_change_nothing(folder, year.folder / "data", seconds, moments, expected)
+        moment = seconds * draw.uniform(0.02, 0.98)
+        assert_kills_change_nothing(folder, year.folder / "data", [moment], expected)
