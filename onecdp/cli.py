@@ -249,7 +249,7 @@ def generate(out: Path, customers: int, seed: int, as_json: bool) -> None:
 
     \b
     onecdp generate --customers 2000 --seed 7 shop/
-    onecdp run --data shop/
+    onecdp run --data shop/ --warehouse shop-warehouse/
     """
     from onecdp import summary
     from onecdp.generate import generate as write
@@ -262,7 +262,9 @@ def generate(out: Path, customers: int, seed: int, as_json: bool) -> None:
         return
     for source, tally in generated.sources.items():
         click.echo(f"{source}: {tally.rows:,} rows")
-    click.echo(f"made a shop in {out}; next:\n  onecdp run --data {out}")
+    warehouse = out.with_name(f"{out.name}-warehouse")
+    command = shlex.join(["onecdp", "run", "--data", str(out), "--warehouse", str(warehouse)])
+    click.echo(f"made a shop in {out}; next:\n  {command}")
 
 
 @main.command()

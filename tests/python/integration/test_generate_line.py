@@ -21,7 +21,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(project: Path) -> Finished:
     made = run_cli("generate", "--customers", "300", "--seed", "5", "shop", cwd=project)
     assert made.code == 0, made.stderr
-    assert made.stdout.endswith("onecdp run --data shop\n")
+    assert made.stdout.endswith("onecdp run --data shop --warehouse shop-warehouse\n")
     return run_cli("run", "--data", "shop", "--as-of", "2026-01-12", "--json", cwd=project)
 
 

@@ -77,7 +77,7 @@ def test_a_second_run_changes_no_mart_row(year: BuiltProject) -> None:
 
 
 def kill_a_run(folder: Path, data: Path, seconds: float) -> None:
-    """Starts a run and kills it after `seconds`; one that ended before starts over, killed sooner."""
+    """Starts a run and kills it after `seconds`; one that ended by then starts over, with less."""
     command = [sys.executable, "-m", "onecdp", "run", "--data", str(data), *AS_OF]
     while True:
         process = subprocess.Popen(
