@@ -39,8 +39,8 @@ touched as (
     from present
     full outer join {{ this }} as counted on present.one_id = counted.one_id
     where
-        present.event_count is distinct from counted.event_count
-        or present.changed_at is distinct from counted.changed_at
+        counted.event_count is distinct from present.event_count
+        or counted.changed_at is distinct from present.changed_at
     {%- else -%}
     select one_id from present
     {%- endif %}
