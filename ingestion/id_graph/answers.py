@@ -19,6 +19,7 @@ import pyarrow as pa
 from ingestion.files.checks import literal
 from ingestion.files.intake import Intake, take_in
 from ingestion.files.scratch import Notify
+from ingestion.files.spec import Kind
 from ingestion.id_graph.exchange import ExchangeFailed
 from ingestion.id_graph.service import Service, ServiceSettings
 from ingestion.id_graph.settings import LINKS
@@ -35,6 +36,7 @@ _IDENTIFIERS = (
     ("retail_customer_id", "customer_id", "raw_retail.transactions where not is_withdrawn"),
 )
 _NAMES = tuple(column.name for column in LINKS.columns)
+_DATES = tuple(column.name for column in LINKS.columns if column.kind is Kind.TIMESTAMP)
 _ROW = pa.schema(
     [
         ("batch_no", pa.int64()),
@@ -193,7 +195,12 @@ def _row(link: object) -> dict[str, str | None]:
     ]
     if wrong:
         return {"payload": payload, "reason": f"{', '.join(wrong)}: not of the right JSON type"}
-    return {"payload": payload, **{name: _text(link.get(name)) for name in _NAMES}}
+    texts = {name: _text(link.get(name)) for name in _NAMES}
+    for name in _DATES:
+        # A file is refused whole for dates that may be misread; an answer loses the link alone.
+        if "/" in (texts[name] or ""):
+            return {"payload": payload, "reason": f"{name}: '{texts[name]}' is not ISO 8601"}
+    return {"payload": payload, **texts}
 
 
 def _text(value: object) -> str | None:

@@ -32,17 +32,39 @@ present as (
 
 ),
 
+{%- if is_incremental() %}
+
+unchanged as (
+
+    select present.one_id
+    from present
+    inner join {{ this }} as counted
+        on
+            present.one_id = counted.one_id
+            and present.event_count = counted.event_count
+            and present.changed_at = counted.changed_at
+
+),
+
+gone as (
+
+    select counted.one_id
+    from {{ this }} as counted
+    left join present on counted.one_id = present.one_id
+    where present.one_id is null
+
+),
+{%- endif %}
+
 touched as (
 
-    {% if is_incremental() -%}
-    select coalesce(present.one_id, counted.one_id) as one_id
+    select one_id
     from present
-    full outer join {{ this }} as counted on present.one_id = counted.one_id
-    where
-        counted.event_count is distinct from present.event_count
-        or counted.changed_at is distinct from present.changed_at
-    {%- else -%}
-    select one_id from present
+    {%- if is_incremental() %}
+    where one_id not in (select unchanged.one_id from unchanged)
+    union all
+    select one_id
+    from gone
     {%- endif %}
 
 ),

@@ -209,6 +209,7 @@ def test_a_lie_is_quarantined_with_its_reason(warehouse: Warehouse, configured: 
         (link(member, confidence=-1), "confidence: '-1' is not a number from 0 to 1"),
         (link(member, confidence=True), "confidence: 'true' is not a number from 0 to 1"),
         (link(member, confidence=[1]), "confidence: not of the right JSON type"),
+        (link(member, first_seen="31/12/2024"), "first_seen: '31/12/2024' is not ISO 8601"),
         (link(member, first_seen="soon"), "first_seen: 'soon' is not a timestamp"),
         (link(member, is_active="perhaps"), "is_active: 'perhaps' is not true or false"),
         (link(member, right_id_value=7), "right_id_value: not of the right JSON type"),
@@ -231,7 +232,7 @@ def test_a_lie_is_quarantined_with_its_reason(warehouse: Warehouse, configured: 
     with serving(lambda call: call.json(answer)) as running:
         configured(running)
         report = warehouse.load()["id_graph"]
-    assert warehouse.counts(report) == (23, 5, 17, 1, 0)
+    assert warehouse.counts(report) == (24, 5, 18, 1, 0)
     rows = warehouse.query(
         "select file, reason, payload, quarantined_at = (select max(_loaded_at) from "
         "raw_id_graph.links) from raw_id_graph.quarantine order by line"
@@ -244,11 +245,11 @@ def test_a_lie_is_quarantined_with_its_reason(warehouse: Warehouse, configured: 
     assert not columns & {"evil", "nul", "line_number"}
     assert len(links(warehouse)) == 5
     assert asked(warehouse) == ALL
-    assert "23 links; 17 links quarantined" in "".join(warehouse.notices)
+    assert "24 links; 18 links quarantined" in "".join(warehouse.notices)
     balance = warehouse.query(
         "select rows_read, rows_loaded, rows_quarantined, rows_duplicate from raw_id_graph.loads"
     )
-    assert balance == [(23, 5, 17, 1)]
+    assert balance == [(24, 5, 18, 1)]
 
 
 def test_links_of_a_service_and_of_files_follow_the_same_rules(
