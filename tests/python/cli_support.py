@@ -44,16 +44,20 @@ class BuiltProject:
         return BuiltProject(target, target / "warehouse", self.finished)
 
 
+def clean_environment() -> dict[str, str]:
+    """That of this process without the warehouse that a test before named in it, and no hub."""
+    inherited = {k: v for k, v in os.environ.items() if k != "ONECDP_WAREHOUSE"}
+    return {**inherited, **NO_HUB}
+
+
 def run_cli(
     *args: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> Finished:
     """Runs `onecdp ARGS` and waits for it."""
-    command = [sys.executable, "-m", "onecdp", *args]
-    inherited = {k: v for k, v in os.environ.items() if k != "ONECDP_WAREHOUSE"}
     done = subprocess.run(
-        command,
+        [sys.executable, "-m", "onecdp", *args],
         cwd=cwd,
-        env={**inherited, **NO_HUB, **(environment or {})},
+        env={**clean_environment(), **(environment or {})},
         capture_output=True,
         text=True,
         check=False,

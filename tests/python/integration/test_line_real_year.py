@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from cli_support import BuiltProject, make_project, run_cli
+from cli_support import BuiltProject, clean_environment, make_project, run_cli
 from line import differences, read_tables
 from retail_year import Row, thirty_days, write_rows, year_file
 
@@ -81,7 +81,11 @@ def kill_a_run(folder: Path, data: Path, seconds: float) -> None:
     command = [sys.executable, "-m", "onecdp", "run", "--data", str(data), *AS_OF]
     while True:
         process = subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command,
+            cwd=folder,
+            env=clean_environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         try:
             process.wait(seconds)
