@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from cli_support import REPOSITORY, BuiltProject, run_cli
+from cli_support import REPOSITORY, BuiltProject, clean_environment, run_cli
 
 FIXTURES = REPOSITORY / "tests" / "python" / "fixtures"
 
@@ -279,6 +279,7 @@ def test_ctrl_c_is_one_line_and_publishes_nothing(project: BuiltProject) -> None
     running = subprocess.Popen(
         [sys.executable, "-m", "onecdp", "run", "--as-of", "2026-06-06"],
         cwd=project.folder,
+        env=clean_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_support import REPOSITORY, BuiltProject
+from cli_support import REPOSITORY, BuiltProject, clean_environment
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MAKE = re.compile(r"^([a-z]+):", re.MULTILINE)
@@ -33,6 +33,7 @@ def run(words: list[str], folder: Path) -> str:
     done = subprocess.run(
         [sys.executable, *program, *words[1:]],
         cwd=folder,
+        env=clean_environment(),
         capture_output=True,
         text=True,
         check=False,
