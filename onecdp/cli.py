@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from onecdp import __version__
+from onecdp.cli_options import in_project, json_option, open_project
 from onecdp.errors import OnecdpError
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ EXIT_REFUSED = 4
 # What a shell gives for a program that Ctrl-C ended.
 EXIT_STOPPED = 130
 
-_F = TypeVar("_F", bound=Callable[..., Any])
-
 
 class _Group(click.Group):
     """Shows a user's mistake, and Ctrl-C, as one line, never as a traceback."""
@@ -44,20 +41,6 @@ class _Group(click.Group):
             # Publishing is the last thing that a command does, and one step.
             click.echo("onecdp: stopped; nothing was published", err=True)
             ctx.exit(EXIT_STOPPED)
-
-
-def _in_project(command: _F) -> _F:
-    """Adds --project-dir and --warehouse."""
-    folder = click.Path(path_type=Path)
-    warehouse = click.option(
-        "--warehouse", type=folder, metavar="DIR",
-        help="Where the DuckDB files are. [default: $ONECDP_WAREHOUSE, else warehouse/]",
-    )  # fmt: skip
-    project = click.option(
-        "--project-dir", type=folder, metavar="DIR",
-        help="The project. [default: the one that the current folder is in]",
-    )  # fmt: skip
-    return project(warehouse(command))
 
 
 _data = click.option(
@@ -76,7 +59,6 @@ _as_of = click.option(
 _full_refresh = click.option(
     "--full-refresh", is_flag=True, help="Rebuild the incremental tables from the raw ones."
 )
-_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -98,8 +80,8 @@ def main() -> None:
 @_data
 @_as_of
 @_full_refresh
-@_json
-@_in_project
+@json_option
+@in_project
 def run(
     data: Path | None, as_of: date | None, full_refresh: bool, as_json: bool,
     project_dir: Path | None, warehouse: Path | None,
@@ -111,7 +93,7 @@ def run(
     \b
     onecdp run --data exports/ --as-of 2026-06-06
     """
-    project = _open(project_dir, warehouse)
+    project = open_project(project_dir, warehouse)
     folder = _folder(project, data)
     from onecdp import stages, summary
     from onecdp.progress import progress
@@ -134,8 +116,8 @@ def run(
 
 @main.command()
 @_data
-@_json
-@_in_project
+@json_option
+@in_project
 def ingest(
     data: Path | None, as_json: bool, project_dir: Path | None, warehouse: Path | None
 ) -> None:
@@ -144,7 +126,7 @@ def ingest(
     \b
     onecdp ingest --data exports/
     """
-    project = _open(project_dir, warehouse)
+    project = open_project(project_dir, warehouse)
     folder = _folder(project, data)
     from onecdp import stages, summary
     from onecdp.progress import progress
@@ -162,7 +144,7 @@ def ingest(
 @main.command()
 @_as_of
 @_full_refresh
-@_in_project
+@in_project
 def build(
     as_of: date | None, full_refresh: bool, project_dir: Path | None, warehouse: Path | None
 ) -> None:
@@ -171,7 +153,7 @@ def build(
     \b
     onecdp build --as-of 2026-06-06
     """
-    project = _open(project_dir, warehouse)
+    project = open_project(project_dir, warehouse)
     from onecdp import deps as packages
     from onecdp import summary
     from onecdp.dbt_runs import Dbt
@@ -186,7 +168,7 @@ def build(
 
 
 @main.command()
-@_in_project
+@in_project
 def publish(project_dir: Path | None, warehouse: Path | None) -> None:
     """Replace the published file by the marts that were built.
 
@@ -195,7 +177,7 @@ def publish(project_dir: Path | None, warehouse: Path | None) -> None:
     \b
     onecdp publish
     """
-    project = _open(project_dir, warehouse)
+    project = open_project(project_dir, warehouse)
     from onecdp.publish import publish as replace
     from onecdp.warehouse import exclusive
 
@@ -207,14 +189,14 @@ def publish(project_dir: Path | None, warehouse: Path | None) -> None:
 
 
 @main.command()
-@_in_project
+@in_project
 def deps(project_dir: Path | None, warehouse: Path | None) -> None:
     """Install the dbt packages, or a stand-in where the hub can't be reached.
 
     \b
     onecdp deps
     """
-    project = _open(project_dir, warehouse)
+    project = open_project(project_dir, warehouse)
     from onecdp.deps import install
     from onecdp.progress import progress
 
@@ -241,7 +223,7 @@ def init(folder: Path) -> None:
 @click.option("--customers", type=int, required=True, metavar="N", help="How many people.")
 @click.option("--seed", type=int, default=1, show_default=True, metavar="S",
               help="The same seed gives the same bytes.")  # fmt: skip
-@_json
+@json_option
 def generate(out: Path, customers: int, seed: int, as_json: bool) -> None:
     """Write a made-up shop's files, and who is who in OUT/truth/.
 
@@ -270,8 +252,8 @@ def generate(out: Path, customers: int, seed: int, as_json: bool) -> None:
 @main.command()
 @click.argument("query")
 @click.option("--private", is_flag=True, help="Ask the private build file, not the published one.")
-@_json
-@_in_project
+@json_option
+@in_project
 def sql(
     query: str, private: bool, as_json: bool, project_dir: Path | None, warehouse: Path | None
 ) -> None:
@@ -280,7 +262,7 @@ def sql(
     \b
     onecdp sql "select rfm_segment, count(*) from customer_segments group by all"
     """
-    project = _open(project_dir, warehouse)
+    project = open_project(project_dir, warehouse)
     from onecdp import query as queries
     from onecdp import summary
 
@@ -293,12 +275,6 @@ def sql(
     if len(rows) > summary.SHOWN_ROWS:
         click.echo(f"the first {summary.SHOWN_ROWS:,} of {len(rows):,} rows; --json gives all",
                    err=True)  # fmt: skip
-
-
-def _open(project_dir: Path | None, warehouse: Path | None) -> Project:
-    from onecdp.project import open_project
-
-    return open_project(project_dir, warehouse, os.environ)
 
 
 def _folder(project: Project, data: Path | None) -> Path:
