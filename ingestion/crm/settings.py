@@ -1,4 +1,8 @@
-"""Members of the CRM: one row per member, the latest `updated_at` wins."""
+"""Members of the CRM: one row per member, the latest `updated_at` wins.
+
+A member that the CRM deleted comes as one more row of it with `is_deleted` true, in files that have
+that column, as change data capture writes it. The row may hold nothing but the key and the time.
+"""
 
 from ingestion.files.spec import Column, Kind, Rule, TableSpec
 
@@ -18,6 +22,7 @@ MEMBERS = TableSpec(
         Column("total_points", Kind.INTEGER),
         Column("retail_customer_id", Kind.CODE),
         Column("updated_at", Kind.TIMESTAMP),
+        Column("is_deleted", Kind.BOOLEAN),
     ),
     key=("member_id",),
     rule=Rule.NEWER_WINS,

@@ -41,7 +41,8 @@ def attach(connection: duckdb.DuckDBPyConnection, spec: TableSpec, warehouse: Pa
     the rows.
 
     Returns:
-        Whether the warehouse has all the tables.
+        Whether the warehouse has all the tables, with all their columns. One that was loaded
+        before a column was thought of gets it by the next load, be it of nothing else.
     """
     tables: set[str] = set()
     if warehouse.exists():
@@ -54,6 +55,7 @@ def attach(connection: duckdb.DuckDBPyConnection, spec: TableSpec, warehouse: Pa
         tables = {str(name) for (name,) in found.fetchall()}
     wanted = {spec.table, "quarantine", "loads", "_dlt_loads"}
     complete = wanted <= tables
+    is_current = complete
     schema = f"warehouse.{quoted(spec.dataset)}"
     views = {
         "stored": (spec.table, columns_sql(spec)),
@@ -66,14 +68,13 @@ def attach(connection: duckdb.DuckDBPyConnection, spec: TableSpec, warehouse: Pa
             continue
         done = f"(select load_id from {schema}._dlt_loads where status = 0)"
         where = f"where _dlt_load_id in {done}" if table == "loads" else ""
-        # A warehouse of before this column was thought of has no such file.
-        added = ""
-        if table == "loads" and not _has_column(connection, spec, table, "is_other_file"):
-            added = ", false as is_other_file"
+        missing = _missing_columns(connection, spec, table, columns)
+        is_current = is_current and not missing
+        added = "".join(f", null::{kind} as {quoted(name)}" for name, kind in missing.items())
         connection.execute(
             f"create view {view} as select *{added} from {schema}.{quoted(table)} {where}"
         )
-    return complete
+    return is_current
 
 
 def check_types(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
@@ -101,15 +102,25 @@ def detach(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("detach warehouse")
 
 
-def _has_column(
-    connection: duckdb.DuckDBPyConnection, spec: TableSpec, table: str, column: str
-) -> bool:
+def _missing_columns(
+    connection: duckdb.DuckDBPyConnection, spec: TableSpec, table: str, columns: str
+) -> dict[str, str]:
+    """Those of `columns` that the warehouse's table doesn't have, with their types."""
+    connection.execute(f"create temp table wanted ({columns})")
     found = connection.execute(
-        "select 1 from duckdb_columns() where database_name = 'warehouse' "
-        "and schema_name = $1 and table_name = $2 and column_name = $3",
-        [spec.dataset, table, column],
+        """select column_name, data_type
+        from duckdb_columns() as wanted
+        where database_name = 'temp' and table_name = 'wanted' and not exists (
+            select 1 from duckdb_columns() as held
+            where held.database_name = 'warehouse' and held.schema_name = $1
+                and held.table_name = $2 and held.column_name = wanted.column_name
+        )
+        order by column_index""",
+        [spec.dataset, table],
     )
-    return bool(found.fetchall())
+    missing = {str(name): str(kind) for name, kind in found.fetchall()}
+    connection.execute("drop table wanted")
+    return missing
 
 
 def _columns(columns: dict[str, str]) -> str:

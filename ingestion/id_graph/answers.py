@@ -26,10 +26,11 @@ from ingestion.id_graph.settings import LINKS
 
 ASKED_KEY = ("id_type", "id_value")
 _IDENTIFIERS = (
-    ("member_id", "member_id", "raw_crm.members"),
-    ("mobile_hash", "mobile_hash", "raw_crm.members"),
-    ("email_hash", "email_hash", "raw_crm.members"),
-    ("retail_customer_id", "retail_customer_id", "raw_crm.members"),
+    # Nobody outside is told about a member that the CRM deleted.
+    ("member_id", "member_id", "raw_crm.members where is_deleted is not true"),
+    ("mobile_hash", "mobile_hash", "raw_crm.members where is_deleted is not true"),
+    ("email_hash", "email_hash", "raw_crm.members where is_deleted is not true"),
+    ("retail_customer_id", "retail_customer_id", "raw_crm.members where is_deleted is not true"),
     ("device_id", "device_id", "raw_app.events"),
     ("union_id", "union_id", "raw_app.events"),
     ("open_id", "open_id", "raw_app.events"),

@@ -6,6 +6,7 @@
 with stg_crm__members as (
 
     select * from {{ ref('stg_crm__members') }}
+    where not is_deleted
 
 ),
 

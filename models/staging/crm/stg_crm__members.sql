@@ -20,6 +20,7 @@ final as (
         lower(nullif(trim(level), '')) as level,
         total_points,
         cast(updated_at as timestamp) as updated_at,
+        coalesce(is_deleted, false) as is_deleted,
         cast(_loaded_at as timestamp) as loaded_at
     from source
 
