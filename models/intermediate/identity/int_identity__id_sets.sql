@@ -36,7 +36,9 @@ members as (
         -- A member is known since the registration, where the CRM says when that was.
         coalesce(cast(register_date as timestamp), updated_at) as first_seen,
         coalesce(updated_at, cast(register_date as timestamp)) as last_seen,
-        1 as times_seen
+        1 as times_seen,
+        -- A member that the CRM deleted is known, and says nothing of others any more.
+        not is_deleted as is_active
     from stg_crm__members
 
 ),
@@ -54,7 +56,8 @@ app_sets as (
         device_id,
         min(event_time) as first_seen,
         max(event_time) as last_seen,
-        count(*) as times_seen
+        count(*) as times_seen,
+        true as is_active
     from stg_app__events
     group by coalesce(channel, 'app'), union_id, open_id, device_id
 
@@ -73,7 +76,8 @@ retail_sets as (
         cast(null as varchar) as device_id,
         min(invoiced_at) as first_seen,
         max(invoiced_at) as last_seen,
-        count(*) as times_seen
+        count(*) as times_seen,
+        true as is_active
     from stg_retail__transactions
     group by retail_customer_id
 
@@ -101,7 +105,8 @@ final as (
         {%- endfor %}
         first_seen,
         last_seen,
-        times_seen
+        times_seen,
+        is_active
     from unioned
 
 )

@@ -19,13 +19,14 @@ seen_in_rows as (
     select
         id_set_id,
         cast(null as varchar) as link_id,
+        {{ node_id("'" ~ id ~ "'", id) }} as node_id,
         '{{ id }}' as id_type,
         {{ id }} as id_value,
         source_channel,
         first_seen,
         last_seen,
         times_seen,
-        true as is_active
+        is_active
     from id_sets
     where {{ id }} is not null
     {%- if not loop.last %}
@@ -40,6 +41,7 @@ seen_in_graph as (
     select
         cast(null as bigint) as id_set_id,
         link_id,
+        {{ node_id('left_id_type', 'left_id_value') }} as node_id,
         left_id_type as id_type,
         left_id_value as id_value,
         source_channel,
@@ -52,6 +54,7 @@ seen_in_graph as (
     select
         cast(null as bigint) as id_set_id,
         link_id,
+        {{ node_id('right_id_type', 'right_id_value') }} as node_id,
         right_id_type as id_type,
         right_id_value as id_value,
         source_channel,

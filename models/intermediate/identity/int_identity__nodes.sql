@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 with identifiers as (
 
     select * from {{ ref('int_identity__identifiers') }}
@@ -10,56 +12,54 @@ id_types as (
 
 ),
 
-by_channel as (
+grouped as (
 
     select
-        id_type,
-        id_value,
-        source_channel,
+        node_id,
+        min(id_type) as id_type,
+        min(id_value) as id_value,
+        max(id_type) as other_type,
+        max(id_value) as other_value,
+        -- The channel of an identifier is where it was seen first.
+        {{ value_at_min(
+            'source_channel',
+            ["coalesce(first_seen, cast('9999-12-31' as timestamp))", 'source_channel'],
+        ) }} as source_channel,
         min(first_seen) as first_seen,
         max(last_seen) as last_seen,
         sum(times_seen) as times_seen,
         bool_or(is_active) as is_active
     from identifiers
-    group by id_type, id_value, source_channel
-
-),
-
--- The channel of an identifier is where it was seen first.
-ranked as (
-
-    select
-        id_type,
-        id_value,
-        source_channel,
-        row_number() over (
-            partition by id_type, id_value
-            order by first_seen asc nulls last, source_channel asc
-        ) as channel_rank,
-        min(first_seen) over (partition by id_type, id_value) as first_seen,
-        max(last_seen) over (partition by id_type, id_value) as last_seen,
-        sum(times_seen) over (partition by id_type, id_value) as times_seen,
-        bool_or(is_active) over (partition by id_type, id_value) as is_active
-    from by_channel
+    group by node_id
 
 ),
 
 final as (
 
     select
-        -- Dense and only of this build: what the graph algorithms count in.
-        row_number() over (order by ranked.id_type, ranked.id_value) - 1 as node_id,
-        ranked.id_type,
-        ranked.id_value,
+        case
+            when
+                grouped.id_type = grouped.other_type
+                and grouped.id_value = grouped.other_value
+                then grouped.node_id
+            else
+                {{ stop_with(
+                    "'the identifiers ' || grouped.id_type || ':' || grouped.id_value || ' and '"
+                    ~ " || grouped.other_type || ':' || grouped.other_value"
+                    ~ " || ' have one number: change the text that macros/identity/node_id.sql'"
+                    ~ " || ' hashes, and run with --full-refresh'"
+                ) }}
+        end as node_id,
+        grouped.id_type,
+        grouped.id_value,
         id_types.priority,
-        ranked.source_channel,
-        ranked.first_seen,
-        ranked.last_seen,
-        cast(ranked.times_seen as bigint) as times_seen,
-        ranked.is_active
-    from ranked
-    inner join id_types on ranked.id_type = id_types.id_type
-    where ranked.channel_rank = 1
+        grouped.source_channel,
+        grouped.first_seen,
+        grouped.last_seen,
+        cast(grouped.times_seen as bigint) as times_seen,
+        grouped.is_active
+    from grouped
+    inner join id_types on grouped.id_type = id_types.id_type
 
 )
 

@@ -1,27 +1,40 @@
 -- Key: one_id. Append-only, and safe from --full-refresh: what was minted once is never minted
 -- again, renumbered or reused.
--- New: a component that holds the root of no one_id yet. It mints one from its first identifier
+-- New: a cluster that holds the root of no one_id yet. It mints one from its first identifier
 -- by (first_seen, priority, value). A rebuild in an empty warehouse from the same raw data, loaded
 -- in the same order, mints the same one_ids and the same integers.
 
 {{ config(materialized='incremental', incremental_strategy='append', full_refresh=false) }}
 
-with node_components as (
+with node_clusters as (
 
-    select * from {{ ref('int_identity__node_components') }}
+    select * from {{ ref('int_identity__node_clusters') }}
 
 ),
 
 {%- if is_incremental() %}
 
+minted_roots as (
+
+    select {{ node_id('root_id_type', 'root_id_value') }} as root_node_id
+    from {{ this }}
+
+),
+
 claimed as (
 
-    select distinct node_components.component_id
-    from node_components
-    inner join {{ this }} as minted
-        on
-            node_components.id_type = minted.root_id_type
-            and node_components.id_value = minted.root_id_value
+    select distinct node_clusters.cluster_id
+    from node_clusters
+    inner join minted_roots on node_clusters.node_id = minted_roots.root_node_id
+
+),
+
+unclaimed as (
+
+    select node_clusters.*
+    from node_clusters
+    left join claimed on node_clusters.cluster_id = claimed.cluster_id
+    where claimed.cluster_id is null
 
 ),
 {%- endif %}
@@ -34,13 +47,10 @@ roots as (
         priority,
         first_seen,
         row_number() over (
-            partition by component_id
+            partition by cluster_id
             order by first_seen asc nulls last, priority asc, id_value asc
-        ) as rank_in_component
-    from node_components
-    {%- if is_incremental() %}
-    where component_id not in (select claimed.component_id from claimed)
-    {%- endif %}
+        ) as rank_in_cluster
+    from {{ 'unclaimed' if is_incremental() else 'node_clusters' }}
 
 ),
 
@@ -60,7 +70,7 @@ final as (
         id_value as root_id_value,
         '{{ invocation_id }}' as minted_by
     from roots
-    where rank_in_component = 1
+    where rank_in_cluster = 1
 
 )
 

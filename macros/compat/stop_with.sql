@@ -1,0 +1,12 @@
+{#- An expression that never has a value: reaching it ends the query with a message. -#}
+{% macro stop_with(message) -%}
+    {{ return(adapter.dispatch('stop_with', 'onecdp')(message)) }}
+{%- endmacro %}
+
+{% macro default__stop_with(message) -%}
+    error({{ message }})
+{%- endmacro %}
+
+{% macro spark__stop_with(message) -%}
+    raise_error({{ message }})
+{%- endmacro %}

@@ -1,0 +1,180 @@
+-- Everything that was ever said to be one person, pair by pair: the star of each combination of
+-- identifiers from its highest priority to the others, the links of the ID graph, those that were
+-- found likely, and those that people set by hand.
+-- The left end is the one of higher priority (then the smaller value).
+
+{{ config(materialized='table') }}
+
+{%- set ids = identifier_columns() %}
+
+with id_sets as (
+
+    select * from {{ ref('int_identity__id_sets') }}
+
+),
+
+graph_links as (
+
+    select * from {{ ref('int_identity__oriented_graph_links') }}
+
+),
+
+probabilistic_links as (
+
+    select * from {{ ref('int_identity__probabilistic_links') }}
+    where probability >= {{ var('identity_probabilistic_merge') }}
+
+),
+
+overrides as (
+
+    select * from {{ ref('int_identity__overrides') }}
+    where override = 'must_link'
+
+),
+
+nodes as (
+
+    select * from {{ ref('int_identity__nodes') }}
+
+),
+
+id_types as (
+
+    select * from {{ ref('id_types') }}
+
+),
+
+hubs as (
+
+    select
+        *,
+        case
+            {%- for id in ids %}
+            when {{ id }} is not null then '{{ id }}'
+            {%- endfor %}
+        end as hub_type,
+        coalesce({{ ids | join(', ') }}) as hub_value
+    from id_sets
+
+),
+
+star_links as (
+
+    {%- for id in ids if not loop.first %}
+    select
+        {{ node_id('hubs.hub_type', 'hubs.hub_value') }} as left_node_id,
+        {{ node_id("'" ~ id ~ "'", 'hubs.' ~ id) }} as right_node_id,
+        hub.priority as left_priority,
+        other.priority as right_priority,
+        hubs.source_channel,
+        'deterministic' as method,
+        least(hub.default_confidence, other.default_confidence) as confidence,
+        hubs.first_seen,
+        hubs.last_seen,
+        hubs.times_seen,
+        hubs.is_active
+    from hubs
+    inner join id_types as hub on hubs.hub_type = hub.id_type
+    inner join id_types as other on other.id_type = '{{ id }}'
+    where hubs.{{ id }} is not null and hubs.hub_type <> '{{ id }}'
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+
+),
+
+likely_links as (
+
+    select
+        {{ node_id('links.left_id_type', 'links.left_id_value') }} as left_node_id,
+        {{ node_id('links.right_id_type', 'links.right_id_value') }} as right_node_id,
+        left_type.priority as left_priority,
+        right_type.priority as right_priority,
+        links.probability
+    from probabilistic_links as links
+    inner join id_types as left_type on links.left_id_type = left_type.id_type
+    inner join id_types as right_type on links.right_id_type = right_type.id_type
+
+),
+
+-- A word about an identifier that no source has ever shown makes no identifier.
+manual_links as (
+
+    select overrides.*
+    from overrides
+    inner join nodes as left_node on overrides.left_node_id = left_node.node_id
+    inner join nodes as right_node on overrides.right_node_id = right_node.node_id
+
+),
+
+all_links as (
+
+    select * from star_links
+    union all
+    select
+        left_node_id,
+        right_node_id,
+        left_priority,
+        right_priority,
+        source_channel,
+        'deterministic' as method,
+        confidence,
+        first_seen,
+        last_seen,
+        1 as times_seen,
+        is_active
+    from graph_links
+    union all
+    select
+        left_node_id,
+        right_node_id,
+        left_priority,
+        right_priority,
+        'crm' as source_channel,
+        'probabilistic' as method,
+        probability as confidence,
+        cast(null as timestamp) as first_seen,
+        cast(null as timestamp) as last_seen,
+        1 as times_seen,
+        true as is_active
+    from likely_links
+    union all
+    select
+        left_node_id,
+        right_node_id,
+        left_priority,
+        right_priority,
+        'override' as source_channel,
+        'manual' as method,
+        1.0 as confidence,
+        cast(null as timestamp) as first_seen,
+        cast(null as timestamp) as last_seen,
+        1 as times_seen,
+        true as is_active
+    from manual_links
+
+),
+
+-- What an inactive link claimed no longer counts, also where an active row repeats the pair.
+final as (
+
+    select
+        left_node_id,
+        right_node_id,
+        cast(min(left_priority) as smallint) as left_priority,
+        cast(min(right_priority) as smallint) as right_priority,
+        source_channel,
+        method,
+        cast(max(confidence) as double) as confidence,
+        min(first_seen) as first_seen,
+        max(last_seen) as last_seen,
+        cast(sum(times_seen) as bigint) as times_seen,
+        is_active
+    from all_links
+    group by left_node_id, right_node_id, source_channel, method, is_active
+
+)
+
+select * from final

@@ -1,0 +1,103 @@
+-- What the moves of identifiers mean for one_ids: who came, went, was taken in or divided.
+-- An identifier that joins a one_id which stood before is growth, no change of anybody.
+
+with moves as (
+
+    select
+        changed_at,
+        from_one_id,
+        to_one_id,
+        count(*) as identifier_count
+    from {{ ref('int_identity__moves') }}
+    group by changed_at, from_one_id, to_one_id
+
+),
+
+id_map_history as (
+
+    select * from {{ ref('id_map_history') }}
+    where is_active
+
+),
+
+touched as (
+
+    select
+        changed_at,
+        from_one_id as one_id
+    from moves
+    where from_one_id is not null
+    union
+    select
+        changed_at,
+        to_one_id as one_id
+    from moves
+    where to_one_id is not null
+
+),
+
+standing as (
+
+    select
+        touched.changed_at,
+        touched.one_id,
+        bool_or(history.dbt_valid_from < touched.changed_at) as stood_before,
+        bool_or(
+            history.dbt_valid_to is null or history.dbt_valid_to > touched.changed_at
+        ) as stands_after
+    from touched
+    inner join id_map_history as history
+        on
+            touched.one_id = history.one_id
+            and history.dbt_valid_from <= touched.changed_at
+            and (history.dbt_valid_to is null or history.dbt_valid_to >= touched.changed_at)
+    group by touched.changed_at, touched.one_id
+
+),
+
+named as (
+
+    select
+        moves.changed_at,
+        moves.from_one_id,
+        moves.to_one_id,
+        moves.identifier_count,
+        coalesce(giver.stands_after, false) as giver_stands,
+        coalesce(taker.stood_before, false) as taker_stood,
+        max(case when moves.to_one_id is not null then 1 else 0 end) over (
+            partition by moves.changed_at, moves.from_one_id
+        ) as has_heir,
+        max(case when moves.from_one_id is not null then 1 else 0 end) over (
+            partition by moves.changed_at, moves.to_one_id
+        ) as has_giver
+    from moves
+    left join standing as giver
+        on moves.changed_at = giver.changed_at and moves.from_one_id = giver.one_id
+    left join standing as taker
+        on moves.changed_at = taker.changed_at and moves.to_one_id = taker.one_id
+
+),
+
+final as (
+
+    select
+        changed_at,
+        case
+            when from_one_id is null then 'create'
+            when to_one_id is null then 'retire'
+            when not giver_stands and taker_stood then 'merge'
+            when giver_stands and not taker_stood then 'split'
+            else 'move'
+        end as kind,
+        from_one_id,
+        to_one_id,
+        identifier_count
+    from named
+    where
+        (from_one_id is not null and to_one_id is not null)
+        or (from_one_id is null and not taker_stood and has_giver = 0)
+        or (to_one_id is null and not giver_stands and has_heir = 0)
+
+)
+
+select * from final

@@ -1,0 +1,22 @@
+"""Who belongs together: the links' components, divided where a constraint would break."""
+
+from onecdp.identity.resolution import Limit, Settings, resolve
+
+
+def model(dbt, session):
+    dbt.config(
+        materialized="incremental",
+        unique_key="node_id",
+        incremental_strategy="delete+insert",
+    )
+    limits = dbt.ref("id_types").filter("max_values is not null")
+    cannot_links = dbt.ref("int_identity__overrides").filter("override = 'cannot_link'")
+    settings = Settings(
+        limits=tuple(
+            Limit(*row) for row in limits.select("priority, max_values, window_days").fetchall()
+        ),
+        cannot_links=tuple(cannot_links.select("left_node_id, right_node_id").fetchall()),
+        max_cluster_size=int(dbt.config.meta_get("max_cluster_size")),
+    )
+    stored = session.table(str(dbt.this)) if dbt.is_incremental else None
+    return resolve(dbt.ref("int_identity__edges"), settings, stored)

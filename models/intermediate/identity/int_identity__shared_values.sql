@@ -1,0 +1,71 @@
+-- A family's tablet, a shop's till: a value that need not be one person's, seen with more
+-- identifiers of one person each than one person has. It relates them and merges nobody.
+
+{{ config(materialized='table') }}
+
+with candidate_links as (
+
+    select * from {{ ref('int_identity__candidate_links') }}
+    where
+        is_active
+        and method <> 'manual'
+        and confidence >= {{ var('identity_min_confidence') }}
+
+),
+
+nodes as (
+
+    select * from {{ ref('int_identity__nodes') }}
+
+),
+
+id_types as (
+
+    select * from {{ ref('id_types') }}
+
+),
+
+seen_together as (
+
+    select
+        links.right_node_id as node_id,
+        links.left_node_id as hub_node_id
+    from candidate_links as links
+    inner join id_types as hub on links.left_priority = hub.priority
+    inner join id_types as shared on links.right_priority = shared.priority
+    where hub.is_person_unique and not shared.is_person_unique
+    union all
+    select
+        links.left_node_id as node_id,
+        links.right_node_id as hub_node_id
+    from candidate_links as links
+    inner join id_types as hub on links.right_priority = hub.priority
+    inner join id_types as shared on links.left_priority = shared.priority
+    where hub.is_person_unique and not shared.is_person_unique
+
+),
+
+counted as (
+
+    select
+        node_id,
+        count(distinct hub_node_id) as hub_count
+    from seen_together
+    group by node_id
+    having count(distinct hub_node_id) > {{ var('identity_shared_value_hubs') }}
+
+),
+
+final as (
+
+    select
+        counted.node_id,
+        nodes.id_type,
+        nodes.id_value,
+        counted.hub_count
+    from counted
+    inner join nodes on counted.node_id = nodes.node_id
+
+)
+
+select * from final

@@ -1,0 +1,135 @@
+-- Append-only, and safe from --full-refresh: what happened stays told, with the link as it was.
+-- New: changes later than the last ones told.
+
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        full_refresh=false,
+        on_schema_change='fail',
+    )
+}}
+
+with changes as (
+
+    select * from {{ ref('int_identity__changes') }}
+    {%- if is_incremental() %}
+    where
+        changed_at > (
+            select coalesce(max(told.changed_at), cast('0001-01-01' as timestamp))
+            from {{ this }} as told
+        )
+    {%- endif %}
+
+),
+
+moves as (
+
+    select * from {{ ref('int_identity__moves') }}
+
+),
+
+map as (
+
+    select * from {{ ref('int_identity__map') }}
+
+),
+
+edges as (
+
+    select
+        left_node_id,
+        right_node_id,
+        left_node_id as moved_node_id,
+        right_node_id as other_node_id,
+        method_rank,
+        confidence,
+        first_seen,
+        is_present,
+        changed_at
+    from {{ ref('int_identity__edges') }}
+    union all
+    select
+        left_node_id,
+        right_node_id,
+        right_node_id as moved_node_id,
+        left_node_id as other_node_id,
+        method_rank,
+        confidence,
+        first_seen,
+        is_present,
+        changed_at
+    from {{ ref('int_identity__edges') }}
+
+),
+
+-- Between the identifiers that moved and those they joined, the strongest link decided; between
+-- them and those they left, the one that went last, else the strongest of those refused.
+candidates as (
+
+    select
+        changes.changed_at,
+        changes.from_one_id,
+        changes.to_one_id,
+        edges.left_node_id,
+        edges.right_node_id,
+        row_number() over (
+            partition by changes.changed_at, changes.from_one_id, changes.to_one_id
+            order by
+                case when changes.kind = 'split' and edges.is_present then 1 else 0 end,
+                case when changes.kind = 'split' then edges.changed_at end desc,
+                edges.method_rank,
+                edges.confidence desc,
+                edges.first_seen asc nulls last,
+                edges.left_node_id,
+                edges.right_node_id
+        ) as place
+    from changes
+    inner join moves
+        on
+            changes.changed_at = moves.changed_at
+            and changes.from_one_id = moves.from_one_id
+            and changes.to_one_id = moves.to_one_id
+    inner join edges on moves.node_id = edges.moved_node_id
+    inner join map as other
+        on
+            edges.other_node_id = other.node_id
+            and other.one_id
+            = case when changes.kind = 'split' then changes.from_one_id else changes.to_one_id end
+    left join moves as moved_too
+        on
+            edges.other_node_id = moved_too.node_id
+            and changes.changed_at = moved_too.changed_at
+            and changes.from_one_id = moved_too.from_one_id
+    where
+        moved_too.node_id is null
+        and (changes.kind = 'split' or edges.is_present)
+
+),
+
+final as (
+
+    select
+        '{{ invocation_id }}' as run_id,
+        changes.changed_at,
+        changes.kind,
+        changes.from_one_id,
+        changes.to_one_id,
+        changes.identifier_count,
+        left_end.id_type as left_id_type,
+        left_end.id_value as left_id_value,
+        right_end.id_type as right_id_type,
+        right_end.id_value as right_id_value
+    from changes
+    left join candidates
+        on
+            changes.changed_at = candidates.changed_at
+            and changes.from_one_id = candidates.from_one_id
+            and changes.to_one_id = candidates.to_one_id
+            and candidates.place = 1
+    left join map as left_end on candidates.left_node_id = left_end.node_id
+    left join map as right_end on candidates.right_node_id = right_end.node_id
+
+)
+
+select * from final
