@@ -61,7 +61,7 @@ hubs as (
 
 star_links as (
 
-    {%- for id in ids if not loop.first %}
+    {%- for id in ids[1:] %}
     select
         {{ node_id('hubs.hub_type', 'hubs.hub_value') }} as left_node_id,
         {{ node_id("'" ~ id ~ "'", 'hubs.' ~ id) }} as right_node_id,
@@ -102,7 +102,10 @@ likely_links as (
 -- A word about an identifier that no source has ever shown makes no identifier.
 manual_links as (
 
-    select overrides.*
+    select
+        overrides.*,
+        greatest(left_node.first_seen, right_node.first_seen) as first_seen,
+        least(left_node.last_seen, right_node.last_seen) as last_seen
     from overrides
     inner join nodes as left_node on overrides.left_node_id = left_node.node_id
     inner join nodes as right_node on overrides.right_node_id = right_node.node_id
@@ -149,8 +152,8 @@ all_links as (
         'override' as source_channel,
         'manual' as method,
         1.0 as confidence,
-        cast(null as timestamp) as first_seen,
-        cast(null as timestamp) as last_seen,
+        first_seen,
+        last_seen,
         1 as times_seen,
         true as is_active
     from manual_links

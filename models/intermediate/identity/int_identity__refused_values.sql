@@ -93,8 +93,8 @@ held as (
 
     select
         node_id,
-        min(first_seen) as held_from,
-        max(last_seen) as last_seen
+        case when count(first_seen) = count(*) then min(first_seen) end as held_from,
+        case when count(last_seen) = count(*) then max(last_seen) end as last_seen
     from seen
     group by node_id
 
