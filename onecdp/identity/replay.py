@@ -77,61 +77,86 @@ def replay(
     )
 
 
-# A tree is four arrays: both children (0: none), how many hold the whole of the span, and the
-# most that hold any one moment of it.
+# A tree is three arrays, with one entry per node: both children (0: none), how many hold the
+# whole of its span, and the most that hold any one moment of it. Walks keep their own stack:
+# machine code of a recursive function can't be kept on disk.
 
 
 @compiled
-def _hold(tree, used, low, high, first, last):  # type: ignore[no-untyped-def]
-    """A new tree in which one value is held from first to last; gives root and nodes used."""
+def _hold(tree, stack, used, moments, first, last):  # type: ignore[no-untyped-def]
+    """Makes a tree, from node `used` on, in which one value is held; gives the nodes used."""
     children, whole, most = tree
-    node = used
+    most[used] = 1
+    stack[0, 0], stack[0, 1], stack[0, 2] = used, 0, moments - 1
+    depth = 1
     used += 1
-    children[node, 0] = 0
-    children[node, 1] = 0
-    whole[node] = 0
-    most[node] = 1
-    if first <= low and high <= last:
-        whole[node] = 1
-        return node, used
-    middle = (low + high) // 2
-    if first <= middle:
-        child, used = _hold(tree, used, low, middle, first, last)
-        children[node, 0] = child
-    if last > middle:
-        child, used = _hold(tree, used, middle + 1, high, first, last)
-        children[node, 1] = child
-    return node, used
+    while depth:
+        depth -= 1
+        node, low, high = stack[depth, 0], stack[depth, 1], stack[depth, 2]
+        if first <= low and high <= last:
+            whole[node] = 1
+            continue
+        middle = (low + high) // 2
+        for side in range(2):
+            if first <= middle if side == 0 else last > middle:
+                children[node, side] = used
+                most[used] = 1
+                stack[depth, 0] = used
+                stack[depth, 1] = low if side == 0 else middle + 1
+                stack[depth, 2] = middle if side == 0 else high
+                depth += 1
+                used += 1
+    return used
 
 
 @compiled
-def _exceeds(tree, left, right, allowed):  # type: ignore[no-untyped-def]
-    """Whether the two trees together hold more than allowed at one moment."""
+def _exceeds(tree, stack, left, right, most_allowed):  # type: ignore[no-untyped-def]
+    """Whether two trees together hold more than allowed at one moment."""
     children, whole, most = tree
-    if left == 0 or right == 0:
-        return most[left] + most[right] > allowed
-    if most[left] + most[right] <= allowed:
-        return False
-    allowed -= whole[left] + whole[right]
-    if allowed < 0:
-        return True
-    if _exceeds(tree, children[left, 0], children[right, 0], allowed):
-        return True
-    return _exceeds(tree, children[left, 1], children[right, 1], allowed)
+    stack[0, 0], stack[0, 1], stack[0, 2] = left, right, most_allowed
+    depth = 1
+    while depth:
+        depth -= 1
+        left, right, allowed = stack[depth, 0], stack[depth, 1], stack[depth, 2]
+        if most[left] + most[right] <= allowed:
+            continue
+        if left == 0 or right == 0:
+            return True
+        allowed -= whole[left] + whole[right]
+        if allowed < 0:
+            return True
+        for side in range(2):
+            stack[depth, 0] = children[left, side]
+            stack[depth, 1] = children[right, side]
+            stack[depth, 2] = allowed
+            depth += 1
+    return False
 
 
 @compiled
-def _merge(tree, left, right):  # type: ignore[no-untyped-def]
+def _merge(tree, stack, left, right):  # type: ignore[no-untyped-def]
     """Adds the right tree to the left; gives the root."""
     children, whole, most = tree
-    if left == 0:
-        return right
-    if right == 0:
-        return left
-    children[left, 0] = _merge(tree, children[left, 0], children[right, 0])
-    children[left, 1] = _merge(tree, children[left, 1], children[right, 1])
-    whole[left] += whole[right]
-    most[left] = whole[left] + max(most[children[left, 0]], most[children[left, 1]])
+    if left == 0 or right == 0:
+        return left + right
+    stack[0, 0], stack[0, 1] = left, right
+    count = 1
+    position = 0
+    while position < count:
+        one, two = stack[position, 0], stack[position, 1]
+        position += 1
+        whole[one] += whole[two]
+        for side in range(2):
+            if children[one, side] == 0:
+                children[one, side] = children[two, side]
+            elif children[two, side] != 0:
+                stack[count, 0] = children[one, side]
+                stack[count, 1] = children[two, side]
+                count += 1
+    # The nodes below stand behind: backwards, each finds its children done.
+    for position in range(count - 1, -1, -1):
+        node = stack[position, 0]
+        most[node] = whole[node] + max(most[children[node, 0]], most[children[node, 1]])
     return left
 
 
@@ -179,13 +204,14 @@ def _replay(  # type: ignore[no-untyped-def]
         np.zeros(tree_size, dtype=np.int32),
         np.zeros(tree_size, dtype=np.int32),
     )
+    stack = np.zeros((tree_size + 1, 3), dtype=np.int64)
     used = 1
     for node in range(node_count):
         if limit[node] >= 0:
             values[node, limit[node]] = 1
             if moments[node] > 0 and first[node] <= last[node]:
-                root, used = _hold(tree, used, 0, moments[node] - 1, first[node], last[node])
-                roots[node, limit[node]] = root
+                roots[node, limit[node]] = used
+                used = _hold(tree, stack, used, moments[node], first[node], last[node])
 
     # Per cluster a list of the other ends of its cannot_links.
     entry_count = 2 * len(cannot_links)
@@ -223,7 +249,7 @@ def _replay(  # type: ignore[no-untyped-def]
                 if values[one, each] == 0 or values[two, each] == 0 or both <= allowed[each]:
                     continue
                 if not is_windowed[each] or _exceeds(
-                    tree, roots[one, each], roots[two, each], allowed[each]
+                    tree, stack, roots[one, each], roots[two, each], allowed[each]
                 ):
                     is_refused = True
                     break
@@ -234,7 +260,7 @@ def _replay(  # type: ignore[no-untyped-def]
         for each in range(limit_count):
             values[one, each] += values[two, each]
             if roots[two, each] > 0:
-                roots[one, each] = _merge(tree, roots[one, each], roots[two, each])
+                roots[one, each] = _merge(tree, stack, roots[one, each], roots[two, each])
         if first_entry[two] >= 0:
             if first_entry[one] >= 0:
                 next_entry[last_entry[one]] = first_entry[two]
