@@ -13,9 +13,9 @@ id_types as (
 
 ),
 
-id_blocklist as (
+blocked_values as (
 
-    select * from {{ ref('id_blocklist') }}
+    select * from {{ ref('int_identity__blocked_values') }}
 
 ),
 
@@ -46,17 +46,20 @@ final as (
         )
         and not exists (
             select 1
-            from id_blocklist
+            from blocked_values
             where
-                (
-                    id_blocklist.id_type in (links.left_id_type, '*')
-                    and lower(id_blocklist.id_value) = lower(links.left_id_value)
-                )
-                or (
-                    id_blocklist.id_type in (links.right_id_type, '*')
-                    and lower(id_blocklist.id_value) = lower(links.right_id_value)
-                )
+                blocked_values.id_type = links.left_id_type
+                and blocked_values.id_value = lower(links.left_id_value)
         )
+        and not exists (
+            select 1
+            from blocked_values
+            where
+                blocked_values.id_type = links.right_id_type
+                and blocked_values.id_value = lower(links.right_id_value)
+        )
+        and not {{ matches_blocked_pattern('links.left_id_type', 'links.left_id_value') }}
+        and not {{ matches_blocked_pattern('links.right_id_type', 'links.right_id_value') }}
 
 )
 

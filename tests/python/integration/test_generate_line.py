@@ -63,3 +63,16 @@ def test_the_map_knows_every_identifier_of_the_truth_and_never_read_it(
     shop = project / "shop"
     written = {f.relative_to(shop).as_posix() for f in shop.rglob("*") if f.is_file()}
     assert loaded == {file for file in written if not file.startswith("truth/")}
+
+
+def test_no_junk_identifier_is_in_the_map(project: Path, finished: Finished) -> None:
+    assert finished.code == 3, finished.stderr
+    with duckdb.connect(str(project / "warehouse" / "marts.duckdb"), read_only=True) as published:
+        (junk, mapped) = published.execute(
+            "select count(*), count(id_map.id_value)"
+            " from read_csv($1, all_varchar = true) as junk"
+            " left join marts.id_map using (id_type, id_value)",
+            [str(project / "shop" / "truth" / "junk.csv")],
+        ).fetchone() or (0, 0)
+    assert junk >= 11
+    assert mapped == 0
