@@ -97,6 +97,12 @@ class Line:
     def marts(self) -> dict[str, pa.Table]:
         return read_tables(self.project.warehouse.build_file, "marts")
 
+    def state(self) -> dict[str, pa.Table]:
+        """The marts that say what is, without the one that tells which run changed what."""
+        marts = self.marts()
+        del marts["id_map_changes"]
+        return marts
+
 
 def read_tables(file: Path, schema: str) -> dict[str, pa.Table]:
     """Every table and view of a schema, by name."""

@@ -38,7 +38,7 @@ members as (
         coalesce(updated_at, cast(register_date as timestamp)) as last_seen,
         1 as times_seen,
         -- A member that the CRM deleted is known, and says nothing of others any more.
-        true as is_active
+        not is_deleted as is_active
     from stg_crm__members
 
 ),

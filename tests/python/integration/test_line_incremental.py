@@ -183,7 +183,7 @@ def test_a_rebuild_in_an_empty_warehouse_mints_the_same_ids(tmp_path: Path, proj
     line.run(tests=False)
     again = Line(Line.at(tmp_path / "again", project).project, line.data)
     again.run(tests=False)
-    assert not differences(line.marts(), again.marts())
+    assert not differences(line.state(), again.state())
 
 
 def write_link(line: Line, left: str, right: str, is_active: bool = True) -> None:

@@ -38,7 +38,7 @@ def test_thirty_daily_runs_equal_one(
     daily, at_once = Line.at(tmp_path / "daily", project), Line.at(tmp_path / "once", project)
     run_daily(daily, *sample)
     run_at_once(at_once, *sample)
-    assert not differences(daily.marts(), at_once.marts())
+    assert not differences(daily.state(), at_once.state())
 
 
 @pytest.mark.soak
@@ -50,7 +50,7 @@ def test_all_daily_runs_equal_one(tmp_path: Path, project: Path) -> None:
     assert len(days) == 305
     run_daily(daily, header, days)
     run_at_once(at_once, header, days)
-    assert not differences(daily.marts(), at_once.marts())
+    assert not differences(daily.state(), at_once.state())
 
 
 def write_workbook(file: Path, header: Row, sheets: dict[str, list[Row]]) -> None:
@@ -85,7 +85,7 @@ def assert_both_kinds_of_file_agree(
     write_workbook(workbook.data / "retail" / "all.xlsx", header, overlap)
     text.run(tests=tests)
     workbook.run(tests=tests)
-    assert not differences(text.marts(), workbook.marts())
+    assert not differences(text.state(), workbook.state())
 
 
 def test_workbook_and_text_give_the_same_marts(
