@@ -23,6 +23,7 @@ from dlt.common.runtime.telemetry import stop_telemetry
 from dlt.extract import DltSource
 
 from ingestion import app, crm, id_graph, retail
+from ingestion.erasure import KeyProblem
 from ingestion.files.intake import Intake, take_in
 from ingestion.files.scratch import open_scratch
 from ingestion.files.spec import TableSpec, TypeChanged
@@ -44,6 +45,11 @@ class IngestError(Exception):
     """An error for the user, in one line."""
 
 
+def tables() -> list[TableSpec]:
+    """The raw tables of all sources."""
+    return [module.TABLE for module in SOURCES]
+
+
 @dataclass(frozen=True)
 class SourceReport:
     """What one run did with one source.
@@ -62,6 +68,7 @@ class SourceReport:
     rows_duplicate: int
     rows_superseded: int
     rows_withdrawn: int
+    rows_erased: int
     seconds: float
 
 
@@ -165,12 +172,13 @@ def _load_source(
         try:
             intake = _run(spec, take, tables, warehouse, notify)
         except Exception as error:
-            if _is_locked(error) or isinstance(error, TypeChanged) or not work.exists():
+            is_told = isinstance(error, TypeChanged | KeyProblem)
+            if is_told or _is_locked(error) or not work.exists():
                 raise
             notify(f"{source}: starting over, the last load left something that cannot be finished")
             shutil.rmtree(work)
             intake = _run(spec, take, tables, warehouse, notify)
-    except TypeChanged as error:
+    except (TypeChanged, KeyProblem) as error:
         raise IngestError(f"{source}: {error}") from error
     except (DltException, duckdb.Error, OSError) as error:
         raise IngestError(_in_one_line(error, source, database)) from error
@@ -215,6 +223,7 @@ def _report(intake: Intake, seconds: float) -> SourceReport:
         rows_duplicate=intake.counts.duplicate,
         rows_superseded=intake.counts.superseded,
         rows_withdrawn=intake.counts.withdrawn,
+        rows_erased=intake.counts.erased,
         seconds=seconds,
     )
 

@@ -53,6 +53,7 @@ class SourceReport(Protocol):
     rows_duplicate: int
     rows_superseded: int
     rows_withdrawn: int
+    rows_erased: int
     seconds: float
 
 

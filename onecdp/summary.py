@@ -52,9 +52,12 @@ def print_run(report: RunReport) -> None:
 def print_sources(sources: Sequence[SourceReport], console: Console | None = None) -> None:
     """Prints what was loaded, a row per source, and the refused files with their reasons."""
     console = console or _console()
-    table = _table(("source",), (*_SOURCE_COLUMNS, "refused"))
+    # Most warehouses have erased nobody.
+    is_shown = any(source.rows_erased for source in sources)
+    columns = (*_SOURCE_COLUMNS, "erased") if is_shown else _SOURCE_COLUMNS
+    table = _table(("source",), (*columns, "refused"))
     for source in sources:
-        counts = [getattr(source, f"rows_{column}") for column in _SOURCE_COLUMNS]
+        counts = [getattr(source, f"rows_{column}") for column in columns]
         cells = [f"{count:,}" for count in (*counts, len(source.refused))]
         table.add_row(source.source, *cells)
     console.print(table)
@@ -124,6 +127,7 @@ def sources_document(sources: Sequence[SourceReport]) -> list[dict[str, Any]]:
             "files_skipped": source.files_skipped,
             "refused": [{"file": file, "reason": reason} for file, reason in source.refused],
             **{f"rows_{column}": getattr(source, f"rows_{column}") for column in _SOURCE_COLUMNS},
+            "rows_erased": source.rows_erased,
             "seconds": round(source.seconds, 2),
         }
         for source in sources

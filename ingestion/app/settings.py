@@ -1,6 +1,6 @@
 """Events of the app and the mini-program: an event happens once and does not change."""
 
-from ingestion.files.spec import Column, Kind, Rule, TableSpec
+from ingestion.files.spec import Column, Identifier, Kind, Rule, TableSpec
 
 EVENTS = TableSpec(
     source="app",
@@ -21,4 +21,10 @@ EVENTS = TableSpec(
     ),
     key=("event_id",),
     rule=Rule.FIRST_STANDS,
+    identifiers=(
+        Identifier("union_id", "union_id"),
+        Identifier("open_id", "open_id"),
+        Identifier("device_id", "device_id"),
+    ),
+    traces=("session_id",),
 )

@@ -4,7 +4,7 @@ A member that the CRM deleted comes as one more row of it with `is_deleted` true
 that column, as change data capture writes it. The row may hold nothing but the key and the time.
 """
 
-from ingestion.files.spec import Column, Kind, Rule, TableSpec
+from ingestion.files.spec import Column, Identifier, Kind, Rule, TableSpec
 
 MEMBERS = TableSpec(
     source="crm",
@@ -27,4 +27,10 @@ MEMBERS = TableSpec(
     key=("member_id",),
     rule=Rule.NEWER_WINS,
     version="updated_at",
+    identifiers=(
+        Identifier("member_id", "member_id"),
+        Identifier("retail_customer_id", "retail_customer_id"),
+        Identifier("mobile_hash", "mobile_hash"),
+        Identifier("email_hash", "email_hash"),
+    ),
 )

@@ -10,6 +10,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from ingestion.erasure.loading import HIDDEN, hide_quarantined, names_erased
+from ingestion.erasure.tombstones import Tombstones, read_tombstones
 from ingestion.files import store
 from ingestion.files.discover import SourceFile, discover
 from ingestion.files.outputs import Counts, totals, write_loads, write_quarantine, write_rows
@@ -35,6 +37,7 @@ class Intake:
     refused: tuple[tuple[str, str], ...]
     counts: Counts
     is_empty: bool
+    tombstones: Tombstones | None = None
 
     def batches(self, table: str, key: tuple[str, ...]) -> Iterator[pa.Table]:
         """The rows of one of the `out_` tables; an empty table comes as one empty batch."""
@@ -78,6 +81,7 @@ def take_in(
     The warehouse is only read, and let go of before this returns.
     """
     is_complete = store.attach(connection, spec, warehouse)
+    tombstones = read_tombstones(connection, "warehouse", warehouse.parent)
     files, ignored = discover(folder, spec.excel)
     for name in ignored:
         notify(f"{spec.source}/{name}: ignored, not a kind of file that is loaded")
@@ -97,8 +101,12 @@ def take_in(
     changed = {file.name for file in new}
     old = [f for f in files if f.name not in refused and f.name not in changed]
 
-    staged = stage(connection, spec, new, "new", scratch, notify)
+    staged = stage(connection, spec, new, "new", scratch, notify, tombstones)
     refused |= {new[file_no].name: reason for file_no, reason in staged.refused.items()}
+    if tombstones:
+        for name, reason in refused.items():
+            if names_erased(reason, tombstones.holds_value):
+                refused[name] = HIDDEN
     # A refused version changes nothing: what an earlier one brought stays.
     _list_files(connection, new, fingerprints, set(latest) - set(refused))
     judge(connection, spec)
@@ -109,7 +117,7 @@ def take_in(
         )
     if spec.group is not None and find_leaving(connection, spec) and old:
         # Rare, so they are read again rather than that every line's every place is stored.
-        stage(connection, spec, old, "old", scratch, notify)
+        stage(connection, spec, old, "old", scratch, notify, tombstones)
         names = [(number, file.name) for number, file in enumerate(old)]
         connection.execute("create table old_files (_file_no integer, name varchar)")
         connection.executemany("insert into old_files values ($1, $2)", names)
@@ -117,6 +125,8 @@ def take_in(
     write_rows(connection, spec, staged)
     store.check_types(connection, spec)
     write_quarantine(connection, spec, staged, refused, fingerprints)
+    if tombstones:
+        hide_quarantined(connection, "out_quarantine", tombstones.holds_value)
     write_loads(connection, spec, staged)
     waiting = connection.execute(
         "select (select count(*) from out_rows) + (select count(*) from out_quarantine) "
@@ -131,6 +141,7 @@ def take_in(
         refused=tuple(sorted(refused.items())),
         counts=totals(connection),
         is_empty=is_complete and not waiting,
+        tombstones=tombstones,
     )
 
 

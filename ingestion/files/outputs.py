@@ -14,9 +14,10 @@ from ingestion.files.verdicts import FILE_OF, PLACE
 
 @dataclass(frozen=True)
 class Counts:
-    """Rows of one load; read = loaded + quarantined + duplicate + superseded.
+    """Rows of one load; read = loaded + quarantined + duplicate + superseded + erased.
 
-    `withdrawn` are stored rows that no file holds any more.
+    `erased` are rows of erased people, which are not stored. `withdrawn` are stored rows that no
+    file holds any more.
     """
 
     read: int = 0
@@ -25,6 +26,7 @@ class Counts:
     duplicate: int = 0
     superseded: int = 0
     withdrawn: int = 0
+    erased: int = 0
 
 
 def write_rows(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: Staged) -> None:
@@ -126,13 +128,16 @@ def write_loads(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: 
             select _file_no, verdict from sound inner join verdicts using (_row)
             union all
             select _file_no, 'conflict' from new_bad
+            union all
+            select _file_no, 'erased' from new_erased
         ),
         counted as (
             select _file_no,
                 count(*) filter (where verdict = 'loaded') as rows_loaded,
                 count(*) filter (where verdict = 'conflict') as rows_quarantined,
                 count(*) filter (where verdict = 'duplicate') as rows_duplicate,
-                count(*) filter (where verdict = 'superseded') as rows_superseded
+                count(*) filter (where verdict = 'superseded') as rows_superseded,
+                count(*) filter (where verdict = 'erased') as rows_erased
             from judged group by _file_no
         ),
         staged as (
@@ -151,6 +156,7 @@ def write_loads(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: 
             coalesce(rows_duplicate, 0) as rows_duplicate,
             coalesce(rows_superseded, 0) as rows_superseded,
             coalesce(rows_withdrawn, 0) as rows_withdrawn,
+            coalesce(rows_erased, 0) as rows_erased,
             _file_no in (select _file_no from namesakes) as is_other_file,
             (select loaded_at from load_time) as loaded_at
         from files
@@ -163,7 +169,7 @@ def write_loads(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: 
     )
     unbalanced = connection.execute(
         "select file, rows_read from out_loads where rows_read <> "
-        "rows_loaded + rows_quarantined + rows_duplicate + rows_superseded"
+        "rows_loaded + rows_quarantined + rows_duplicate + rows_superseded + rows_erased"
     ).fetchall()
     if unbalanced:
         raise AssertionError(f"rows read and rows accounted for differ: {unbalanced}")
@@ -174,7 +180,8 @@ def totals(connection: duckdb.DuckDBPyConnection) -> Counts:
     (row,) = connection.execute(
         """select coalesce(sum(rows_read), 0)::bigint, coalesce(sum(rows_loaded), 0)::bigint,
             coalesce(sum(rows_quarantined), 0)::bigint, coalesce(sum(rows_duplicate), 0)::bigint,
-            coalesce(sum(rows_superseded), 0)::bigint, coalesce(sum(rows_withdrawn), 0)::bigint
+            coalesce(sum(rows_superseded), 0)::bigint, coalesce(sum(rows_withdrawn), 0)::bigint,
+            coalesce(sum(rows_erased), 0)::bigint
         from out_loads"""
     ).fetchall()
     return Counts(*row)

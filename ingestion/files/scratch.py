@@ -9,6 +9,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from ingestion.erasure.loading import strike_new
+from ingestion.erasure.tombstones import Tombstones
 from ingestion.files.checks import (
     SQL_TYPES,
     complaint,
@@ -58,10 +60,12 @@ def stage(
     prefix: str,
     scratch: Path,
     notify: Notify,
+    tombstones: Tombstones | None,
 ) -> Staged:
     """Reads files into the scratch database; `_file_no` is the place in `files`.
 
-    A file that turns out to be unreadable leaves no row; `refused` says why.
+    Rows that the tombstones keep out go to `<prefix>_erased`. A file that turns out to be
+    unreadable leaves no row; `refused` says why.
     """
     staged = Staged(prefix)
     columns = ", ".join(f"{quoted(column.name)} varchar" for column in spec.columns)
@@ -75,7 +79,7 @@ def stage(
             staged.refused[file_no] = str(refusal)
             for table in ("text", "broken"):
                 connection.execute(f"delete from {prefix}_{table} where _file_no = {file_no}")
-    _check(connection, spec, staged)
+    _check(connection, spec, staged, tombstones)
     return staged
 
 
@@ -151,7 +155,12 @@ def _refuse_day_first(
             raise FileRefused(f"line {line}: {day_first_complaint(column.name, value)}")
 
 
-def _check(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: Staged) -> None:
+def _check(
+    connection: duckdb.DuckDBPyConnection,
+    spec: TableSpec,
+    staged: Staged,
+    tombstones: Tombstones | None,
+) -> None:
     """Types the rows, and parts the sound from the bad."""
     prefix = staged.prefix
     kinds = [(column.name, column.kind) for column in spec.columns]
@@ -175,10 +184,12 @@ def _check(connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: Stage
         union all
         select * from {prefix}_broken"""
     )
+    connection.execute(f"delete from {prefix}_all where _row in (select _row from {prefix}_bad)")
+    strike_new(connection, spec, prefix, staged.extras, tombstones)
     connection.execute(
         f"create table {prefix}_typed as "
         f"select *, {content_hash(spec, staged.extras)} as _row_hash "
-        f"from {prefix}_all anti join {prefix}_bad using (_row)"
+        f"from {prefix}_all"
     )
     connection.execute(f"drop table {prefix}_all")
 

@@ -48,8 +48,21 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Identifier:
+    """A column whose values name people; their type is `id_type`, or stands in `type_column`."""
+
+    column: str
+    id_type: str = ""
+    type_column: str = ""
+
+
+@dataclass(frozen=True)
 class TableSpec:
-    """The raw table of one source, `raw_<source>.<table>`."""
+    """The raw table of one source, `raw_<source>.<table>`.
+
+    `identifiers`, best first, are what an erased person is known by, and `traces` the columns that
+    lead back to whom a row no longer names (docs/erasure.md).
+    """
 
     source: str
     table: str
@@ -59,6 +72,8 @@ class TableSpec:
     version: str | None = None
     group: str | None = None
     excel: bool = False
+    identifiers: tuple[Identifier, ...] = ()
+    traces: tuple[str, ...] = ()
 
     @property
     def dataset(self) -> str:

@@ -28,6 +28,7 @@ LOADS = {
     "rows_duplicate": "bigint",
     "rows_superseded": "bigint",
     "rows_withdrawn": "bigint",
+    "rows_erased": "bigint",
     "is_other_file": "boolean",
     "loaded_at": "timestamptz",
 }

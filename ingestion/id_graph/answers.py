@@ -16,6 +16,8 @@ import duckdb
 import orjson
 import pyarrow as pa
 
+from ingestion.erasure.loading import hide_quarantined
+from ingestion.erasure.tombstones import spelled
 from ingestion.files.checks import literal
 from ingestion.files.intake import Intake, take_in
 from ingestion.files.scratch import Notify
@@ -75,6 +77,8 @@ def take_answers(
     # The lines of this file are no news to the user; the counts below are.
     intake = take_in(connection, LINKS, folder, warehouse, scratch, lambda _: None)
     _tell_reasons(connection, name)
+    if intake.tombstones:
+        hide_quarantined(connection, "out_quarantine", intake.tombstones.holds_value)
     # If the file were refused, its links would be lost by marking them as asked.
     done = [] if intake.refused else answered
     connection.execute(
@@ -87,19 +91,6 @@ def take_answers(
     if waiting:
         notify(_notice(intake, len(done), covered, waiting, complaints, stopped))
     return dataclasses.replace(intake, is_empty=intake.is_empty and not covered)
-
-
-def spelled(id_type: str, id_value: str) -> str:
-    """SQL for an identifier in its one spelling, as the macro `normalize_identifier` has it."""
-    return rf"""nullif(
-        case
-            when {id_type} in ('mobile_hash', 'email_hash') then lower(trim({id_value}))
-            when {id_type} = 'retail_customer_id'
-                then regexp_replace(trim({id_value}), '^([0-9]+)\.0+$', '\1')
-            else trim({id_value})
-        end,
-        ''
-    )"""
 
 
 def _find_identifiers(

@@ -1,6 +1,6 @@
 """Links between identifiers: the latest row of a pair stands; `is_active` false withdraws it."""
 
-from ingestion.files.spec import Column, Kind, Rule, TableSpec
+from ingestion.files.spec import Column, Identifier, Kind, Rule, TableSpec
 
 LINKS = TableSpec(
     source="id_graph",
@@ -18,4 +18,8 @@ LINKS = TableSpec(
     ),
     key=("left_id_type", "left_id_value", "right_id_type", "right_id_value"),
     rule=Rule.NEWER_WINS,
+    identifiers=(
+        Identifier("left_id_value", type_column="left_id_type"),
+        Identifier("right_id_value", type_column="right_id_type"),
+    ),
 )

@@ -14,7 +14,7 @@ A changed file is a correction of the one before: lines that left it are withdra
 invoice in common with that one, it is another file of the same name and withdraws nothing.
 """
 
-from ingestion.files.spec import Column, Kind, Rule, TableSpec
+from ingestion.files.spec import Column, Identifier, Kind, Rule, TableSpec
 
 TRANSACTIONS = TableSpec(
     source="retail",
@@ -33,4 +33,5 @@ TRANSACTIONS = TableSpec(
     rule=Rule.COUNTED_LINES,
     group="invoice",
     excel=True,
+    identifiers=(Identifier("customer_id", "retail_customer_id"),),
 )

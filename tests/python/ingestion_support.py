@@ -79,6 +79,7 @@ class Warehouse:
             + report.rows_quarantined
             + report.rows_duplicate
             + report.rows_superseded
+            + report.rows_erased
         )
         return (
             report.rows_read,

@@ -1,0 +1,158 @@
+"""Takes a person out of the raw tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from ingestion.erasure.loading import hide_quarantined
+from ingestion.erasure.striking import blank, find_struck
+from ingestion.erasure.tombstones import (
+    SCHEMA,
+    TABLE,
+    hashes_of,
+    make_key,
+    read_key,
+    read_tombstones,
+)
+from ingestion.files.checks import content_hash, literal, quoted
+from ingestion.files.rows import COUNTED
+from ingestion.files.spec import TableSpec
+from ingestion.files.verdicts import FILE_OF
+
+Pairs = Sequence[tuple[str, str]]
+"""Identifiers: type, and value in its one spelling."""
+
+
+@dataclass(frozen=True)
+class RawRemoval:
+    """What a raw table gives up: `what` happens to how many `rows`, which came from `files`."""
+
+    table: str
+    what: str
+    rows: int
+    files: tuple[str, ...] = ()
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, folder: Path) -> bytes:
+    """Makes the table of tombstones and the key, where there are none yet.
+
+    Raises:
+        KeyProblem: There are tombstones of another key.
+    """
+    connection.execute(f"create schema if not exists {SCHEMA}")
+    connection.execute(f"create table if not exists {TABLE} (hmac varchar, erased_at timestamptz)")
+    (database,) = connection.execute("select current_database()").fetchall()[0]
+    stood = read_tombstones(connection, database, folder)
+    return stood.key if stood else read_key(folder) or make_key(folder)
+
+
+def is_erased(
+    connection: duckdb.DuckDBPyConnection, folder: Path, id_type: str, id_value: str
+) -> bool:
+    """Whether a tombstone stands for an identifier, in its one spelling.
+
+    Raises:
+        KeyProblem: There are tombstones of another key.
+    """
+    (database,) = connection.execute("select current_database()").fetchall()[0]
+    tombstones = read_tombstones(connection, database, folder)
+    return tombstones is not None and tombstones.holds(id_type, id_value)
+
+
+def erase_raw(
+    connection: duckdb.DuckDBPyConnection,
+    specs: Sequence[TableSpec],
+    identifiers: Pairs,
+    key: bytes,
+) -> list[RawRemoval]:
+    """Takes the identifiers out of every raw table and sets their tombstones.
+
+    Everything is done on the connection and none of it committed.
+
+    Args:
+        connection: The private file, to be written.
+        specs: The tables of the sources.
+        identifiers: All those of one person.
+        key: Of the tombstones.
+    """
+    schema = pa.schema([("id_type", pa.string()), ("id_value", pa.string())])
+    rows = [{"id_type": id_type, "id_value": value} for id_type, value in identifiers]
+    connection.register("erased_now", pa.Table.from_pylist(rows, schema=schema))
+    values = {value for _, value in identifiers}
+    removed: list[RawRemoval] = []
+    for spec in specs:
+        tables = _tables(connection, spec.dataset)
+        if spec.table in tables:
+            removed += _erase_table(connection, spec)
+        if "asked" in tables:
+            table = f"{spec.dataset}.asked"
+            asked = connection.execute(
+                f"delete from {table} where (id_type, id_value) in (from erased_now)"
+            ).fetchall()
+            removed.append(RawRemoval(table, "deleted", asked[0][0]))
+        if "quarantine" in tables:
+            table = f"{spec.dataset}.quarantine"
+            hidden = hide_quarantined(connection, table, values.__contains__)
+            removed.append(RawRemoval(table, "payload emptied", hidden))
+        # What a load that was killed left there is read from its file again.
+        for table in _tables(connection, f"{spec.dataset}_staging"):
+            if not table.startswith("_dlt"):
+                connection.execute(f"delete from {spec.dataset}_staging.{quoted(table)}")
+    _set_tombstones(connection, identifiers, key)
+    connection.unregister("erased_now")
+    return [removal for removal in removed if removal.rows]
+
+
+def _erase_table(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> Iterable[RawRemoval]:
+    table = f"{spec.dataset}.{quoted(spec.table)}"
+    held = [str(row[0]) for row in connection.execute(f"describe {table}").fetchall()]
+    known = {column.name for column in spec.columns}
+    ours = COUNTED if spec.group else set()
+    extras = [n for n in held if n not in known and n not in ours and not n.startswith("_")]
+    find_struck(connection, spec, table, "rowid", "erased_now")
+    for rows, what in (
+        ("gone", "deleted"),
+        ("anonymous", "without identifiers"),
+        (
+            "struck anti join gone using (_row) anti join anonymous using (_row)",
+            "of others, emptied",
+        ),
+    ):
+        found = connection.execute(
+            f"select {FILE_OF.format('_file')}, count(*) from {table} "
+            f"where rowid in (select _row from {rows}) group by all order by all"
+        ).fetchall()
+        files = tuple(f"{spec.source}/{name}" for name, _ in found)
+        name = f"{spec.dataset}.{spec.table}"
+        yield RawRemoval(name, what, sum(count for _, count in found), files)
+    blank(connection, spec, table, "rowid", extras)
+    # The same line in a file is still known for the one that stands.
+    connection.execute(
+        f"update {table} set _row_hash = {content_hash(spec, extras)} "
+        "where rowid in (select _row from struck anti join gone using (_row))"
+    )
+    connection.execute(f"delete from {table} where rowid in (select _row from gone)")
+
+
+def _set_tombstones(connection: duckdb.DuckDBPyConnection, identifiers: Pairs, key: bytes) -> None:
+    now = dt.datetime.now(dt.UTC)
+    connection.execute(
+        f"""insert into {TABLE}
+        select hmac, $2::timestamptz from (select unnest($1::varchar[]) as hmac)
+        where hmac not in (select hmac from {TABLE})""",
+        [hashes_of(key, identifiers), now],
+    )
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, schema: str) -> set[str]:
+    found = connection.execute(
+        "select table_name from duckdb_tables() "
+        f"where database_name = current_database() and schema_name = {literal(schema)}"
+    )
+    return {str(name) for (name,) in found.fetchall()}

@@ -1,0 +1,147 @@
+"""Tombstones: keyed hashes of erased identifiers, and the key.
+
+The hash is HMAC-SHA256, so the table tells nothing to whoever has not got the key. The key is a
+file beside the warehouse, for its owner alone, and never in the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+SCHEMA = "raw_erasure"
+TABLE = f"{SCHEMA}.tombstones"
+KEY_FILE = ".erasure-key"
+ANY_TYPE = "*"
+# Hashed with every key that is used, so that another key is noticed.
+_CHECK = ("", "onecdp")
+
+
+class KeyProblem(Exception):
+    """The key of the tombstones is missing or another one; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class Tombstones:
+    """The tombstones of a warehouse.
+
+    Attributes:
+        key: The secret.
+        hashes: Hex digits; two per erased identifier, one with its type and one with ANY_TYPE, for
+            texts in which the types are not told.
+    """
+
+    key: bytes
+    hashes: frozenset[str]
+
+    def holds(self, id_type: str, id_value: str) -> bool:
+        """Whether the identifier, in its one spelling, was erased."""
+        return keyed_hash(self.key, id_type, id_value) in self.hashes
+
+    def holds_value(self, value: str) -> bool:
+        """Whether an erased identifier of any type has this value."""
+        return keyed_hash(self.key, ANY_TYPE, value) in self.hashes
+
+
+def keyed_hash(key: bytes, id_type: str, id_value: str) -> str:
+    """HMAC-SHA256 of an identifier in its one spelling, 64 hex digits."""
+    return hmac.digest(key, f"{id_type}:{id_value}".encode(), hashlib.sha256).hex()
+
+
+def check_hash(key: bytes) -> str:
+    """What stands among the tombstones to tell their key from another."""
+    return keyed_hash(key, *_CHECK)
+
+
+def hashes_of(key: bytes, identifiers: Iterable[tuple[str, str]]) -> list[str]:
+    """What is remembered of erased identifiers (type, and value in its one spelling)."""
+    pairs = sorted({(kind, value) for t, value in identifiers for kind in (t, ANY_TYPE)})
+    return [check_hash(key), *(keyed_hash(key, *pair) for pair in pairs)]
+
+
+def read_tombstones(
+    connection: duckdb.DuckDBPyConnection, database: str, folder: Path
+) -> Tombstones | None:
+    """Reads the tombstones of an attached database; None where nobody was erased.
+
+    Args:
+        connection: Where it is attached.
+        database: Its name there.
+        folder: The warehouse folder, which holds the key.
+
+    Raises:
+        KeyProblem: There are tombstones, but not their key: loading would bring people back.
+    """
+    found = connection.execute(
+        "select 1 from duckdb_tables() where database_name = $1 "
+        "and schema_name || '.' || table_name = $2",
+        [database, TABLE],
+    ).fetchall()
+    if not found:
+        return None
+    rows = connection.execute(f'select hmac from "{database}".{TABLE}').fetchall()
+    if not rows:
+        return None
+    key = read_key(folder)
+    hashes = frozenset(str(value) for (value,) in rows)
+    if key is None or check_hash(key) not in hashes:
+        what = "isn't there" if key is None else "isn't the key"
+        raise KeyProblem(
+            f"{folder / KEY_FILE} {what} of the people who were erased: without it they would "
+            "come back; restore it from a backup"
+        )
+    return Tombstones(key, hashes)
+
+
+def read_key(folder: Path) -> bytes | None:
+    """The key of a warehouse folder; None where there is no sound one."""
+    try:
+        return bytes.fromhex((folder / KEY_FILE).read_text().strip()) or None
+    except (OSError, ValueError):
+        return None
+
+
+def make_key(folder: Path) -> bytes:
+    """Makes a key, for its owner alone to read; it stands whole or not at all."""
+    key = secrets.token_bytes(32)
+    fresh = folder / f"{KEY_FILE}.{os.getpid()}.tmp"
+    fresh.unlink(missing_ok=True)
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, f"{key.hex()}\n".encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    fresh.replace(folder / KEY_FILE)
+    return key
+
+
+def normalise(id_type: str, id_value: str) -> str:
+    """An identifier in its one spelling, as `spelled` and `normalize_identifier` have it; or ''."""
+    value = id_value.strip(" ")
+    if id_type in ("mobile_hash", "email_hash"):
+        return value.lower()
+    if id_type == "retail_customer_id":
+        return re.sub(r"^([0-9]+)\.0+\Z", r"\1", value)
+    return value
+
+
+def spelled(id_type: str, id_value: str) -> str:
+    """SQL for an identifier in its one spelling, as the macro `normalize_identifier` has it."""
+    return rf"""nullif(
+        case
+            when {id_type} in ('mobile_hash', 'email_hash') then lower(trim({id_value}))
+            when {id_type} = 'retail_customer_id'
+                then regexp_replace(trim({id_value}), '^([0-9]+)\.0+$', '\1')
+            else trim({id_value})
+        end,
+        ''
+    )"""
