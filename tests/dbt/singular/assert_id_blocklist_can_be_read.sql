@@ -19,7 +19,7 @@ tried as (
         id_blocklist.*,
         id_types.id_type is not null or id_blocklist.id_type = '*' as is_type_known,
         -- Null where the pattern is no regular expression.
-        {{ try_matches_pattern("''", 'coalesce(id_blocklist.id_value, \'\')') }} as is_in_nothing
+        {{ try_matches_pattern("''", "coalesce(id_blocklist.id_value, '')") }} as is_in_nothing
     from id_blocklist
     left join id_types on id_blocklist.id_type = id_types.id_type
 
@@ -28,12 +28,11 @@ tried as (
 problems as (
 
     select
-        'seeds/id_blocklist.csv, line ' || id_type || ',' || match || ','
-        || coalesce(id_value, '') || ': '
-        || case
-            when not is_type_known
+        {{ seed_line('id_blocklist', ['id_type', 'match', 'id_value', 'reason']) }} as seed_line,
+        case
+            when not coalesce(is_type_known, false)
                 then 'no such type in seeds/id_types.csv; write one of those, or * for all'
-            when match not in ('exact', 'pattern')
+            when match is null or match not in ('exact', 'pattern')
                 then 'match must be exact or pattern'
             when match = 'pattern' and is_in_nothing is null
                 then 'not a regular expression'
@@ -44,6 +43,6 @@ problems as (
 
 )
 
-select problem
+select seed_line
 from problems
-where case when problem is not null then {{ fail_with('problem') }} else false end
+where problem is not null and {{ stop_with("seed_line || ': ' || problem") }}
