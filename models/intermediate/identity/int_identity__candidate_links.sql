@@ -1,15 +1,17 @@
--- Everything that was ever said to be one person, pair by pair: the star of each combination of
--- identifiers from its highest priority to the others, the links of the ID graph, those that were
--- found likely, and those that people set by hand.
+-- Everything that was ever said to be one person, pair by pair: identifiers seen in one row, the
+-- links of the ID graph, those that were found likely, and those that people set by hand.
 -- The left end is the one of higher priority (then the smaller value).
 
 {{ config(materialized='table') }}
 
-{%- set ids = identifier_columns() %}
+{%- set columns = [
+    'left_node_id', 'right_node_id', 'left_priority', 'right_priority', 'source_channel',
+    'method', 'confidence', 'first_seen', 'last_seen', 'times_seen', 'is_active',
+] %}
 
-with id_sets as (
+with star_links as (
 
-    select * from {{ ref('int_identity__id_sets') }}
+    select * from {{ ref('int_identity__star_links') }}
 
 ),
 
@@ -45,46 +47,6 @@ id_types as (
 
 ),
 
-hubs as (
-
-    select
-        *,
-        case
-            {%- for id in ids %}
-            when {{ id }} is not null then '{{ id }}'
-            {%- endfor %}
-        end as hub_type,
-        coalesce({{ ids | join(', ') }}) as hub_value
-    from id_sets
-
-),
-
-star_links as (
-
-    {%- for id in ids[1:] %}
-    select
-        {{ node_id('hubs.hub_type', 'hubs.hub_value') }} as left_node_id,
-        {{ node_id("'" ~ id ~ "'", 'hubs.' ~ id) }} as right_node_id,
-        hub.priority as left_priority,
-        other.priority as right_priority,
-        hubs.source_channel,
-        'deterministic' as method,
-        least(hub.default_confidence, other.default_confidence) as confidence,
-        hubs.first_seen,
-        hubs.last_seen,
-        hubs.times_seen,
-        hubs.is_active
-    from hubs
-    inner join id_types as hub on hubs.hub_type = hub.id_type
-    inner join id_types as other on other.id_type = '{{ id }}'
-    where hubs.{{ id }} is not null and hubs.hub_type <> '{{ id }}'
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
-
-),
-
 likely_links as (
 
     select
@@ -114,7 +76,7 @@ manual_links as (
 
 all_links as (
 
-    select * from star_links
+    select {{ columns | join(', ') }} from star_links
     union all
     select
         left_node_id,

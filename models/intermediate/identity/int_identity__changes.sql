@@ -49,8 +49,8 @@ standing as (
     inner join id_map_history as history
         on
             touched.one_id = history.one_id
-            and history.dbt_valid_from <= touched.changed_at
-            and (history.dbt_valid_to is null or history.dbt_valid_to >= touched.changed_at)
+            and touched.changed_at >= history.dbt_valid_from
+            and (history.dbt_valid_to is null or touched.changed_at <= history.dbt_valid_to)
     group by touched.changed_at, touched.one_id
 
 ),

@@ -1,6 +1,8 @@
 -- The id graph's own links, without those whose end is empty, blocklisted, of an unknown type,
 -- or the same identifier twice: none of these can say that two identifiers are one person.
 
+{{ config(materialized='table') }}
+
 with stg_id_graph__links as (
 
     select * from {{ ref('stg_id_graph__links') }}

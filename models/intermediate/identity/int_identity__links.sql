@@ -16,7 +16,17 @@ shared_values as (
 final as (
 
     select
-        links.*,
+        links.left_node_id,
+        links.right_node_id,
+        links.left_priority,
+        links.right_priority,
+        links.source_channel,
+        links.method,
+        links.confidence,
+        links.first_seen,
+        links.last_seen,
+        links.times_seen,
+        links.is_active,
         case
             when not links.is_active then 'inactive'
             when links.method = 'manual' then 'merging'

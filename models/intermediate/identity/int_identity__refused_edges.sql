@@ -16,7 +16,13 @@ clusters as (
 final as (
 
     select
-        edges.*,
+        edges.left_node_id,
+        edges.right_node_id,
+        edges.left_priority,
+        edges.right_priority,
+        edges.method_rank,
+        edges.confidence,
+        edges.first_seen,
         left_end.cluster_id as left_cluster_id,
         right_end.cluster_id as right_cluster_id,
         -- A pair of clusters, whichever side the edge comes from.

@@ -76,13 +76,13 @@ candidates as (
         row_number() over (
             partition by changes.changed_at, changes.from_one_id, changes.to_one_id
             order by
-                case when changes.kind = 'split' and edges.is_present then 1 else 0 end,
+                case when changes.kind = 'split' and edges.is_present then 1 else 0 end asc,
                 case when changes.kind = 'split' then edges.changed_at end desc,
-                edges.method_rank,
+                edges.method_rank asc,
                 edges.confidence desc,
                 edges.first_seen asc nulls last,
-                edges.left_node_id,
-                edges.right_node_id
+                edges.left_node_id asc,
+                edges.right_node_id asc
         ) as place
     from changes
     inner join moves
