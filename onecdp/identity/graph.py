@@ -10,6 +10,7 @@ SODA 2014). Ids that are not hashes cost at most a logarithm more.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numba
@@ -24,7 +25,10 @@ EMPTY = -1
 NO_PRIORITY = -1
 _ANY_PRIORITY = -2
 _SMALLEST_TABLE = 1 << 10
+# Slots are numbered with 32 bits.
 _LARGEST_TABLE = 1 << 31
+# How many nodes are looked up before their edges are followed: what a cache holds.
+_PIECE = 1 << 16
 # Past this share of full slots, probing gets slow.
 _MOST_FULL = 0.7
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -51,36 +55,40 @@ class Components:
         Raises:
             ValueError: a node id is negative.
         """
-        if len(left) and min(left.min(), right.min()) < 0:
-            raise ValueError(f"node id {min(left.min(), right.min())} is negative")
         # In pieces, so that the table is not made larger than the new nodes need.
-        for start in range(0, len(left), 1 << 18):
-            end = min(start + (1 << 18), len(left))
-            self._make_room(2 * (end - start))
-            left_slots = self._slots(left[start:end], left_priority[start:end])
-            right_slots = self._slots(right[start:end], right_priority[start:end])
+        for piece in _pieces(len(left)):
+            self._make_room(2 * len(left[piece]))
+            left_slots = self._slots(left[piece], left_priority[piece])
+            right_slots = self._slots(right[piece], right_priority[piece])
             _unite(self.ids, self.parents, left_slots, right_slots)
 
     def add_nodes(self, nodes: Ints) -> None:
-        """Adds nodes that may have no edge."""
-        self._make_room(len(nodes))
-        self._slots(nodes, np.full(len(nodes), NO_PRIORITY, dtype=np.int16))
+        """Adds nodes that may have no edge.
+
+        Raises:
+            ValueError: a node id is negative.
+        """
+        for piece in _pieces(len(nodes)):
+            self._make_room(len(nodes[piece]))
+            self._slots(nodes[piece], np.full(_PIECE, NO_PRIORITY, dtype=np.int16))
+
+    def slots_of(self, nodes: Ints) -> Slots:
+        """The slot of each node, -1 if it is not in the graph; good until nodes are added."""
+        return _lookup(self.ids, nodes)  # type: ignore[no-any-return]
 
     def _slots(self, nodes: Ints, priorities: Priorities) -> Slots:
+        if nodes.min() < 0:
+            raise ValueError(f"node id {nodes.min()} is negative")
         slots, added = _find_or_add(self.ids, self.priorities, nodes, priorities)
         self._node_count += added
         return slots  # type: ignore[no-any-return]
 
     def _make_room(self, more: int) -> None:
+        """Makes the table larger if it might get too full."""
         if self._node_count + more <= len(self.ids) * _MOST_FULL:
             return
         ids, parents, priorities = self.ids, self.parents, self.priorities
-        # Most of `more` are usually known already: doubling is enough, and if not, comes again.
-        self._allocate(max(_slots_for(self._node_count + more // 2), len(ids)))
-        while self._node_count + more > len(self.ids):
-            self._allocate(2 * len(self.ids))
-        if len(self.ids) == len(ids):
-            self._allocate(2 * len(ids))
+        self._allocate(max(_slots_for(self._node_count + more), 2 * len(ids)))
         _move(ids, parents, priorities, self.ids, self.parents, self.priorities)
 
     def flatten(self) -> None:
@@ -101,7 +109,7 @@ class Components:
         is_broken = _oversized(self.ids, self.parents, self.priorities, _ANY_PRIORITY, max_size)
         for priority, most in limits:
             is_broken |= _oversized(self.ids, self.parents, self.priorities, priority, most)
-        slots = _lookup(self.ids, cannot_links.ravel()).reshape(-1, 2)
+        slots = self.slots_of(cannot_links.ravel()).reshape(-1, 2)
         slots = slots[(slots != EMPTY).all(axis=1)]
         roots = self.parents[slots]
         is_broken[roots[roots[:, 0] == roots[:, 1], 0]] = True
@@ -119,18 +127,33 @@ class Components:
         )
 
 
+def _pieces(length: int) -> Iterator[slice]:
+    return (slice(start, start + _PIECE) for start in range(0, length, _PIECE))
+
+
 def _slots_for(nodes: int) -> int:
     slots = _SMALLEST_TABLE
     while nodes > slots * _MOST_FULL:
         slots *= 2
     if slots > _LARGEST_TABLE:
-        raise ValueError(f"{nodes} identifiers are more than one graph can hold ({1_500_000_000})")
+        raise ValueError(
+            f"{nodes} identifiers are more than one graph can hold, which is "
+            f"{int(_LARGEST_TABLE * _MOST_FULL)}"
+        )
     return slots
 
 
 def compiled(function: Any) -> Any:
-    """numba, with the machine code kept on disk; types are found at the first call."""
-    return numba.njit(cache=True, nogil=True)(function)
+    """numba; types are found at the first call.
+
+    The machine code is kept on disk: in $NUMBA_CACHE_DIR if that is set, else in __pycache__
+    beside this file, else in the user's cache folder. Where none can be written, every process
+    compiles anew, which costs some seconds.
+    """
+    try:
+        return numba.njit(cache=True, nogil=True)(function)
+    except RuntimeError:
+        return numba.njit(nogil=True)(function)
 
 
 @compiled
@@ -171,7 +194,8 @@ def _lookup(ids, nodes):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _find(parents, slot):  # type: ignore[no-untyped-def]
+def find(parents, slot):  # type: ignore[no-untyped-def]
+    """The root of a slot; halves the path there."""
     while parents[slot] != slot:
         parents[slot] = parents[parents[slot]]
         slot = parents[slot]
@@ -181,8 +205,8 @@ def _find(parents, slot):  # type: ignore[no-untyped-def]
 @compiled
 def _unite(ids, parents, left_slots, right_slots):  # type: ignore[no-untyped-def]
     for position in range(len(left_slots)):
-        left = _find(parents, left_slots[position])
-        right = _find(parents, right_slots[position])
+        left = find(parents, left_slots[position])
+        right = find(parents, right_slots[position])
         if ids[left] < ids[right]:
             parents[right] = left
         else:
@@ -209,7 +233,7 @@ def _move(ids, parents, priorities, new_ids, new_parents, new_priorities):  # ty
 @compiled
 def _flatten(parents):  # type: ignore[no-untyped-def]
     for slot in range(len(parents)):
-        parents[slot] = _find(parents, np.int32(slot))
+        parents[slot] = find(parents, np.int32(slot))
 
 
 @compiled
