@@ -1,0 +1,22 @@
+"""Pairs of member accounts that are likely one person's; none unless `identity_probabilistic`."""
+
+from onecdp.identity.probabilistic import no_links, probabilistic_links
+
+
+def model(dbt, session):
+    dbt.config(materialized="table")
+    if not dbt.config.meta_get("is_on"):
+        return no_links()
+    members = dbt.ref("stg_crm__members").filter("not is_deleted")
+    # Of the identifiers those without junk.
+    identifiers = dbt.ref("int_identity__id_sets").filter(
+        "source_channel = 'crm' and member_id is not null"
+    )
+    return probabilistic_links(
+        members.select(
+            "member_id, real_name, birthday, gender, register_channel"
+        ).to_arrow_table(),
+        identifiers.select("member_id, mobile_hash, email_hash").to_arrow_table(),
+        review=dbt.config.meta_get("review"),
+        merge=dbt.config.meta_get("merge"),
+    )
