@@ -13,9 +13,7 @@ def model(dbt, session):
         "source_channel = 'crm' and member_id is not null"
     )
     return probabilistic_links(
-        members.select(
-            "member_id, real_name, birthday, gender, register_channel"
-        ).to_arrow_table(),
+        members.select("member_id, real_name, birthday, gender, register_channel").to_arrow_table(),
         identifiers.select("member_id, mobile_hash, email_hash").to_arrow_table(),
         review=dbt.config.meta_get("review"),
         merge=dbt.config.meta_get("merge"),
