@@ -7,7 +7,7 @@ This module is what the dbt model calls: it imports Splink only when there is so
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pyarrow as pa
@@ -36,7 +36,12 @@ def no_links() -> pa.Table:
 
 
 def probabilistic_links(
-    members: pa.Table, identifiers: pa.Table, *, review: float, merge: float
+    members: pa.Table,
+    identifiers: pa.Table,
+    *,
+    junk_names: Sequence[str] = (),
+    review: float,
+    merge: float,
 ) -> pa.Table:
     """Finds the pairs of member accounts that are likely one person's.
 
@@ -47,6 +52,7 @@ def probabilistic_links(
             birthday (date).
         identifiers: member_id, mobile_hash, email_hash (strings), at most one row per account.
             An account without a row is left out. Junk values are null already.
+        junk_names: What stands in the place of a name where there is none, in any case.
         review: The least probability of a pair that is given.
         merge: The least one of a pair that will be joined; only checked here.
 
@@ -73,7 +79,7 @@ def probabilistic_links(
         ) from error
     # In memory and for the time of this call: none of Splink's tables gets into the private file.
     with scratch() as connection, _quiet():
-        facts = probabilistic_members.load(connection, members, identifiers)
+        facts = probabilistic_members.load(connection, members, identifiers, junk_names)
         if facts.members < 2:
             return no_links()
         pairs = probabilistic_model.score(connection, facts, least=review)

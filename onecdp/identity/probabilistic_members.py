@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -52,7 +53,13 @@ _MACROS = """
 # as birthdays of 1900 and before do.
 _MEMBERS = f"""
     create table members as
-    with joined as (
+    with named as (
+        -- What stands for "no name" is none: two of it would be the same person's.
+        select * replace (case when lower(trim(real_name)) not in (from junk_names)
+            then real_name end as real_name)
+        from member_rows
+    ),
+    joined as (
         select member_id, mobile_hash, email_hash, register_channel,
             list_sort(list_distinct(list_filter(
                 regexp_split_to_array(
@@ -64,7 +71,7 @@ _MEMBERS = f"""
                 when 'f' then 'f' when '女' then 'f' when 'w' then 'f'
                 when 'm' then 'm' when '男' then 'm'
             end as gender
-        from member_rows inner join identifier_rows using (member_id)
+        from named inner join identifier_rows using (member_id)
     ),
     keyed as (
         select *,
@@ -103,7 +110,12 @@ class Facts:
     sure_pairs: dict[str, int]
 
 
-def load(connection: duckdb.DuckDBPyConnection, members: pa.Table, identifiers: pa.Table) -> Facts:
+def load(
+    connection: duckdb.DuckDBPyConnection,
+    members: pa.Table,
+    identifiers: pa.Table,
+    junk_names: Sequence[str],
+) -> Facts:
     """Writes the table `members`, a row per account in order, and counts what it says of chance.
 
     Tables `tf_name_key` and `tf_birthday` give each value's share of the members, drawn towards
@@ -113,12 +125,15 @@ def load(connection: duckdb.DuckDBPyConnection, members: pa.Table, identifiers: 
         connection: An empty database.
         members: See `probabilistic.probabilistic_links`.
         identifiers: The same.
+        junk_names: The same.
     """
     # One thread: sums of floats would differ in their last digit from run to run.
     connection.execute("set threads = 1")
     connection.execute("set enable_progress_bar = false")
     connection.register("member_rows", members)
     connection.register("identifier_rows", identifiers)
+    names = pa.array([name.lower() for name in junk_names], pa.string())
+    connection.register("junk_names", pa.table({"name": names}))
     connection.execute(_MACROS)
     connection.execute(_MEMBERS)
     for column in ("name_key", "birthday"):

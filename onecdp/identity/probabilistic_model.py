@@ -8,7 +8,7 @@ by EM without labels (https://moj-analytical-services.github.io/splink/theory.ht
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from onecdp.identity.probabilistic_members import NEAR_BIRTHDAY, NEAR_NAME, Facts
+from onecdp.identity.probabilistic_comparisons import COMPARISONS, Comparison, Level, by_chance
+from onecdp.identity.probabilistic_members import Facts
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,98 +26,6 @@ _FOUND_SURELY = 0.5  # of such pairs: one mobile or e-mail, name and birthday to
 _TRAINED_FROM, _PRIOR_WORTH = 100, 100  # sure pairs
 # Pairs of one household for each pair of accounts of one person: parents, children, couples.
 _HOUSEHOLD = 5
-
-
-@dataclass(frozen=True)
-class Level:
-    """A way in which an attribute of two accounts may agree.
-
-    Attributes:
-        condition: SQL over the columns `_l` and `_r`; the first level that holds counts.
-        same: What is the same, for people.
-        close: What is similar.
-        m: Chance of it, and no level above it, for two accounts of one person. 0: as `u`.
-        household: The same for two people of one household; None as long as it is no evidence.
-        is_trained: Whether EM may move `m`.
-        frequent: The column whose frequent values count less than rare ones.
-    """
-
-    condition: str
-    same: str = ""
-    close: str = ""
-    m: float = 0.0
-    household: float | None = None
-    is_trained: bool = True
-    frequent: str | None = None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """An attribute, or several that say the same thing, and its levels, best first."""
-
-    name: str
-    unknown: str
-    levels: tuple[Level, ...]
-
-
-_MOBILE, _EMAIL = "mobile_hash_l = mobile_hash_r", "email_hash_l = email_hash_r"
-
-# Why each is as it is: docs/probabilistic.md.
-COMPARISONS = (
-    Comparison(
-        "name",
-        "name_key_l is null or name_key_r is null",
-        (
-            Level(
-                "name_key_l = name_key_r", same="name", m=0.90, household=0.003, frequent="name_key"
-            ),
-            Level(NEAR_NAME, close="name", m=0.09, household=0.03),
-            Level("ELSE", m=0.01, household=0.967, is_trained=False),
-        ),
-    ),
-    Comparison(
-        "birthday",
-        "birthday_l is null or birthday_r is null",
-        (
-            Level(
-                "birthday_l = birthday_r",
-                same="birthday",
-                m=0.93,
-                household=0.02,
-                frequent="birthday",
-            ),
-            Level(NEAR_BIRTHDAY, close="birthday", m=0.04, household=0.01),
-            Level("ELSE", m=0.03, household=0.97, is_trained=False),
-        ),
-    ),
-    Comparison(
-        "gender",
-        "gender_l is null or gender_r is null",
-        (
-            Level("gender_l = gender_r", same="gender", m=0.98, household=0.5),
-            Level("ELSE", m=0.02, household=0.5),
-        ),
-    ),
-    Comparison(
-        "contact",
-        "(mobile_hash_l is null or mobile_hash_r is null)"
-        " and (email_hash_l is null or email_hash_r is null)",
-        (
-            Level(f"{_MOBILE} and {_EMAIL}", same="mobile, e-mail", m=0.1, is_trained=False),
-            Level(_MOBILE, same="mobile", m=0.2, is_trained=False),
-            Level(_EMAIL, same="e-mail", m=0.2, is_trained=False),
-            Level("ELSE", m=0.5, is_trained=False),
-        ),
-    ),
-    Comparison(
-        "register_channel",
-        "register_channel_l is null or register_channel_r is null",
-        (
-            Level("register_channel_l = register_channel_r", same="register channel"),
-            Level("ELSE"),
-        ),
-    ),
-)
 
 
 def score(connection: duckdb.DuckDBPyConnection, facts: Facts, *, least: float) -> pa.Table:
@@ -237,7 +146,7 @@ def _linker(
 
 def _described(comparison: Comparison, facts: Facts) -> dict[str, Any]:
     """The comparison as Splink's settings describe it."""
-    chances = _by_chance(facts)[comparison.name]
+    chances = by_chance(facts)[comparison.name]
     levels: list[dict[str, Any]] = [
         {
             "sql_condition": comparison.unknown,
@@ -258,22 +167,6 @@ def _described(comparison: Comparison, facts: Facts) -> dict[str, Any]:
             described["tf_adjustment_column"] = level.frequent
         levels.append(described)
     return {"output_column_name": comparison.name, "comparison_levels": levels}
-
-
-def _by_chance(facts: Facts) -> dict[str, tuple[float, ...]]:
-    """The chance u of every level, best first; they add up to 1."""
-    same, near = facts.same, facts.near
-    mobile, email = same["mobile_hash"], same["email_hash"]
-    # Who shares a mobile often shares the mailbox too: both count little more than the rarer one.
-    both = min(mobile, email) / 2
-    exact: dict[str, tuple[float, ...]] = {
-        "name": (same["name_key"], near["name"]),
-        "birthday": (same["birthday"], near["birthday"]),
-        "gender": (same["gender"],),
-        "contact": (both, mobile, email),
-        "register_channel": (same["register_channel"],),
-    }
-    return {name: (*chances, 1 - sum(chances)) for name, chances in exact.items()}
 
 
 def _trained(connection: duckdb.DuckDBPyConnection, facts: Facts) -> tuple[Comparison, ...]:
@@ -301,7 +194,7 @@ def _trained(connection: duckdb.DuckDBPyConnection, facts: Facts) -> tuple[Compa
         comparison["output_column_name"]: comparison["comparison_levels"][1:]
         for comparison in linker.misc.save_model_to_json()["comparisons"]
     }
-    chances = _by_chance(facts)
+    chances = by_chance(facts)
     worth = facts.sure_pairs["any"] / (facts.sure_pairs["any"] + _PRIOR_WORTH)
     return tuple(
         replace(

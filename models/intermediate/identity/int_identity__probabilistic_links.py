@@ -12,9 +12,13 @@ def model(dbt, session):
     identifiers = dbt.ref("int_identity__id_sets").filter(
         "source_channel = 'crm' and member_id is not null"
     )
+    junk = dbt.ref("id_blocklist").filter(
+        "id_type = '*' and match = 'exact' and id_value is not null"
+    )
     return probabilistic_links(
         members.select("member_id, real_name, birthday, gender, register_channel").to_arrow_table(),
         identifiers.select("member_id, mobile_hash, email_hash").to_arrow_table(),
+        junk_names=[value for (value,) in junk.select("id_value").fetchall()],
         review=dbt.config.meta_get("review"),
         merge=dbt.config.meta_get("merge"),
     )
