@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onecdp import __version__
-from onecdp.cli_options import in_project, json_option, open_project
+from onecdp.cli_forget import forget
+from onecdp.cli_options import as_of_option, in_project, json_option, open_project
 from onecdp.errors import OnecdpError
 
 if TYPE_CHECKING:
@@ -49,13 +50,6 @@ _data = click.option(
     metavar="DIR",
     help="A folder with any of crm/ app/ retail/ id_graph/. [default: the sample]",
 )
-_as_of = click.option(
-    "--as-of",
-    type=click.DateTime(["%Y-%m-%d"]),
-    callback=lambda _context, _option, moment: moment.date() if moment else None,
-    metavar="DATE",
-    help="The day to count to, as 2026-06-06. [default: today]",
-)
 _full_refresh = click.option(
     "--full-refresh", is_flag=True, help="Rebuild the incremental tables from the raw ones."
 )
@@ -78,7 +72,7 @@ def main() -> None:
 
 @main.command()
 @_data
-@_as_of
+@as_of_option
 @_full_refresh
 @json_option
 @in_project
@@ -142,7 +136,7 @@ def ingest(
 
 
 @main.command()
-@_as_of
+@as_of_option
 @_full_refresh
 @in_project
 def build(
@@ -275,6 +269,9 @@ def sql(
     if len(rows) > summary.SHOWN_ROWS:
         click.echo(f"the first {summary.SHOWN_ROWS:,} of {len(rows):,} rows; --json gives all",
                    err=True)  # fmt: skip
+
+
+main.add_command(forget)
 
 
 def _folder(project: Project, data: Path | None) -> Path:

@@ -29,6 +29,13 @@ def in_project(command: _F) -> _F:
     return project(warehouse(command))
 
 
+as_of_option = click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    callback=lambda _context, _option, moment: moment.date() if moment else None,
+    metavar="DATE",
+    help="The day to count to, as 2026-06-06. [default: today]",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 

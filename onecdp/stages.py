@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from onecdp import deps, publish
 from onecdp.dbt_runs import BuildReport, Dbt
+from onecdp.erasure.tables import is_unfinished
 from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.progress import Progress
 from onecdp.project import Project
@@ -112,6 +113,8 @@ def run(
         OnecdpError: A stage couldn't do its work at all.
     """
     clock = _Clock()
+    if erasure_unfinished(project.warehouse):
+        progress.note("an erasure was interrupted: run the same `onecdp forget` again to finish it")
     deps.ensure(project, progress)
     before = count_ids(project.warehouse)
     carrying = carrying_one_ints(project.warehouse)
@@ -152,7 +155,7 @@ def ingest(project: Project, data: Path, progress: Progress) -> Sequence[SourceR
         UsageProblem: The sample would be mixed with the user's own data.
     """
     progress.update("ingest: starting")
-    pipelines = _pipelines(project)
+    pipelines = ingestion_code(project)
     _keep_apart(project, data)
     try:
         progress.update(f"ingest: files of {data}")
@@ -170,7 +173,7 @@ def check_data(project: Project, data: Path) -> Path:
     Raises:
         UsageProblem: It isn't there or holds none of the sources' folders.
     """
-    sources = [module.TABLE.source for module in _pipelines(project).SOURCES]
+    sources = [module.TABLE.source for module in ingestion_code(project).SOURCES]
     expected = "expected a folder with any of " + " ".join(f"{source}/" for source in sources)
     if not data.is_dir():
         raise UsageProblem(f"{data} is no folder; {expected}")
@@ -199,7 +202,12 @@ def _keep_apart(project: Project, data: Path) -> None:
     note.write_text(new)
 
 
-def _pipelines(project: Project) -> Any:
+def ingestion_code(project: Project) -> Any:
+    """The module `ingestion.pipelines` of the project.
+
+    Raises:
+        OnecdpError: It can't be imported.
+    """
     # The folder is the analyst's, not an installed package.
     if str(project.folder) not in sys.path:
         sys.path.insert(0, str(project.folder))
@@ -222,6 +230,14 @@ def count_ids(warehouse: Warehouse) -> IdCounts:
             ),
             minted=_count(private, "select count(*) from intermediate.int_identity__one_ids"),
         )
+
+
+def erasure_unfinished(warehouse: Warehouse) -> bool:
+    """Whether `onecdp forget` was interrupted."""
+    if not warehouse.build_file.is_file():
+        return False
+    with connect(warehouse.build_file, read_only=True) as private:
+        return is_unfinished(private)
 
 
 def carrying_one_ints(warehouse: Warehouse) -> pa.Table:

@@ -39,19 +39,6 @@ class RawRemoval:
     files: tuple[str, ...] = ()
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, folder: Path) -> bytes:
-    """Makes the table of tombstones and the key, where there are none yet.
-
-    Raises:
-        KeyProblem: There are tombstones of another key.
-    """
-    connection.execute(f"create schema if not exists {SCHEMA}")
-    connection.execute(f"create table if not exists {TABLE} (hmac varchar, erased_at timestamptz)")
-    (database,) = connection.execute("select current_database()").fetchall()[0]
-    stood = read_tombstones(connection, database, folder)
-    return stood.key if stood else read_key(folder) or make_key(folder)
-
-
 def is_erased(
     connection: duckdb.DuckDBPyConnection, folder: Path, id_type: str, id_value: str
 ) -> bool:
@@ -69,9 +56,8 @@ def erase_raw(
     connection: duckdb.DuckDBPyConnection,
     specs: Sequence[TableSpec],
     identifiers: Pairs,
-    key: bytes,
 ) -> list[RawRemoval]:
-    """Takes the identifiers out of every raw table and sets their tombstones.
+    """Takes the identifiers out of every raw table.
 
     Everything is done on the connection and none of it committed.
 
@@ -79,7 +65,6 @@ def erase_raw(
         connection: The private file, to be written.
         specs: The tables of the sources.
         identifiers: All those of one person.
-        key: Of the tombstones.
     """
     schema = pa.schema([("id_type", pa.string()), ("id_value", pa.string())])
     rows = [{"id_type": id_type, "id_value": value} for id_type, value in identifiers]
@@ -104,7 +89,6 @@ def erase_raw(
         for table in _tables(connection, f"{spec.dataset}_staging"):
             if not table.startswith("_dlt"):
                 connection.execute(f"delete from {spec.dataset}_staging.{quoted(table)}")
-    _set_tombstones(connection, identifiers, key)
     connection.unregister("erased_now")
     return [removal for removal in removed if removal.rows]
 
@@ -140,13 +124,22 @@ def _erase_table(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> Iter
     connection.execute(f"delete from {table} where rowid in (select _row from gone)")
 
 
-def _set_tombstones(connection: duckdb.DuckDBPyConnection, identifiers: Pairs, key: bytes) -> None:
-    now = dt.datetime.now(dt.UTC)
+def set_tombstones(connection: duckdb.DuckDBPyConnection, folder: Path, identifiers: Pairs) -> None:
+    """Remembers identifiers as erased; the first ones make the key. Commits nothing.
+
+    Raises:
+        KeyProblem: There are tombstones of another key.
+    """
+    connection.execute(f"create schema if not exists {SCHEMA}")
+    connection.execute(f"create table if not exists {TABLE} (hmac varchar, erased_at timestamptz)")
+    (database,) = connection.execute("select current_database()").fetchall()[0]
+    stood = read_tombstones(connection, database, folder)
+    key = stood.key if stood else read_key(folder) or make_key(folder)
     connection.execute(
         f"""insert into {TABLE}
         select hmac, $2::timestamptz from (select unnest($1::varchar[]) as hmac)
         where hmac not in (select hmac from {TABLE})""",
-        [hashes_of(key, identifiers), now],
+        [hashes_of(key, identifiers), dt.datetime.now(dt.UTC)],
     )
 
 

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from ingestion_support import RETAIL, Warehouse, content
 
-from ingestion.erasure import RawRemoval, erase_raw, prepare
+from ingestion.erasure import RawRemoval, erase_raw, set_tombstones
 from ingestion.erasure.tombstones import KEY_FILE
 from ingestion.pipelines import IngestError, tables
 
@@ -81,8 +81,8 @@ def warehouse(loaded: Warehouse, tmp_path: Path) -> Warehouse:
 def erase(warehouse: Warehouse) -> list[RawRemoval]:
     with duckdb.connect(str(warehouse.folder / "onecdp.duckdb")) as private:
         private.execute("set TimeZone = 'UTC'")
-        key = prepare(private, warehouse.folder)
-        return erase_raw(private, tables(), PERSON, key)
+        set_tombstones(private, warehouse.folder, PERSON)
+        return erase_raw(private, tables(), PERSON)
 
 
 def everything(warehouse: Warehouse) -> dict[str, list[tuple[object, ...]]]:

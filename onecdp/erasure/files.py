@@ -1,0 +1,112 @@
+"""Takes a person out of the bytes: a database keeps what was deleted until it is written anew."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from onecdp.errors import OnecdpError
+from onecdp.project import Project
+from onecdp.warehouse import Warehouse, connect, scratch
+
+_BLOCK = 1 << 22
+
+
+def clean(project: Project, values: Sequence[str]) -> None:
+    """Deletes what was left on disk beside the databases and may hold the person.
+
+    Loads that were interrupted are read from the files again; dbt's logs and artefacts with one of
+    the values are made anew.
+    """
+    folder = project.warehouse.folder
+    shutil.rmtree(folder / ".dlt", ignore_errors=True)
+    clean_scratch(project.warehouse)
+    wanted = [value.encode() for value in values]
+    for name in ("logs", "target"):
+        for file in sorted((project.folder / name).rglob("*")):
+            if file.is_file() and _holds(file, wanted):
+                file.unlink()
+
+
+def clean_scratch(warehouse: Warehouse) -> None:
+    """Deletes what a command that was killed left half-written."""
+    for file in (warehouse.build_file, warehouse.marts_file):
+        for leftover in warehouse.folder.glob(f"{file.name}*.tmp*"):
+            if leftover.is_dir():
+                shutil.rmtree(leftover)
+            else:
+                leftover.unlink()
+
+
+def _holds(file: Path, wanted: Sequence[bytes]) -> bool:
+    longest = max(map(len, wanted), default=1)
+    tail = b""
+    with file.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            seen = tail + block
+            if any(value in seen for value in wanted):
+                return True
+            tail = seen[-longest:]
+    return False
+
+
+def rewrite(warehouse: Warehouse) -> None:
+    """Replaces the private file by a copy of what stands in it.
+
+    Raises:
+        OnecdpError: The copy can't be written; the file is then the one it was.
+    """
+    file = warehouse.build_file
+    # What waits in the log beside the file goes into it, and the log with it.
+    with connect(file, read_only=False) as private:
+        private.execute("checkpoint")
+    fresh = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    fresh.unlink(missing_ok=True)
+    try:
+        with scratch() as both:
+            both.execute(f"attach {_text(file)} as onecdp (read_only)")
+            both.execute(f"attach {_text(fresh)} as fresh")
+            both.execute("copy from database onecdp to fresh")
+            if _sizes(both, "onecdp") != _sizes(both, "fresh"):
+                raise OnecdpError(f"{fresh} isn't what {file} is; nothing was replaced")
+            both.execute("detach fresh")
+        _sync(fresh)
+        fresh.replace(file)
+        _sync(warehouse.folder)
+    except (duckdb.Error, OSError) as error:
+        raise OnecdpError(f"{fresh} can't be written: {str(error).splitlines()[0]}") from error
+    finally:
+        clean_scratch(warehouse)
+
+
+def _sizes(both: duckdb.DuckDBPyConnection, database: str) -> dict[str, int]:
+    """Rows of every table, and the views with their text."""
+    tables = both.execute(
+        "select schema_name, table_name from duckdb_tables() where database_name = $1", [database]
+    ).fetchall()
+    sizes = {}
+    for schema, name in tables:
+        (row,) = both.execute(f'select count(*) from {database}."{schema}"."{name}"').fetchall()
+        sizes[f"{schema}.{name}"] = int(row[0])
+    views = both.execute(
+        "select schema_name || '.' || view_name, hash(sql) from duckdb_views()"
+        " where database_name = $1 and not internal",
+        [database],
+    ).fetchall()
+    return sizes | {str(name): int(text) for name, text in views}
+
+
+def _text(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,159 @@
+"""Whom an identifier names: every identifier and every one_id of one person."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from onecdp.errors import OnecdpError, UsageProblem
+
+Pair = tuple[str, str]
+"""An identifier: type, and value in its one spelling."""
+
+NOTHING_BUILT = "nothing was built yet; run `onecdp run` first"
+_HOLDERS = "select distinct id_type from marts.id_map where id_value = $1 order by id_type"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who is erased.
+
+    Attributes:
+        identifiers: All that belong to the person now, and those that did and are nobody's now.
+        one_ints: The numbers of the one_ids: the one that the person carries, and those it took in.
+        one_ids: The same as text.
+    """
+
+    identifiers: tuple[Pair, ...]
+    one_ints: tuple[int, ...]
+    one_ids: tuple[str, ...]
+
+
+def read_types(private: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """The types of identifiers, best first.
+
+    Raises:
+        OnecdpError: Nothing was built yet.
+    """
+    try:
+        rows = private.execute("select id_type from seeds.id_types order by priority").fetchall()
+        private.execute("select 1 from marts.id_map limit 0")
+    except duckdb.CatalogException as error:
+        raise OnecdpError(NOTHING_BUILT) from error
+    return tuple(str(id_type) for (id_type,) in rows)
+
+
+def split(private: duckdb.DuckDBPyConnection, text: str) -> Pair:
+    """Takes ID_TYPE:VALUE apart; the value may hold further colons.
+
+    Raises:
+        UsageProblem: There is no type in it, or none of this warehouse, or no value.
+    """
+    types = read_types(private)
+    id_type, colon, value = text.partition(":")
+    id_type, value = id_type.strip().lower(), value.strip()
+    if colon and id_type in types:
+        if not value:
+            raise UsageProblem(f"{text!r} has no value; write ID_TYPE:VALUE")
+        return id_type, value
+    held = [str(found) for (found,) in private.execute(_HOLDERS, [text.strip()]).fetchall()]
+    if held:
+        which = " or ".join(f"{found}:{text.strip()}" for found in held)
+        raise UsageProblem(f"{text!r} names no type of identifier; write {which}")
+    raise UsageProblem(
+        f"{text!r} names no type of identifier; write ID_TYPE:VALUE with one of {', '.join(types)}"
+    )
+
+
+def find(private: duckdb.DuckDBPyConnection, identifier: Pair) -> Person | None:
+    """Finds the person who carries an identifier; None if nobody does."""
+    rows = private.execute(
+        "select distinct one_id from marts.id_map where id_type = $1 and id_value = $2",
+        list(identifier),
+    ).fetchall()
+    if not rows:
+        return None
+    one_ids = {str(one_id) for (one_id,) in rows}
+    identifiers: set[Pair] = set()
+    # What the person was called before brings one_ids that were taken in, and these bring more.
+    while True:
+        found = identifiers | _current(private, one_ids) | _former(private, one_ids)
+        owned = one_ids | _rooted(private, found)
+        if (found, owned) == (identifiers, one_ids):
+            break
+        identifiers, one_ids = found, owned
+    numbers = private.execute(
+        "select one_id, one_int from intermediate.int_identity__one_ids"
+        " where list_contains($1::varchar[], one_id) order by one_int",
+        [sorted(one_ids)],
+    ).fetchall()
+    return Person(
+        identifiers=tuple(sorted(identifiers)),
+        one_ints=tuple(int(one_int) for _, one_int in numbers),
+        one_ids=tuple(str(one_id) for one_id, _ in numbers),
+    )
+
+
+def _current(private: duckdb.DuckDBPyConnection, one_ids: set[str]) -> set[Pair]:
+    return _pairs(
+        private,
+        "select id_type, id_value from marts.id_map where list_contains($1::varchar[], one_id)",
+        one_ids,
+    )
+
+
+def _former(private: duckdb.DuckDBPyConnection, one_ids: set[str]) -> set[Pair]:
+    """Identifiers that were the person's and are nobody's now, such as an e-mail given up."""
+    return _pairs(
+        private,
+        "select distinct id_type, id_value from snapshots.id_map_history"
+        " anti join marts.id_map using (id_type, id_value)"
+        " where list_contains($1::varchar[], one_id)",
+        one_ids,
+    )
+
+
+def _rooted(private: duckdb.DuckDBPyConnection, identifiers: set[Pair]) -> set[str]:
+    """The one_ids that were minted from any of the identifiers."""
+    rows = private.execute(
+        "select one_id, root_id_type, root_id_value from intermediate.int_identity__one_ids"
+        " where list_contains($1::varchar[], root_id_value)",
+        [sorted({value for _, value in identifiers})],
+    ).fetchall()
+    return {str(one_id) for one_id, *root in rows if tuple(root) in identifiers}
+
+
+def _pairs(private: duckdb.DuckDBPyConnection, query: str, one_ids: set[str]) -> set[Pair]:
+    rows = private.execute(query, [sorted(one_ids)]).fetchall()
+    return {(str(id_type), str(id_value)) for id_type, id_value in rows}
+
+
+def seeds_naming(
+    project: Path, person: Person, normalise: Callable[[str, str], str]
+) -> tuple[str, ...]:
+    """The lines of the project's seeds that name the person, as `seeds/file.csv, line 3`."""
+    erased = set(person.identifiers)
+    found = []
+    for file in sorted((project / "seeds").rglob("*.csv")):
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            pairs = _pairs_of(reader.fieldnames or ())
+            for row in reader if pairs else ():
+                named = {
+                    (id_type, normalise(id_type, row[value_column] or ""))
+                    for type_column, value_column in pairs
+                    for id_type in [(row[type_column] or "").strip().lower()]
+                }
+                if named & erased:
+                    found.append(f"{file.relative_to(project)}, line {reader.line_num}")
+    return tuple(found)
+
+
+def _pairs_of(columns: Sequence[str]) -> list[tuple[str, str]]:
+    """Columns that hold a type, each with the one of the value beside it."""
+    pairs = [(name, name.removesuffix("id_type") + "id_value") for name in columns]
+    return [p for p in pairs if p[0].endswith("id_type") and p[1] in columns]
