@@ -1,0 +1,282 @@
+"""`onecdp forget` on real builds: nothing of the person is left, and everything else stands."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from cli_support import BuiltProject, Finished, clean_environment, run_cli
+from line import differences, read_tables
+
+AS_OF = ("--as-of", "2026-06-06")
+VALUES = (
+    "MBR004", "hash_mobile_004", "hash_email_004", "union_004", "open_004", "DEV004", "sess_004",
+    "David Zhang",
+)  # fmt: skip
+TOTALS = """select channel, event_type, count(*), sum(revenue), sum(quantity)
+    from unified_events group by all order by all"""
+# Each ends the process where the line says, as a power cut would.
+KILLS = {
+    "before the commit": "f.files.clean = lambda *a: os._exit(9)",
+    "after the commit": "f.deps.ensure = lambda *a: os._exit(9)",
+    "after the build": "f.tables.prune = lambda *a: os._exit(9)",
+    "while writing": "f.files._sync = lambda *a: os._exit(9)",
+    "after writing": "f.publish = lambda *a: os._exit(9)",
+    "at the end": "f.tables.set_finished = lambda *a: os._exit(9)",
+}
+
+
+@pytest.fixture
+def project(built_warehouse: BuiltProject, tmp_path: Path) -> BuiltProject:
+    return built_warehouse.copy(tmp_path / "project")
+
+
+def forget(project: BuiltProject, *args: str) -> Finished:
+    return run_cli("forget", *args, *AS_OF, cwd=project.folder)
+
+
+def holding(folder: Path, values: tuple[str, ...]) -> dict[str, list[str]]:
+    """The files below a folder that hold any of the values, byte by byte."""
+    found = {}
+    for file in folder.rglob("*"):
+        content = file.read_bytes() if file.is_file() else b""
+        if held := [value for value in values if value.encode() in content]:
+            found[str(file.relative_to(folder))] = held
+    return found
+
+
+def query(file: Path, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(file), read_only=True) as database:
+        return database.execute(sql).fetchall()
+
+
+def bytes_left(project: BuiltProject, values: tuple[str, ...]) -> dict[str, dict[str, list[str]]]:
+    folders = (project.warehouse, project.folder / "target", project.folder / "logs")
+    return {folder.name: held for folder in folders if (held := holding(folder, values))}
+
+
+@pytest.fixture(scope="module")
+def forgotten(
+    built_warehouse: BuiltProject, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[BuiltProject, Finished, str, int]:
+    """MBR004 erased by an identifier of lower priority; with the one_id and one_int that went."""
+    project = built_warehouse.copy(tmp_path_factory.mktemp("forgotten") / "project")
+    ((one_id, one_int),) = query(
+        project.warehouse / "marts.duckdb",
+        "select one_id, one_int from customer_profiles where member_id = 'MBR004'",
+    )
+    # A load that was killed, a log with a name in it, and a build's spill, stopped half-way.
+    for name in (
+        ".dlt/crm/load/normalized/1/x.parquet",
+        "onecdp.duckdb.tmp/spill",
+        "marts.duckdb.1.tmp",
+    ):
+        stray = project.warehouse / name
+        stray.parent.mkdir(parents=True, exist_ok=True)
+        stray.write_text("union_004")
+    (project.folder / "logs" / "dbt.log.1").write_text(f"duplicate key: {one_id}")
+    values = (*VALUES, one_id)
+    before = bytes_left(project, values)
+    assert {"onecdp.duckdb", "marts.duckdb"} <= {
+        name for name, held in before["warehouse"].items() if set(held) == set(values)
+    }
+    finished = forget(project, "email_hash: HASH_email_004 ", "--yes")
+    return project, finished, one_id, one_int
+
+
+def test_no_file_holds_a_byte_of_the_person(
+    forgotten: tuple[BuiltProject, Finished, str, int],
+) -> None:
+    project, finished, one_id, _ = forgotten
+    assert finished.code == 0, finished.stderr
+    assert bytes_left(project, (*VALUES, one_id)) == {}
+    said = finished.stdout + finished.stderr
+    assert not [value for value in (*VALUES, one_id) if value in said]
+    assert "your own files still hold the person: app/events.csv, crm/members.csv" in said
+    key = (project.warehouse / ".erasure-key").read_text().strip()
+    assert key not in said
+    assert list(holding(project.warehouse, (key,))) == [".erasure-key"]
+
+
+def test_only_the_person_is_gone(
+    forgotten: tuple[BuiltProject, Finished, str, int], built_warehouse: BuiltProject
+) -> None:
+    project, _, one_id, one_int = forgotten
+    now, before = (p.warehouse / "marts.duckdb" for p in (project, built_warehouse))
+    assert query(now, TOTALS) == query(before, TOTALS)
+    profiles = "select * exclude ({}) from customer_profiles where one_id <> '{}' order by all"
+    # Quintiles are of all customers.
+    profiles = profiles.format("grid_segment", one_id)
+    assert query(now, profiles) == query(before, profiles)
+    members = "select package_id, one_id from audience_packages where one_id <> '{}' order by all"
+    assert query(now, members.format("")) == query(before, members.format(one_id))
+    assert query(before, members.format("")) != query(before, members.format(one_id))
+    customers = "select count(*) from customer_profiles"
+    assert query(now, customers)[0][0] == query(before, customers)[0][0] - 1
+    inside = f"select count(*) from audience_bitmaps where bitmap_contains(user_bitmap, {one_int})"
+    assert run_cli("sql", "--json", inside, cwd=built_warehouse.folder).document() != [
+        {"count_star()": 0}
+    ]
+    assert run_cli("sql", "--json", inside, cwd=project.folder).document() == [{"count_star()": 0}]
+
+
+def test_the_next_runs_bring_nobody_back_and_change_nothing(
+    forgotten: tuple[BuiltProject, Finished, str, int], tmp_path: Path
+) -> None:
+    made, _, one_id, one_int = forgotten
+    project = made.copy(tmp_path / "project")
+    stands = read_tables(project.warehouse / "marts.duckdb", "main")
+    sample = project.folder / "ingestion" / "sample"
+    for name in ("app/events", "crm/members", "id_graph/links"):
+        (sample / f"{name}.csv").rename(sample / f"{name}-again.csv")
+    again = run_cli("run", *AS_OF, "--json", cwd=project.folder)
+    assert again.code == 0, again.stderr
+    erased = {source["source"]: source["rows_erased"] for source in again.document()["sources"]}
+    assert erased == {"crm": 1, "app": 0, "retail": 0, "id_graph": 1}
+    assert again.document()["new_one_ids"] == 0
+    assert bytes_left(project, (*VALUES, one_id)) == {}
+    assert not differences(stands, read_tables(project.warehouse / "marts.duckdb", "main"))
+    # A new customer, and one who comes by the way of an erased identifier alone.
+    with (sample / "crm" / "members-again.csv").open("a") as members:
+        members.write("MBR900,hash_mobile_004,hash_email_900,New One,F,,2026-06-01,app,gold,1,\n")
+    assert run_cli("run", *AS_OF, cwd=project.folder).code == 0
+    ((number,),) = query(
+        project.warehouse / "marts.duckdb",
+        "select one_int from customer_profiles where member_id = 'MBR900'",
+    )
+    minted = query(
+        project.warehouse / "onecdp.duckdb",
+        "select count(*), max(one_int) from intermediate.int_identity__one_ids",
+    )
+    assert minted == [(number, number)]
+    assert number > one_int
+    assert query(
+        project.warehouse / "onecdp.duckdb",
+        f"select one_id, root_id_type, root_id_value from intermediate.int_identity__one_ids"
+        f" where one_int = {one_int}",
+    ) == [(f"erased-{one_int}", "erased", f"erased-{one_int}")]
+    assert bytes_left(project, (*VALUES, one_id)) == {}
+
+
+def test_it_is_told_that_nothing_is_left_to_do(
+    forgotten: tuple[BuiltProject, Finished, str, int],
+) -> None:
+    project, *_ = forgotten
+    again = forget(project, "member_id:MBR004", "--yes", "--json")
+    assert (again.code, again.document()["status"]) == (0, "already")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "after the commit",
+        *(pytest.param(m, marks=pytest.mark.soak) for m in KILLS if m != "after the commit"),
+    ],
+)
+def test_a_kill_and_the_same_command_again(
+    moment: str,
+    project: BuiltProject,
+    forgotten: tuple[BuiltProject, Finished, str, int],
+) -> None:
+    undisturbed, _, one_id, _ = forgotten
+    command = ["forget", "member_id:MBR004", "--yes", *AS_OF]
+    killed = subprocess.run(
+        [
+            sys.executable, "-c",
+            "import os, sys, onecdp.erasure.forget as f; from onecdp.cli import main\n"
+            f"{KILLS[moment]}\nmain({command})",
+        ],
+        cwd=project.folder, env=clean_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert killed.returncode == 9, killed.stderr
+    finished = run_cli(*command, "--json", cwd=project.folder)
+    assert finished.code == 0, finished.stderr
+    assert finished.document()["status"] == (
+        "erased" if moment == "before the commit" else "finished"
+    )
+    assert bytes_left(project, (*VALUES, one_id)) == {}
+    for schema in ("raw_crm", "raw_app", "raw_id_graph", "marts"):
+        theirs = read_tables(undisturbed.warehouse / "onecdp.duckdb", schema)
+        assert not differences(
+            {k: _plain(t) for k, t in theirs.items()},
+            {
+                k: _plain(t)
+                for k, t in read_tables(project.warehouse / "onecdp.duckdb", schema).items()
+            },
+        )
+    counts = [
+        query(p.warehouse / "onecdp.duckdb", "select count(*) from raw_erasure.tombstones")
+        for p in (project, undisturbed)
+    ]
+    assert counts[0] == counts[1]
+
+
+def _plain(table: Any) -> Any:
+    """Without the moments of the run."""
+    return table.drop_columns([n for n in table.column_names if n in ("changed_at", "run_id")])
+
+
+def test_a_run_tells_of_an_interrupted_erasure(project: BuiltProject) -> None:
+    with duckdb.connect(str(project.warehouse / "onecdp.duckdb")) as private:
+        private.execute("create schema raw_erasure")
+        private.execute("create table raw_erasure.unfinished as select now() as since")
+    told = run_cli("run", *AS_OF, cwd=project.folder)
+    assert "run the same `onecdp forget` again" in told.stderr
+
+
+def test_a_dry_run_and_a_no_leave_everything(project: BuiltProject) -> None:
+    file = project.warehouse / "onecdp.duckdb"
+    stood = file.read_bytes()
+    dry = forget(project, "union_id:union_004", "--dry-run", "--json")
+    assert (dry.code, dry.document()["status"]) == (0, "planned")
+    assert "member_id:MBR004" in dry.document()["planned"]
+    assert {"table": "raw_crm.members", "what": "deleted", "rows": 1} in dry.document()["tables"]
+    asked = forget(project, "union_id:union_004")
+    assert (asked.code, asked.stdout) == (2, "")
+    assert "nobody said yes; add --yes" in asked.stderr
+    assert file.read_bytes() == stood
+    assert not (project.warehouse / ".erasure-key").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("member_id:NOBODY", 1, "nobody has the member_id 'NOBODY'"),
+        ("phone:1", 2, "'phone:1' names no type of identifier; write ID_TYPE:VALUE with one of"),
+        ("MBR004", 2, "write member_id:MBR004"),
+        ("member_id: ", 2, "has no value"),
+    ],
+)
+def test_what_names_nobody_is_one_line(
+    built_warehouse: BuiltProject, text: str, code: int, said: str
+) -> None:
+    told = forget(built_warehouse, text, "--yes")
+    assert (told.code, told.stdout) == (code, "")
+    assert said in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+
+
+def test_without_a_warehouse_it_is_one_line(project: BuiltProject) -> None:
+    shutil.rmtree(project.warehouse)
+    told = forget(project, "member_id:MBR004", "--yes")
+    assert told.code == 1
+    assert "run `onecdp run` first" in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+
+
+def test_a_seed_that_names_the_person_is_named_first(project: BuiltProject) -> None:
+    seed = project.folder / "seeds" / "id_link_overrides.csv"
+    with seed.open("a") as overrides:
+        overrides.write("cannot_link,member_id,MBR001,member_id,MBR002,others\n")
+        overrides.write("cannot_link,Union_ID, union_004 ,member_id,MBR002,theirs\n")
+    told = forget(project, "member_id:MBR004", "--yes")
+    assert told.code == 1
+    assert "id_link_overrides.csv, line 3: names this person" in told.stderr
+    assert query(project.warehouse / "onecdp.duckdb", "select count(*) from raw_crm.members") == [
+        (5,)
+    ]
