@@ -1,0 +1,182 @@
+"""Identity resolution beside Splink's clustering, networkx and plain SQL, on the same links.
+
+    python benchmarks/identity.py --links 1000000 10000000 --repeat 3
+
+End to end: from a table of links whose ends are texts (member ids, SHA-256 in hex, UUIDs) to a
+stored map of (id_type, id_value, cluster). Every run is a process of its own with the same DuckDB
+settings; imports are not timed. All must give the same partition, but for "ours, with rules",
+whose clusters are cut.
+
+Ours is the product's `resolve` and its node_id; the SQL around them is short for the models, which
+also do what Splink has no counterpart for (history, one_ids, confidences). Plain SQL are the
+product's macros for engines without Python. Afterwards a batch of new links and a withdrawal are
+resolved against the stored result of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from identity_parts.batches import add_batch, draw_batch, withdraw
+from identity_parts.contenders import CONTENDERS
+from identity_parts.links import generate
+from rich.console import Console
+from rich.table import Table
+
+MOST_FOR_NETWORKX = 1_000_000
+TINY = 20_000
+CUT = "ours, with rules"
+
+# The same for the same partition, whatever the clusters are called.
+_SIGNATURE = """
+    with ids as (select hash(id_type, id_value) as id, cluster_id from out.map),
+    parts as (
+        select cluster_id, bit_xor(id) as name, count(*) as size from ids group by cluster_id
+    )
+    select count(*), count(distinct name), max(size), bit_xor(hash(id, name))::varchar
+    from ids inner join parts using (cluster_id)
+"""
+
+
+def connect(folder: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    """The links, read only, and a database `out` for the result."""
+    connection = duckdb.connect()
+    connection.execute(f"set threads = 2; set memory_limit = '{memory_limit}'")
+    connection.execute(f"set temp_directory = '{folder / 'spilled'}'")
+    connection.execute(f"attach '{folder / 'links.duckdb'}' as given (read_only)")
+    connection.execute(f"attach '{folder / 'out.duckdb'}' as out")
+    connection.execute("create view links as select rowid, * from given.links")
+    return connection
+
+
+def child(task: str, folder: Path, memory_limit: str) -> dict[str, Any]:
+    """Does one task, and gives its seconds, peak memory and what else it has to say."""
+    with connect(folder, memory_limit) as connection:
+        if task == "signature":
+            row = connection.execute(_SIGNATURE).fetchone()
+            assert row
+            return {"identifiers": row[0], "clusters": row[1], "largest": row[2], "bits": row[3]}
+        if task == "batches":
+            size = min(10_000, int(connection.table("links").shape[0]) // 10)
+            draw_batch(connection, size)
+            return {"batch": add_batch(connection), "withdrawal": withdraw(connection, size // 10)}
+        start = time.perf_counter()
+        CONTENDERS[task](connection)
+        connection.execute("checkpoint out")
+        seconds = time.perf_counter() - start
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return {"seconds": seconds, "peak": peak}
+
+
+def run(task: str, folder: Path, memory_limit: str, **environment: str) -> dict[str, Any]:
+    """Runs a task in a process of its own."""
+    finished = subprocess.run(
+        [sys.executable, __file__, "--child", task, str(folder), "--memory-limit", memory_limit],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    if finished.returncode:
+        sys.exit(f"{task} failed")
+    found: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
+    return found
+
+
+def compare(links: int, repeat: int, memory_limit: str, console: Console) -> None:
+    """Measures all contenders on so many links, and prints what they took."""
+    names = [name for name in CONTENDERS if name != "networkx" or links <= MOST_FOR_NETWORKX]
+    with tempfile.TemporaryDirectory() as given:
+        folder = Path(given)
+        generate(folder / "links.duckdb", links)
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+        later: list[dict[str, Any]] = []
+        partitions: dict[str, dict[str, Any]] = {}
+        for _ in range(repeat):
+            for name in names:
+                for stale in folder.glob("out.duckdb*"):
+                    stale.unlink()
+                found[name].append(run(name, folder, memory_limit))
+                partition = run("signature", folder, memory_limit)
+                if partitions.setdefault(name, partition) != partition:
+                    sys.exit(f"{name} gives one partition and another")
+                if name == "ours":
+                    later.append(run("batches", folder, memory_limit))
+    for name in names:
+        if name != CUT and partitions[name] != partitions["ours"]:
+            sys.exit(f"{name} gives {partitions[name]}, ours {partitions['ours']}")
+
+    seconds = {
+        name: statistics.median(each["seconds"] for each in runs) for name, runs in found.items()
+    }
+    shape = partitions["ours"]
+    table = Table(
+        "way", "seconds", "times ours", "peak GiB", "clusters",
+        title=f"{links:,} links, {shape['identifiers']:,} identifiers, "
+        f"largest component {shape['largest']:,}, median of {repeat}",
+    )  # fmt: skip
+    for name, runs in found.items():
+        table.add_row(
+            name,
+            f"{seconds[name]:.2f}",
+            f"{seconds[name] / seconds['ours']:.2f}",
+            f"{statistics.median(each['peak'] for each in runs) / 2**30:.2f}",
+            f"{partitions[name]['clusters']:,}",
+        )
+    console.print(table)
+    steps = Table("against the stored result", "seconds", "full is times", "of it")
+    for name in ("batch", "withdrawal"):
+        laps = {lap: statistics.median(each[name][lap] for each in later) for lap in later[0][name]}
+        total = sum(laps.values())
+        of_it = ", ".join(f"{lap} {took:.2f}" for lap, took in laps.items())
+        steps.add_row(name, f"{total:.2f}", f"{seconds['ours'] / total:.1f}", of_it)
+    console.print(steps)
+
+
+def first_compile(console: Console, memory_limit: str) -> None:
+    """Prints what the first run on a machine costs: numba compiles, and keeps what it made."""
+    with tempfile.TemporaryDirectory() as given, tempfile.TemporaryDirectory() as cache:
+        generate(Path(given) / "links.duckdb", 2_000)
+        took = []
+        for _ in range(2):
+            for stale in Path(given).glob("out.duckdb*"):
+                stale.unlink()
+            took.append(run(CUT, Path(given), memory_limit, NUMBA_CACHE_DIR=cache)["seconds"])
+    console.print(f"First run with an empty cache: {took[0]:.1f} s, the next {took[1]:.1f} s")
+
+
+def main() -> None:
+    """Reads the arguments and measures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--links", type=int, nargs="+", default=[1_000_000, 10_000_000])
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--memory-limit", default="4GiB", help="DuckDB's, of every process")
+    parser.add_argument("--tiny", action="store_true", help="some seconds' work, for CI")
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        task, folder = arguments.child
+        print(json.dumps(child(task, Path(folder), arguments.memory_limit)))
+        return
+    if min(arguments.links) < 100 or arguments.repeat < 1:
+        parser.error("at least 100 links and 1 run are needed")
+    console = Console()
+    first_compile(console, arguments.memory_limit)
+    for links in [TINY] if arguments.tiny else arguments.links:
+        compare(links, 1 if arguments.tiny else arguments.repeat, arguments.memory_limit, console)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What benchmarks/identity.py is made of."""

@@ -1,0 +1,220 @@
+"""The ways from a table of links to a stored map that the identity benchmark compares.
+
+Each takes a connection with the table `links` (left_id_type, left_id_value, right_id_type,
+right_id_value) and an attached database `out`, and leaves out.map (id_type, id_value, cluster_id).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import jinja2
+import networkx as nx
+import pyarrow as pa
+
+from onecdp.errors import OnecdpError
+from onecdp.identity.resolution import Limit, Settings, resolve
+
+MACROS = Path(__file__).parents[2] / "macros"
+NO_RULES = Settings(limits=(), cannot_links=(), max_cluster_size=1 << 40)
+RULES = Settings(
+    limits=(Limit(1, 1, None), Limit(2, 3, None)), cannot_links=(), max_cluster_size=1000
+)
+Contender = Callable[[duckdb.DuckDBPyConnection], None]
+
+_PRIORITY = "(case {} when 'member' then 1 when 'phone' then 2 when 'email' then 3 else 4 end)"
+# Every end of a link by its place, so that texts need not be carried through a grouping.
+_PLACES = """
+    select 2 * rowid as place, left_id_type as id_type, left_id_value as id_value from links
+    union all
+    select 2 * rowid + 1, right_id_type, right_id_value from links
+"""
+
+
+def macros() -> Any:
+    """The product's macros as functions that give SQL for DuckDB; no dbt is started."""
+    environment = jinja2.Environment(extensions=["jinja2.ext.do"])
+    files = [
+        "compat/hash_63_bits",
+        "compat/xor_bits",
+        "identity/node_id",
+        "identity/sql_components",
+    ]
+    module: Any = None
+    environment.globals.update(
+        {
+            "return": lambda value: value,
+            "local_md5": lambda text: hashlib.md5(text.encode()).hexdigest(),
+            "adapter": {"dispatch": lambda name, _: getattr(module, f"default__{name}")},
+        }
+    )
+    text = "\n".join((MACROS / f"{name}.sql").read_text() for name in files)
+    module = environment.from_string(text).module
+    return module
+
+
+def hashed_edges(node_id: str, links: str, changed_at: str) -> str:
+    """A query of edges: both ends of each link as numbers, and what the replay needs."""
+    left, right = (
+        node_id.replace("id_type", f"{side}_id_type").replace("id_value", f"{side}_id_value")
+        for side in ("left", "right")
+    )
+    return f"""
+        select {left} as left_node_id, {right} as right_node_id,
+            {_PRIORITY.format("left_id_type")}::smallint as left_priority,
+            {_PRIORITY.format("right_id_type")}::smallint as right_priority,
+            1::smallint as method_rank, 0.95::double as confidence, null::timestamp as first_seen,
+            null::timestamp as last_seen, true as is_present,
+            timestamp '{changed_at}' as changed_at
+        from {links}
+    """
+
+
+def hash_ends(connection: duckdb.DuckDBPyConnection, node_id: str) -> None:
+    """Stores the edges of all links, in their order."""
+    connection.execute(f"create table out.edges as {hashed_edges(node_id, 'links', '2026-06-06')}")
+
+
+def write_map(connection: duckdb.DuckDBPyConnection, clusters: str) -> None:
+    """Stores the map of texts, and stops if two texts have one node_id.
+
+    Raises:
+        OnecdpError: two identifiers have one node_id.
+    """
+    # Numbers only: the first place of each node, and whether all its places hold one text, which
+    # a second hash of the text tells.
+    connection.execute("""
+        create temp table firsts as
+        select node_id, min(place) as place, min(check_value) <> max(check_value) as is_mixed
+        from (
+            select left_node_id as node_id, 2 * edges.rowid as place,
+                hash(left_id_type, left_id_value) as check_value
+            from out.edges positional join links
+            union all
+            select right_node_id, 2 * edges.rowid + 1, hash(right_id_type, right_id_value)
+            from out.edges positional join links
+        )
+        group by node_id
+    """)
+    mixed = connection.execute("select node_id from firsts where is_mixed limit 1").fetchone()
+    if mixed:
+        raise OnecdpError(
+            f"two identifiers have the node_id {mixed[0]}: give node_id() another hash and rebuild"
+        )
+    connection.execute(f"""
+        create table out.map as
+        select firsts.node_id, places.id_type, places.id_value, {clusters}.cluster_id
+        from ({_PLACES}) as places
+        inner join firsts on places.place = firsts.place
+        inner join {clusters} on firsts.node_id = {clusters}.node_id
+    """)
+
+
+def ours(connection: duckdb.DuckDBPyConnection, settings: Settings = NO_RULES) -> None:
+    """The product: hash, resolve, write."""
+    hash_ends(connection, str(macros().node_id("id_type", "id_value")))
+    resolved = resolve(connection.table("out.edges"), settings)
+    connection.execute("create table out.clusters as from resolved")
+    del resolved
+    write_map(connection, "out.clusters")
+
+
+def ours_with_rules(connection: duckdb.DuckDBPyConnection) -> None:
+    """The product with limits and a cap, so that some components are replayed."""
+    ours(connection, RULES)
+
+
+def plain_sql(connection: duckdb.DuckDBPyConnection) -> None:
+    """The product's macros for engines without Python models."""
+    sql = macros()
+    hash_ends(connection, str(sql.node_id("id_type", "id_value")))
+    connection.execute(f"create table edges_0 as {sql.first_component_edges('out.edges')}")
+    rounds = 0
+    while connection.execute(f"select 1 from edges_{rounds} limit 1").fetchone():
+        here, labels = f"edges_{rounds}", f"labels_{rounds}"
+        connection.execute(f"create table {labels} as {sql.component_labels(here, rounds)}")
+        contracted = sql.contracted_edges(here, labels)
+        connection.execute(f"create table edges_{rounds + 1} as {contracted}; drop table {here}")
+        rounds += 1
+    for number in range(rounds - 2, -1, -1):
+        followed = sql.followed_labels(f"labels_{number}", f"labels_{number + 1}")
+        connection.execute(
+            f"create table followed as {followed}; drop table labels_{number};"
+            f"drop table labels_{number + 1}; alter table followed rename to labels_{number}"
+        )
+    named = sql.named_components("out.edges", "labels_0")
+    connection.execute(
+        f"create table out.clusters as select node_id, component_id as cluster_id from ({named})"
+    )
+    write_map(connection, "out.clusters")
+
+
+def splink(connection: duckdb.DuckDBPyConnection) -> None:
+    """A dictionary of the texts, Splink's clustering of the numbers, the texts again."""
+    from splink import DuckDBAPI
+    from splink.clustering import cluster_pairwise_predictions_at_threshold
+
+    connection.execute("""
+        create table dictionary as
+        select row_number() over () as unique_id, id_type, id_value
+        from (
+            select left_id_type as id_type, left_id_value as id_value from links
+            union
+            select right_id_type, right_id_value from links
+        );
+        create table numbered as
+        select one.unique_id as unique_id_l, two.unique_id as unique_id_r
+        from links
+        inner join dictionary as one
+            on left_id_type = one.id_type and left_id_value = one.id_value
+        inner join dictionary as two
+            on right_id_type = two.id_type and right_id_value = two.id_value
+    """)
+    clusters = cluster_pairwise_predictions_at_threshold(
+        connection.table("dictionary").project("unique_id"),
+        connection.table("numbered"),
+        db_api=DuckDBAPI(connection),
+        node_id_column_name="unique_id",
+    )
+    connection.execute(f"""
+        create table out.map as
+        select id_type, id_value, cluster_id
+        from dictionary inner join {clusters.physical_name} using (unique_id)
+    """)
+
+
+def networkx(connection: duckdb.DuckDBPyConnection) -> None:
+    """The texts themselves in networkx."""
+    links = connection.table("links").select("* exclude (rowid)").to_arrow_table()
+    columns = [column.to_pylist() for column in links.columns]
+    graph = nx.Graph(
+        zip(
+            zip(columns[0], columns[1], strict=True),
+            zip(columns[2], columns[3], strict=True),
+            strict=True,
+        )
+    )
+    rows = [
+        (*node, number)
+        for number, part in enumerate(nx.connected_components(graph))
+        for node in part
+    ]
+    mapped = pa.table(
+        [list(column) for column in zip(*rows, strict=True)],
+        names=["id_type", "id_value", "cluster_id"],
+    )
+    assert mapped.num_rows
+    connection.execute("create table out.map as from mapped")
+
+
+CONTENDERS: dict[str, Contender] = {
+    "ours": ours,
+    "ours, with rules": ours_with_rules,
+    "splink": splink,
+    "networkx": networkx,
+    "plain sql": plain_sql,
+}
