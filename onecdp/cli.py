@@ -12,6 +12,7 @@ import click
 
 from onecdp import __version__
 from onecdp.cli_forget import forget
+from onecdp.cli_identity import explain, identity
 from onecdp.cli_options import as_of_option, in_project, json_option, open_project
 from onecdp.errors import OnecdpError
 
@@ -271,7 +272,9 @@ def sql(
                    err=True)  # fmt: skip
 
 
+main.add_command(explain)
 main.add_command(forget)
+main.add_command(identity)
 
 
 def _folder(project: Project, data: Path | None) -> Path:

@@ -36,10 +36,11 @@ def ask(file: Path, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
             result = connection.execute(statements[0])
             return [column[0] for column in result.description or []], result.fetchall()
         except duckdb.Error as error:
-            raise OnecdpError(_one_line(str(error))) from error
+            raise OnecdpError(one_line(str(error))) from error
 
 
-def _one_line(message: str) -> str:
+def one_line(message: str) -> str:
+    """DuckDB's words without the picture of the query."""
     lines = []
     for line in map(str.strip, message.splitlines()):
         # From here on it draws a caret under the query, or tells where in our code it was.

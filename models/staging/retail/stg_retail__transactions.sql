@@ -17,7 +17,9 @@ final as (
         {{ normalize_identifier("'retail_customer_id'", 'customer_id') }} as retail_customer_id,
         nullif(trim(country), '') as country,
         is_withdrawn,
-        cast(_loaded_at as timestamp) as loaded_at
+        cast(_loaded_at as timestamp) as loaded_at,
+        _file as source_file,
+        _line as source_line
     from source
 
 )
