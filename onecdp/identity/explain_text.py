@@ -91,7 +91,7 @@ def _path(path: Rows, sources: dict[int, list[Row]] | None = None) -> Iterator[s
         yield f"  {row['step']}. {_link(row)}  {_evidence(row)}{more}"
         for _, rows in groupby((sources or {}).get(row["step"], ()), key=lambda r: r["source"]):
             found = list(rows)
-            places = ", ".join(f"{r['source_file']} line {r['source_line']}" for r in found)
+            places = ", ".join(_place(r) for r in found)
             rest = found[0]["row_count"] - len(found)
             yield f"       {found[0]['source']}: {places}{f' and {rest:,} more' if rest else ''}"
     weakest = [row for row in path if row["is_weakest"]]
@@ -138,6 +138,11 @@ def _link(row: Row) -> str:
 
 def _name(row: Row, prefix: str) -> str:
     return f"{row[prefix + 'type']}:{row[prefix + 'value']}"
+
+
+def _place(row: Row) -> str:
+    line = f" line {row['source_line']}" if row["source_line"] is not None else ""
+    return f"{row['source_file']}{line}"
 
 
 def _evidence(row: Row) -> str:

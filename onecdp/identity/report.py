@@ -85,6 +85,7 @@ group by id_map.one_id
 having count(*) >= any_value(settings.cap) or id_map.one_id in (select one_id from stopped)
 order by size desc, id_map.one_id
 """
+_REVIEWS = "select count(*) as n from marts.id_link_reviews where not is_one_person"
 # The links that make people: parallel ones, of two channels, are counted together.
 _LINKS = """
 select
@@ -153,6 +154,7 @@ class Report:
         rejections: Refused links by constraint and type.
         at_cap: People who are as large as they may be, or were kept from growing over that.
         bridges: What hangs by one link.
+        reviews: Probabilistic links that wait for a person's word (marts.id_link_reviews).
     """
 
     people: int
@@ -164,6 +166,7 @@ class Report:
     rejections: Rows
     at_cap: Rows
     bridges: BridgeReport
+    reviews: int
 
     def document(self) -> dict[str, Any]:
         """What --json prints."""
@@ -194,6 +197,7 @@ def report(file: Path) -> Report:
                 rejections=_rows(connection, _REJECTIONS),
                 at_cap=_rows(connection, _AT_CAP),
                 bridges=_bridges(connection),
+                reviews=_rows(connection, _REVIEWS)[0]["n"],
             )
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise OnecdpError(

@@ -32,6 +32,8 @@ def lines(report: Report) -> Iterator[str]:
     yield from _table(report.at_cap[:10], "one_id", "size", "cap")
     yield ""
     yield from _bridges(report)
+    yield ""
+    yield f"{report.reviews:,} likely links wait in id_link_reviews for a person's word"
 
 
 def _bridges(report: Report) -> Iterator[str]:

@@ -21,7 +21,7 @@ PRIORITIES = {
 TABLES = """
 create schema intermediate; create schema marts; create schema seeds; create schema staging;
 create table seeds.id_types (id_type varchar, priority integer);
-create table seeds.id_link_overrides (
+create table intermediate.int_identity__overrides (
     override varchar, left_id_type varchar, left_id_value varchar, right_id_type varchar,
     right_id_value varchar, reason varchar
 );
@@ -50,6 +50,7 @@ create table intermediate.int_identity__one_ids (
     one_id varchar, one_int bigint, root_id_type varchar, root_id_value varchar, minted_by varchar
 );
 create table intermediate.int_identity__settings (setting varchar, value varchar);
+insert into intermediate.int_identity__settings values ('identity_max_cluster_size', '4');
 create table marts.id_map (
     one_id varchar, one_int bigint, id_type varchar, id_value varchar, source_channel varchar,
     confidence double, first_seen timestamp, last_seen timestamp, is_active boolean
@@ -59,6 +60,7 @@ create table marts.id_link_rejections (
     left_one_id varchar, right_one_id varchar, constraint_name varchar, constrained_id_type varchar,
     reason varchar, method varchar, confidence double, first_seen timestamp
 );
+create table marts.id_link_reviews (left_id_value varchar, is_one_person boolean);
 create table marts.id_map_changes (
     run_id varchar, changed_at timestamp, kind varchar, from_one_id varchar, to_one_id varchar,
     identifier_count bigint, left_id_type varchar, left_id_value varchar, right_id_type varchar,
@@ -207,7 +209,7 @@ class Shop:
         )
         insert(
             connection,
-            "seeds.id_link_overrides",
+            "intermediate.int_identity__overrides",
             [("cannot_link", *x, *y, reason) for x, y, reason in self.cannot_link],
         )
         connection.execute(explain_macros())

@@ -252,20 +252,6 @@
 
     ),
 
-    overrides as (
-
-        select
-            lower(trim(left_id_type)) as left_id_type,
-            {{ normalize_identifier('lower(trim(left_id_type))', 'left_id_value') }} as left_id_value,
-            lower(trim(right_id_type)) as right_id_type,
-            {{ normalize_identifier('lower(trim(right_id_type))', 'right_id_value') }}
-                as right_id_value,
-            reason
-        from {{ explain_table('id_link_overrides') }}
-        where override = 'cannot_link'
-
-    ),
-
     both_directions as (
 
         select
@@ -274,10 +260,12 @@
             right_id_type as to_id_type,
             right_id_value as to_id_value,
             reason
-        from overrides
+        from {{ explain_table('int_identity__overrides') }}
+        where override = 'cannot_link'
         union
         select right_id_type, right_id_value, left_id_type, left_id_value, reason
-        from overrides
+        from {{ explain_table('int_identity__overrides') }}
+        where override = 'cannot_link'
 
     ),
 

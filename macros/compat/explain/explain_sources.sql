@@ -60,6 +60,32 @@
         {%- endfor %}
         {%- endfor %}
         {%- endfor %}
+        -- Two accounts that are alike (Splink's links): the row of each.
+        select
+            pairs.step,
+            'crm' as source,
+            rows_of.source_file,
+            rows_of.source_line,
+            rows_of.updated_at as seen_at
+        from pairs
+        inner join {{ explain_table('stg_crm__members') }} as rows_of
+            on pairs.left_id_value = rows_of.member_id
+        where pairs.left_id_type = 'member_id' and pairs.right_id_type = 'member_id'
+        union all
+        select
+            pairs.step,
+            'override' as source,
+            'seeds/id_link_overrides.csv' as source_file,
+            cast(null as bigint) as source_line,
+            cast(null as timestamp) as seen_at
+        from pairs
+        inner join {{ explain_table('int_identity__overrides') }} as rows_of
+            on
+                pairs.left_id_type = rows_of.left_id_type
+                and pairs.left_id_value = rows_of.left_id_value
+                and pairs.right_id_type = rows_of.right_id_type
+                and pairs.right_id_value = rows_of.right_id_value
+        union all
         select
             pairs.step,
             'id_graph' as source,

@@ -1,6 +1,6 @@
 -- The settings that the ID map was built with, for `onecdp identity report`. The last of the
 -- identity models: with it come the SQL functions of explain, which read all of these.
--- depends_on: {{ ref('id_types') }}, {{ ref('id_link_overrides') }}
+-- depends_on: {{ ref('id_types') }}, {{ ref('int_identity__overrides') }}
 -- depends_on: {{ ref('int_identity__nodes') }}, {{ ref('int_identity__links') }}
 -- depends_on: {{ ref('int_identity__shared_values') }}, {{ ref('int_identity__edges') }}
 -- depends_on: {{ ref('int_identity__clusters') }}, {{ ref('int_identity__one_ids') }}

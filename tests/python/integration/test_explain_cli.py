@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 import duckdb
 import pytest
-from cli_support import BuiltProject, run_cli
+from cli_support import REPOSITORY, BuiltProject, run_cli
 from line import Line, copy_project
 
 
@@ -114,3 +117,26 @@ def test_the_sql_functions_survive_a_full_refresh_and_say_why_people_are_apart(
     assert report["rejections"] == [
         {"constraint_name": "max_values", "constrained_id_type": "member_id", "links": 1}
     ]
+
+
+def test_the_commands_and_queries_of_the_docs(built_warehouse: BuiltProject) -> None:
+    text = (REPOSITORY / "docs" / "identity.md").read_text()
+    blocks = re.findall(r"^```(sh|sql)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    commands = [shlex.split(line) for kind, body in blocks if kind == "sh"
+                for line in body.splitlines()]  # fmt: skip
+    commands += [["onecdp", "sql", "--private", body] for kind, body in blocks if kind == "sql"]
+    assert [words[1] for words in commands] == ["explain"] * 3 + ["identity", "sql"]
+    for words in commands:
+        finished = run_cli(*words[1:], cwd=built_warehouse.folder)
+        assert finished.code == 0, finished.stderr
+        assert finished.stdout
+
+
+def test_the_docs_name_every_sql_function(built_warehouse: BuiltProject) -> None:
+    text = (REPOSITORY / "docs" / "identity.md").read_text()
+    named = set(re.findall(r"^\| `(explain_\w+)\(", text, re.MULTILINE))
+    query = (
+        "select distinct function_name from duckdb_functions() where function_name like 'explain%'"
+    )
+    made = run_cli("sql", "--private", "--json", query, cwd=built_warehouse.folder).document()
+    assert {row["function_name"] for row in made} == named

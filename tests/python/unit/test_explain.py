@@ -278,3 +278,39 @@ def _at_least(graph: nx.Graph, width: float) -> nx.Graph:
     strong = nx.Graph((x, y) for x, y, c in graph.edges(data="confidence") if c >= width)
     strong.add_nodes_from(graph)
     return strong
+
+
+def test_source_rows_of_every_kind(tmp_path: Path) -> None:
+    retail = ("retail_customer_id", "17850")
+    with duckdb.connect(tmp_path / "onecdp.duckdb") as connection:
+        shop = Shop([Link(M1, retail), Link(M1, M2, method="manual"), Link(M2, O1, 0.9),
+                     Link(O1, D1, 0.9)])  # fmt: skip
+        shop.fill(connection)
+        connection.execute("""
+            insert into staging.stg_crm__members values
+                ('M1', null, null, '17850', '2024-01-01', 'crm.csv', 2),
+                ('M2', null, null, null, '2024-01-01', 'crm.csv', 3);
+            insert into staging.stg_app__events
+                select null, 'o1', 'D1', timestamp '2024-01-01' + interval (n) hour, 'app.csv', n
+                from range(2, 9) as hours (n);
+            insert into staging.stg_id_graph__links values
+                ('open_id', 'o1', 'member_id', 'M2', null, null, 'graph.csv', 2);
+            insert into staging.stg_retail__transactions values
+                ('17850', '2024-01-01', false, 'retail.csv', 2),
+                ('17850', '2024-01-01', true, 'retail.csv', 3);
+            insert into intermediate.int_identity__overrides values
+                ('must_link', 'member_id', 'M1', 'member_id', 'M2', 'she says so')
+        """)
+
+    answer = explain(tmp_path / "onecdp.duckdb", name(retail), name(D1))
+
+    assert isinstance(answer, Together)
+    assert [(r["step"], r["source"], r["source_line"], r["row_count"]) for r in answer.sources] == [
+        (1, "crm", 2, 1), (1, "retail", 2, 1),
+        (2, "crm", 2, 2), (2, "crm", 3, 2), (2, "override", None, 1),
+        (3, "id_graph", 2, 1),
+        (4, "app", 2, 7), (4, "app", 3, 7), (4, "app", 4, 7),
+    ]  # fmt: skip
+    text = list(lines(answer))
+    assert "       app: app.csv line 2, app.csv line 3, app.csv line 4 and 4 more" in text
+    assert "       override: seeds/id_link_overrides.csv" in text
