@@ -42,12 +42,14 @@ def draw_batch(connection: duckdb.DuckDBPyConnection, rows: int) -> None:
 
 
 def add_batch(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
-    """Takes the batch in; gives the seconds of its steps.
+    """Takes the batch in; gives the seconds of its steps, what a process has to load included.
 
     Raises:
         OnecdpError: an identifier of the batch has the node_id of another.
     """
     clock = _Clock()
+    resolve(connection.table("out.edges").limit(1), NO_RULES)
+    clock.lap("load machine code")
     node_id = str(macros().node_id("id_type", "id_value"))
     connection.execute(
         f"create temp table new_edges as {hashed_edges(node_id, 'batch', '2026-06-07')}"
