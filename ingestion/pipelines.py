@@ -25,6 +25,7 @@ from dlt.extract import DltSource
 from ingestion import app, crm, id_graph, retail
 from ingestion.erasure import KeyProblem
 from ingestion.files.intake import Intake, take_in
+from ingestion.files.resume import take_back_copies
 from ingestion.files.scratch import open_scratch
 from ingestion.files.spec import TableSpec, TypeChanged
 from ingestion.id_graph.answers import take_answers
@@ -197,6 +198,7 @@ def _run(
     )
     if pipeline.has_pending_data:
         notify(f"{spec.source}: finishing an interrupted load")
+        take_back_copies(pipeline, database)
         pipeline.run()
     with tempfile.TemporaryDirectory(prefix="scratch", dir=warehouse / ".dlt") as folder:
         scratch = Path(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -90,6 +91,33 @@ def test_killed_load_ends_like_an_undisturbed_one(
     assert state(warehouse) == state(undisturbed)
     again = warehouse.load()
     assert [report.files_loaded for report in again.values()] == [0, 0, 0, 0]
+
+
+KILLED_AFTER_COPY = """
+import os, signal
+from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
+copy = DuckDbCopyJob.run
+def run(job):
+    copy(job)
+    if job.load_table_name == {table!r}:
+        os.kill(os.getpid(), signal.SIGKILL)
+DuckDbCopyJob.run = run
+"""
+
+
+@pytest.mark.parametrize("table", ["events", "transactions"])
+def test_rows_that_dlt_copied_and_did_not_note_down_come_once(
+    tmp_path: Path, undisturbed: Warehouse, table: str
+) -> None:
+    warehouse = Warehouse(tmp_path)
+    fill(warehouse)
+    code = KILLED_AFTER_COPY.format(table=table) + CHILD
+    command = [sys.executable, "-c", code, str(warehouse.data), str(warehouse.folder)]
+    killed = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    warehouse.load()
+    assert any("finishing an interrupted load" in notice for notice in warehouse.notices)
+    assert state(warehouse) == state(undisturbed)
 
 
 @pytest.mark.soak
