@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 from cli_support import BuiltProject, clean_environment, make_project, run_cli
 from line import differences, read_tables
@@ -76,6 +77,13 @@ def test_a_second_run_changes_no_mart_row(year: BuiltProject) -> None:
     assert not differences(before, read_tables(year.warehouse / "marts.duckdb", "main"))
 
 
+def read_without_stamps(file: Path) -> dict[str, pa.Table]:
+    """The marts, but not in which run, and when, the ID map became what it is."""
+    marts = read_tables(file, "main")
+    marts["id_map_changes"] = marts["id_map_changes"].drop_columns(["run_id", "changed_at"])
+    return marts
+
+
 def kill_a_run(folder: Path, data: Path, seconds: float) -> None:
     """Starts a run and kills it after `seconds`; one that ended by then starts over, with less."""
     command = [sys.executable, "-m", "onecdp", "run", "--data", str(data), *AS_OF]
@@ -106,8 +114,8 @@ def assert_kills_change_nothing(
         kill_a_run(folder, data, moment)
     finished = run_cli("run", "--data", str(data), *AS_OF, cwd=folder)
     assert finished.code == 0, finished.stderr + finished.stdout
-    marts = read_tables(folder / "warehouse" / "marts.duckdb", "main")
-    assert not differences(read_tables(expected, "main"), marts)
+    marts = read_without_stamps(folder / "warehouse" / "marts.duckdb")
+    assert not differences(read_without_stamps(expected), marts)
 
 
 def test_killed_runs_leave_no_trace(tmp_path: Path, sample: tuple[Row, list[list[Row]]]) -> None:
