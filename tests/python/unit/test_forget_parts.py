@@ -1,0 +1,184 @@
+"""The parts of an erasure, each on a few rows: who, which rows, what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingestion.erasure import normalise
+from onecdp.erasure import files, person, tables
+from onecdp.erasure.person import Person
+from onecdp.errors import UsageProblem
+from onecdp.warehouse import Warehouse
+
+WHO = Person((("email_hash", "e1"), ("member_id", "M1")), (1, 3), ("ONE1", "ONE3"))
+
+
+@pytest.fixture
+def private() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as database:
+        for schema in ("seeds", "marts", "snapshots", "intermediate", "raw_crm"):
+            database.execute(f"create schema {schema}")
+        database.execute("create table seeds.id_types (id_type varchar, priority integer)")
+        database.execute("insert into seeds.id_types values ('member_id', 1), ('email_hash', 5)")
+        for name in ("marts.id_map", "snapshots.id_map_history"):
+            database.execute(
+                f"create table {name} (one_id varchar, id_type varchar, id_value varchar)"
+            )
+        database.execute(
+            "create table intermediate.int_identity__one_ids"
+            " (one_id varchar, one_int bigint, root_id_type varchar, root_id_value varchar)"
+        )
+        yield database
+
+
+def fill(private: duckdb.DuckDBPyConnection, table: str, *rows: str) -> None:
+    for row in rows:
+        private.execute(f"insert into {table} values ({', '.join(map(repr, row.split()))})")
+
+
+def test_a_person_is_all_that_it_is_and_was(private: duckdb.DuckDBPyConnection) -> None:
+    fill(private, "marts.id_map", "ONE1 member_id M1", "ONE1 email_hash e1", "ONE2 member_id M2")
+    fill(
+        private,
+        "snapshots.id_map_history",
+        "ONE1 email_hash given_up",  # nobody's now, and the root of a one_id that was taken in
+        "ONE3 email_hash given_up",
+        "ONE3 member_id long_gone",
+        "ONE1 member_id M2",  # once thought to be the person's
+        "ONE2 email_hash elsewhere",
+    )
+    fill(
+        private,
+        "intermediate.int_identity__one_ids",
+        "ONE1 1 member_id M1",
+        "ONE2 2 member_id M2",
+        "ONE3 3 email_hash given_up",
+        "ONE4 4 member_id e1",  # another type
+    )
+    found = person.find(private, ("email_hash", "e1"))
+    assert found == Person(
+        (
+            ("email_hash", "e1"),
+            ("email_hash", "given_up"),
+            ("member_id", "M1"),
+            ("member_id", "long_gone"),
+        ),
+        (1, 3),
+        ("ONE1", "ONE3"),
+    )
+    assert person.find(private, ("member_id", "e1")) is None
+
+
+def test_a_value_may_hold_colons_and_several_matches_are_named(
+    private: duckdb.DuckDBPyConnection,
+) -> None:
+    assert person.split(private, " Member_ID : a:b ") == ("member_id", "a:b")
+    fill(private, "marts.id_map", "ONE1 member_id 7", "ONE2 email_hash 7")
+    with pytest.raises(UsageProblem, match=r"write email_hash:7 or member_id:7$"):
+        person.split(private, "7")
+
+
+def test_tables_lose_the_person_and_nobody_else(private: duckdb.DuckDBPyConnection) -> None:
+    for table, columns, rows in (
+        (
+            "intermediate.int_identity__one_ids",
+            None,
+            ("ONE1 1 member_id M1", "ONE2 2 member_id M2"),
+        ),
+        (
+            "marts.id_map_changes",
+            "from_one_id varchar, to_one_id varchar, left_id_type varchar, left_id_value varchar",
+            ("ONE2 ONE1 member_id M1", "ONE3 ONE1 member_id e1"),
+        ),
+        (
+            "snapshots.profiles",
+            "one_id varchar, member_id varchar, email_hash varchar",
+            ("ONE1 M1 x", "ONE2 M2 e1"),
+        ),
+        ("marts.own", "one_id varchar not null, note varchar", ("ONE1 hers", "ONE2 his")),
+        ("marts.facts", "one_id varchar, note varchar", ("ONE3 hers", "ONE2 his")),
+        ("marts.strange", "who varchar", ("M1", "ONE1", "ONE12")),
+        ("raw_crm.members", "member_id varchar", ("M1",)),
+    ):
+        if columns:
+            private.execute(f"create table {table} ({columns})")
+        fill(private, table, *rows)
+    removals = {(r.table, r.rows) for r in tables.erase(private, WHO)}
+    assert ("raw_crm.members", 1) not in removals
+    left = {
+        name: private.execute(f"from {name} order by all").fetchall()
+        for name in (
+            "intermediate.int_identity__one_ids", "marts.id_map_changes", "snapshots.profiles",
+            "marts.own", "marts.facts",
+        )
+    }  # fmt: skip
+    assert left == {
+        "intermediate.int_identity__one_ids": [
+            ("ONE2", 2, "member_id", "M2"),
+            ("erased-1", 1, "erased", "erased-1"),
+        ],
+        "marts.id_map_changes": [
+            ("ONE2", "erased-1", None, None),
+            ("erased-3", "erased-1", "member_id", "e1"),
+        ],
+        "snapshots.profiles": [("ONE2", "M2", None)],
+        "marts.own": [("ONE2", "his")],
+        "marts.facts": [("ONE2", "his"), (None, "hers")],
+    }
+    # Short values are told from others only by their type.
+    assert tables.find_leftovers(private, WHO) == ("marts.strange.who",)
+
+
+def test_numbers_of_identifiers_that_are_gone_go_too(private: duckdb.DuckDBPyConnection) -> None:
+    private.execute("create table intermediate.int_identity__nodes as select 1 as node_id")
+    private.execute(
+        "create table intermediate.edges as select * from (values"
+        " (1, 1, true), (1, 2, false), (3, 1, false), (1, 1, false))"
+        " as e (left_node_id, right_node_id, is_present)"
+    )
+    private.execute("create table intermediate.clusters as select unnest([1, 2]) as node_id")
+    tables.prune(private)
+    edges = private.execute("from intermediate.edges order by all").fetchall()
+    assert edges == [(1, 1, False), (1, 1, True)]
+    assert private.execute("from intermediate.clusters").fetchall() == [(1,)]
+
+
+def test_seeds_are_read_in_the_one_spelling(tmp_path: Path) -> None:
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "seeds" / "pairs.csv").write_text(
+        "a_id_type,a_id_value,id_type,id_value\nx,y,x,y\nmember_id,m1,Email_Hash, E1 \n"
+    )
+    (tmp_path / "seeds" / "other.csv").write_text("id_type,priority\nmember_id,M1\n")
+    assert person.seeds_naming(tmp_path, WHO, normalise) == ("seeds/pairs.csv, line 3",)
+
+
+def test_a_rewritten_file_is_the_same_without_the_bytes(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path)
+    with duckdb.connect(str(warehouse.build_file)) as made:
+        made.execute("create schema s; create table s.t (i integer not null default 4, v varchar)")
+        # So few that they are stored as they are; a long column would be compressed.
+        made.execute("insert into s.t select i, 'secret-' || i from range(3) as r (i)")
+        made.execute('create view s.v as select * from "onecdp"."s"."t"')
+        made.execute("comment on column s.t.v is 'a word'; comment on view s.v is 'a view'")
+        made.execute("create macro s.plus(a) as a + 1; create sequence s.q start 5")
+        made.execute("select nextval('s.q')")
+        made.execute("checkpoint")
+        made.execute("update s.t set v = 'gone' where i = 2")
+    assert b"secret-2" in warehouse.build_file.read_bytes()
+    stray = tmp_path / "mine.tmp"
+    stray.touch()
+    files.rewrite(warehouse)
+    assert b"secret-2" not in warehouse.build_file.read_bytes()
+    assert {file.name for file in tmp_path.iterdir()} == {"onecdp.duckdb", "mine.tmp"}
+    with duckdb.connect(str(warehouse.build_file)) as made:
+        assert made.execute("select count(*), max(v) from s.v").fetchall() == [(3, "secret-1")]
+        assert made.execute("select s.plus(1), nextval('s.q')").fetchall() == [(2, 6)]
+        assert made.execute(
+            "select comment from duckdb_columns() where column_name = 'v' and comment is not null"
+        ).fetchall() == [("a word",)]
+        with pytest.raises(duckdb.ConstraintException):
+            made.execute("insert into s.t values (null, 'x')")
