@@ -26,6 +26,7 @@ from ingestion.files.readers import read
 from ingestion.files.spec import FileRefused, Kind, TableSpec
 
 Notify = Callable[[str], None]
+_ROWS_BETWEEN_WORDS = 1_000_000
 
 
 def open_scratch(folder: Path) -> duckdb.DuckDBPyConnection:
@@ -133,8 +134,10 @@ def _stage_file(
             )
             connection.unregister("incoming")
             staged.rows += len(chunk.broken)
-        rows += chunk.table.num_rows + len(chunk.broken)
-        notify(f"{spec.source}/{file.name}: {rows:,} rows read")
+        before, rows = rows, rows + chunk.table.num_rows + len(chunk.broken)
+        if before // _ROWS_BETWEEN_WORDS < rows // _ROWS_BETWEEN_WORDS:
+            notify(f"{spec.source}/{file.name}: {rows:,} rows so far")
+    notify(f"{spec.source}/{file.name}: {rows:,} rows read")
 
 
 def _refuse_day_first(

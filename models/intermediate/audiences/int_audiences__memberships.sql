@@ -2,6 +2,8 @@
 -- rules keep their bare names; every other family carries its prefix, since the families use the
 -- same words ("At Risk" is a segment, a grid cell and a recency band).
 
+{{ config(materialized='table') }}
+
 with profiles as (
 
     select * from {{ ref('customer_profiles') }}

@@ -17,7 +17,7 @@ with star_links as (
 
 graph_links as (
 
-    select * from {{ ref('int_identity__oriented_graph_links') }}
+    select * from {{ ref('int_identity__graph_links') }}
 
 ),
 

@@ -1,7 +1,11 @@
 -- The id graph's own links, without those whose end is empty, blocklisted, of an unknown type,
 -- or the same identifier twice: none of these can say that two identifiers are one person.
+-- The left end is the one of higher priority (then the smaller value), so that a pair which the
+-- graph wrote from both sides is one link.
 
 {{ config(materialized='table') }}
+
+{%- set ends = ['id_type', 'id_value', 'priority'] %}
 
 with stg_id_graph__links as (
 
@@ -21,14 +25,21 @@ blocked_values as (
 
 ),
 
-final as (
+usable as (
 
     select
         links.link_id,
         links.left_id_type,
         links.left_id_value,
+        left_type.priority as left_priority,
         links.right_id_type,
         links.right_id_value,
+        right_type.priority as right_priority,
+        left_type.priority < right_type.priority
+        or (
+            left_type.priority = right_type.priority
+            and links.left_id_value < links.right_id_value
+        ) as is_left_first,
         coalesce(links.source_channel, 'id_graph') as source_channel,
         coalesce(
             links.confidence, least(left_type.default_confidence, right_type.default_confidence)
@@ -62,6 +73,33 @@ final as (
         )
         and not {{ matches_blocked_pattern('links.left_id_type', 'links.left_id_value') }}
         and not {{ matches_blocked_pattern('links.right_id_type', 'links.right_id_value') }}
+
+),
+
+oriented as (
+
+    select
+        link_id,
+        {%- for end in ends %}
+        case when is_left_first then left_{{ end }} else right_{{ end }} end as left_{{ end }},
+        case when is_left_first then right_{{ end }} else left_{{ end }} end as right_{{ end }},
+        {%- endfor %}
+        source_channel,
+        confidence,
+        first_seen,
+        last_seen,
+        is_active
+    from usable
+
+),
+
+final as (
+
+    select
+        *,
+        {{ node_id('left_id_type', 'left_id_value') }} as left_node_id,
+        {{ node_id('right_id_type', 'right_id_value') }} as right_node_id
+    from oriented
 
 )
 

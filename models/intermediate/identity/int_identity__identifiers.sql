@@ -41,7 +41,7 @@ seen_in_graph as (
     select
         cast(null as bigint) as id_set_id,
         link_id,
-        {{ node_id('left_id_type', 'left_id_value') }} as node_id,
+        left_node_id as node_id,
         left_id_type as id_type,
         left_id_value as id_value,
         source_channel,
@@ -54,7 +54,7 @@ seen_in_graph as (
     select
         cast(null as bigint) as id_set_id,
         link_id,
-        {{ node_id('right_id_type', 'right_id_value') }} as node_id,
+        right_node_id as node_id,
         right_id_type as id_type,
         right_id_value as id_value,
         source_channel,

@@ -59,7 +59,7 @@ final as (
         cast(grouped.times_seen as bigint) as times_seen,
         grouped.is_active
     from grouped
-    inner join id_types on grouped.id_type = id_types.id_type
+    left join id_types on grouped.id_type = id_types.id_type
 
 )
 

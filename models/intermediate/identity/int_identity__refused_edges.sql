@@ -1,4 +1,7 @@
 -- Edges whose ends the resolution kept apart: exactly those that would have broken a constraint.
+-- Few, and read by all that looks for the reasons.
+
+{{ config(materialized='table') }}
 
 with edges as (
 
