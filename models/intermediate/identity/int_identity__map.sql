@@ -12,9 +12,9 @@
     )
 }}
 
+{#- What can change of a row: node_id stands for the identifier, one_int for the one_id. -#}
 {%- set facts = [
-    'one_id', 'one_int', 'id_type', 'id_value', 'source_channel', 'confidence', 'first_seen',
-    'last_seen', 'is_active',
+    'one_int', 'source_channel', 'confidence', 'first_seen', 'last_seen', 'is_active',
 ] %}
 
 with nodes as (
