@@ -11,13 +11,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
-import duckdb
-import pyarrow as pa
-
 from onecdp import deps, publish
 from onecdp.dbt_runs import BuildReport, Dbt
 from onecdp.erasure.tables import is_unfinished
 from onecdp.errors import OnecdpError, UsageProblem
+from onecdp.identity.counts import count_ids
 from onecdp.progress import Progress
 from onecdp.project import Project
 from onecdp.warehouse import Warehouse, connect
@@ -25,20 +23,6 @@ from onecdp.warehouse import Warehouse, connect
 # What a warehouse was filled with, in a file beside the two databases.
 _FILLED_WITH = ".filled-with"
 _SAMPLE, _OWN = "the sample", "your own data"
-
-_CARRYING = "select distinct cast(one_int as integer) as one_int from marts.id_map"
-# A one_id that carried identifiers, carries none now, and whose first one stands under another.
-_MERGED = f"""
-    with vanished as (from before except from ({_CARRYING}))
-    select count(*)
-    from vanished
-    inner join intermediate.int_identity__one_ids as minted using (one_int)
-    inner join marts.id_map
-        on
-            id_map.id_type = minted.root_id_type
-            and id_map.id_value = minted.root_id_value
-            and id_map.one_id <> minted.one_id
-"""
 
 
 class SourceReport(Protocol):
@@ -56,14 +40,6 @@ class SourceReport(Protocol):
     rows_withdrawn: int
     rows_erased: int
     seconds: float
-
-
-@dataclass(frozen=True)
-class IdCounts:
-    """The one_ids: those with active identifiers, and all that were ever minted."""
-
-    customers: int = 0
-    minted: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,8 +61,9 @@ class RunReport:
         build: What dbt did.
         customers: one_ids with an active identifier, after the run.
         new_one_ids: one_ids minted by this run.
-        merged_one_ids: one_ids that other ones took in during this run; a customer whose
-            identifiers are all gone isn't one of them.
+        merged_one_ids: one_ids that other ones took in during this run.
+        split_one_ids: one_ids that identifiers left for another one during this run.
+        refused_links: links that a constraint stops, after the run: `id_link_rejections`.
         audiences: Every audience of the seed, empty ones too.
         published: The file that readers see; None when the build failed.
         seconds: Wall time per stage.
@@ -97,6 +74,8 @@ class RunReport:
     customers: int
     new_one_ids: int
     merged_one_ids: int
+    split_one_ids: int
+    refused_links: int
     audiences: Sequence[Audience]
     published: publish.Published | None
     seconds: dict[str, float]
@@ -117,14 +96,11 @@ def run(
         progress.note("an erasure was interrupted: run the same `onecdp forget` again to finish it")
     deps.ensure(project, progress)
     before = count_ids(project.warehouse)
-    carrying = carrying_one_ints(project.warehouse)
     clock.lap("deps")
     sources = ingest(project, data, progress)
     clock.lap("ingest")
     built = Dbt(project, progress).build(as_of=as_of, full_refresh=full_refresh)
     after = count_ids(project.warehouse)
-    minted = max(after.minted - before.minted, 0)
-    merged = count_merged(project.warehouse, carrying)
     audiences = read_audiences(project.warehouse) if built.ok else ()
     clock.lap("build")
     published = None
@@ -139,8 +115,10 @@ def run(
         sources=sources,
         build=built,
         customers=after.customers,
-        new_one_ids=minted,
-        merged_one_ids=merged,
+        new_one_ids=after.minted - before.minted,
+        merged_one_ids=after.merged - before.merged,
+        split_one_ids=after.split - before.split,
+        refused_links=after.refused_links,
         audiences=audiences,
         published=published,
         seconds=clock.laps,
@@ -219,52 +197,12 @@ def ingestion_code(project: Project) -> Any:
         raise OnecdpError(f"the project's ingestion/ can't be imported: {error}") from error
 
 
-def count_ids(warehouse: Warehouse) -> IdCounts:
-    """Counts the one_ids of the private file; zeros before the first build."""
-    if not warehouse.build_file.is_file():
-        return IdCounts()
-    with connect(warehouse.build_file, read_only=True) as private:
-        return IdCounts(
-            customers=_count(
-                private, "select count(distinct one_id) from marts.id_map where is_active"
-            ),
-            minted=_count(private, "select count(*) from intermediate.int_identity__one_ids"),
-        )
-
-
 def erasure_unfinished(warehouse: Warehouse) -> bool:
     """Whether `onecdp forget` was interrupted."""
     if not warehouse.build_file.is_file():
         return False
     with connect(warehouse.build_file, read_only=True) as private:
         return is_unfinished(private)
-
-
-def carrying_one_ints(warehouse: Warehouse) -> pa.Table:
-    """The one_ids that carry identifiers now: one_int, int32; empty before the first build."""
-    nothing = pa.table({"one_int": pa.array([], pa.int32())})
-    if not warehouse.build_file.is_file():
-        return nothing
-    with connect(warehouse.build_file, read_only=True) as private:
-        try:
-            return private.execute(_CARRYING).to_arrow_table()
-        except duckdb.CatalogException:
-            return nothing
-
-
-def count_merged(warehouse: Warehouse, before: pa.Table) -> int:
-    """Counts the one_ids of `before` (see `carrying_one_ints`) that other ones took in since."""
-    with connect(warehouse.build_file, read_only=True) as private:
-        private.register("before", before)
-        return _count(private, _MERGED)
-
-
-def _count(private: duckdb.DuckDBPyConnection, query: str) -> int:
-    try:
-        row = private.execute(query).fetchone()
-    except duckdb.CatalogException:
-        return 0
-    return int(row[0]) if row else 0
 
 
 def read_audiences(warehouse: Warehouse) -> tuple[Audience, ...]:

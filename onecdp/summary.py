@@ -32,6 +32,7 @@ def print_run(report: RunReport) -> None:
         console.print(
             f"customers {report.customers:,}"
             f" · new one_ids {report.new_one_ids:,} · merged {report.merged_one_ids:,}"
+            f" · split {report.split_one_ids:,} · refused links {report.refused_links:,}"
         )
     if report.audiences:
         table = _table(("audience", "rule"), ("members",))
@@ -99,6 +100,8 @@ def run_document(report: RunReport) -> dict[str, Any]:
         "customers": report.customers,
         "new_one_ids": report.new_one_ids,
         "merged_one_ids": report.merged_one_ids,
+        "split_one_ids": report.split_one_ids,
+        "refused_links": report.refused_links,
         "sources": sources_document(report.sources),
         "models": vars(report.build.models),
         "tests": vars(report.build.tests),

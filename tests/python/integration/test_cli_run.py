@@ -36,7 +36,7 @@ def test_a_run_ends_with_one_tidy_table_in_80_columns(built_warehouse: BuiltProj
     ]  # fmt: skip
     assert rows["crm"] == ["5", "5", "0", "0", "0", "0", "0"]
     assert rows["retail"] == ["10", "10", "0", "0", "0", "0", "0"]
-    assert "customers 15 · new one_ids 15 · merged 0" in lines
+    assert "customers 15 · new one_ids 15 · merged 0 · split 0 · refused links 0" in lines
     assert rows["models"][1:] == ["passed,", "0", "failed"]
     assert rows["tests"][1:] == ["passed,", "0", "failed"]
     assert rows["PKG001"][-1] == "3"
