@@ -72,8 +72,11 @@ def child(task: str, folder: Path, memory_limit: str) -> dict[str, Any]:
             draw_batch(connection, size)
             return {"batch": add_batch(connection), "withdrawal": withdraw(connection, size // 10)}
         start = time.perf_counter()
-        CONTENDERS[task](connection)
-        connection.execute("checkpoint out")
+        try:
+            CONTENDERS[task](connection)
+            connection.execute("checkpoint out")
+        except duckdb.OutOfMemoryException:
+            return {"seconds": None}
         seconds = time.perf_counter() - start
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
@@ -108,26 +111,35 @@ def compare(links: int, repeat: int, memory_limit: str, console: Console) -> Non
             for name in names:
                 for stale in folder.glob("out.duckdb*"):
                     stale.unlink()
-                found[name].append(run(name, folder, memory_limit))
+                taken = run(name, folder, memory_limit)
+                if taken["seconds"] is None:
+                    continue
+                found[name].append(taken)
                 partition = run("signature", folder, memory_limit)
                 if partitions.setdefault(name, partition) != partition:
                     sys.exit(f"{name} gives one partition and another")
                 if name == "ours":
                     later.append(run("batches", folder, memory_limit))
-    for name in names:
-        if name != CUT and partitions[name] != partitions["ours"]:
-            sys.exit(f"{name} gives {partitions[name]}, ours {partitions['ours']}")
-
+    if "ours" not in partitions:
+        sys.exit(f"{memory_limit} is too little for {links:,} links")
+    for name, partition in partitions.items():
+        if name != CUT and partition != partitions["ours"]:
+            sys.exit(f"{name} gives {partition}, ours {partitions['ours']}")
+    # One that ran out of memory once is none to compare with.
+    measured = {name: runs for name, runs in found.items() if len(runs) == repeat}
     seconds = {
-        name: statistics.median(each["seconds"] for each in runs) for name, runs in found.items()
+        name: statistics.median(each["seconds"] for each in runs) for name, runs in measured.items()
     }
     shape = partitions["ours"]
     table = Table(
         "way", "seconds", "times ours", "peak GiB", "clusters",
         title=f"{links:,} links, {shape['identifiers']:,} identifiers, "
-        f"largest component {shape['largest']:,}, median of {repeat}",
+        f"largest component {shape['largest']:,}, median of {repeat}, DuckDB in {memory_limit}",
     )  # fmt: skip
     for name, runs in found.items():
+        if name not in measured:
+            table.add_row(name, "out of memory")
+            continue
         table.add_row(
             name,
             f"{seconds[name]:.2f}",

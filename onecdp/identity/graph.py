@@ -44,8 +44,10 @@ class Components:
 
     def _allocate(self, slot_count: int) -> None:
         self.ids: Ints = np.full(slot_count, EMPTY, dtype=np.int64)
-        self.parents: Slots = np.arange(slot_count, dtype=np.int32)
-        self.priorities: Priorities = np.full(slot_count, NO_PRIORITY, dtype=np.int16)
+        # Of empty slots they are anything.
+        self.parents: Slots = np.empty(slot_count, dtype=np.int32)
+        self.priorities: Priorities = np.empty(slot_count, dtype=np.int16)
+        self._is_flat = False
 
     def add(
         self, left: Ints, right: Ints, left_priority: Priorities, right_priority: Priorities
@@ -79,8 +81,9 @@ class Components:
     def _slots(self, nodes: Ints, priorities: Priorities) -> Slots:
         if nodes.min() < 0:
             raise ValueError(f"node id {nodes.min()} is negative")
-        slots, added = _find_or_add(self.ids, self.priorities, nodes, priorities)
+        slots, added = _find_or_add(self.ids, self.parents, self.priorities, nodes, priorities)
         self._node_count += added
+        self._is_flat = False
         return slots  # type: ignore[no-any-return]
 
     def _make_room(self, more: int) -> None:
@@ -93,7 +96,9 @@ class Components:
 
     def flatten(self) -> None:
         """Makes every node's parent its root, so that `parents` are the slots of the roots."""
-        _flatten(self.parents)
+        if not self._is_flat:
+            _flatten(self.ids, self.parents)
+            self._is_flat = True
 
     def broken(
         self, limits: list[tuple[int, int]], cannot_links: Ints, max_size: int
@@ -106,14 +111,15 @@ class Components:
             max_size: the most nodes that a component may have.
         """
         self.flatten()
-        is_broken = _oversized(self.ids, self.parents, self.priorities, _ANY_PRIORITY, max_size)
-        for priority, most in limits:
-            is_broken |= _oversized(self.ids, self.parents, self.priorities, priority, most)
+        is_broken = np.zeros(len(self.ids), dtype=np.bool_)
+        for priority, most in [(_ANY_PRIORITY, max_size), *limits]:
+            if most < self._node_count:
+                is_broken |= _oversized(self.ids, self.parents, self.priorities, priority, most)
         slots = self.slots_of(cannot_links.ravel()).reshape(-1, 2)
         slots = slots[(slots != EMPTY).all(axis=1)]
         roots = self.parents[slots]
         is_broken[roots[roots[:, 0] == roots[:, 1], 0]] = True
-        return np.flatnonzero(is_broken[self.parents] & (self.ids != EMPTY))
+        return _slots_below(self.ids, self.parents, is_broken)  # type: ignore[no-any-return]
 
     def table(self, slots: Ints, clusters: Ints) -> tuple[Ints, Ints, Ints]:
         """Node ids with the component and the cluster of each, in no order.
@@ -163,7 +169,7 @@ def _first_slot(node, slot_count):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _find_or_add(ids, priorities, nodes, node_priorities):  # type: ignore[no-untyped-def]
+def _find_or_add(ids, parents, priorities, nodes, node_priorities):  # type: ignore[no-untyped-def]
     mask = len(ids) - 1
     slots = np.empty(len(nodes), dtype=np.int32)
     added = 0
@@ -173,6 +179,7 @@ def _find_or_add(ids, priorities, nodes, node_priorities):  # type: ignore[no-un
         while ids[slot] != node:
             if ids[slot] == EMPTY:
                 ids[slot] = node
+                parents[slot] = slot
                 priorities[slot] = node_priorities[position]
                 added += 1
                 break
@@ -231,9 +238,22 @@ def _move(ids, parents, priorities, new_ids, new_parents, new_priorities):  # ty
 
 
 @compiled
-def _flatten(parents):  # type: ignore[no-untyped-def]
-    for slot in range(len(parents)):
-        parents[slot] = find(parents, np.int32(slot))
+def _flatten(ids, parents):  # type: ignore[no-untyped-def]
+    for slot in range(len(ids)):
+        if ids[slot] != EMPTY:
+            parents[slot] = find(parents, np.int32(slot))
+
+
+@compiled
+def _slots_below(ids, parents, is_marked):  # type: ignore[no-untyped-def]
+    """The slots, ascending, of the nodes whose root is marked."""
+    slots = np.empty(len(ids) if is_marked.any() else 0, dtype=np.int64)
+    found = 0
+    for slot in range(len(slots)):
+        if ids[slot] != EMPTY and is_marked[parents[slot]]:
+            slots[found] = slot
+            found += 1
+    return slots[:found].copy()
 
 
 @compiled

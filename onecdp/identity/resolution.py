@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -189,7 +190,13 @@ def _dirty_nodes(
 
 
 def _batches(relation: duckdb.DuckDBPyRelation) -> Iterator[pa.RecordBatch]:
-    yield from relation.to_arrow_reader(_BATCH_ROWS)
+    """The rows, the next batch of which is fetched while one is worked on."""
+    batches = iter(relation.to_arrow_reader(_BATCH_ROWS))
+    with ThreadPoolExecutor(max_workers=1) as ahead:
+        coming = ahead.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = ahead.submit(next, batches, None)
+            yield batch
 
 
 def _replayed(

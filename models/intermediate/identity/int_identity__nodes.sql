@@ -16,10 +16,12 @@ grouped as (
 
     select
         node_id,
-        min(id_type) as id_type,
-        min(id_value) as id_value,
-        max(id_type) as other_type,
-        max(id_value) as other_value,
+        any_value(id_type) as id_type,
+        any_value(id_value) as id_value,
+        -- Whether all texts are one: told by another number of theirs, since comparing the texts
+        -- themselves takes half of this model's time.
+        min({{ hash_63_bits("id_value || ':' || id_type") }}) as least_check,
+        max({{ hash_63_bits("id_value || ':' || id_type") }}) as greatest_check,
         -- The channel of an identifier is where it was seen first.
         {{ value_at_min(
             'source_channel',
@@ -38,15 +40,12 @@ final as (
 
     select
         case
-            when
-                grouped.id_type = grouped.other_type
-                and grouped.id_value = grouped.other_value
-                then grouped.node_id
+            when grouped.least_check = grouped.greatest_check then grouped.node_id
             else
                 {{ stop_with(
-                    "'the identifiers ' || grouped.id_type || ':' || grouped.id_value || ' and '"
-                    ~ " || grouped.other_type || ':' || grouped.other_value"
-                    ~ " || ' have one number: change the text that macros/identity/node_id.sql'"
+                    "'the identifier ' || grouped.id_type || ':' || grouped.id_value"
+                    ~ " || ' and another one have one number, ' || cast(grouped.node_id as varchar)"
+                    ~ " || ': change the text that macros/identity/node_id.sql'"
                     ~ " || ' hashes, and run with --full-refresh'"
                 ) }}
         end as node_id,

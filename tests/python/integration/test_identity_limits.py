@@ -142,7 +142,7 @@ def test_two_identifiers_of_one_number_stop_the_build(tmp_path: Path) -> None:
     done = run_cli("run", "--data", str(data.parent), *where, cwd=tmp_path)
     assert done.code == 1
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("error: "))
-    assert "have one number: change the text that macros/identity/node_id.sql hashes" in line
-    assert line.count("union_id:U") == 2
+    assert "the identifier union_id:U" in line
+    assert "change the text that macros/identity/node_id.sql hashes" in line
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "warehouse" / "marts.duckdb").exists()
