@@ -23,7 +23,8 @@ class Person:
     """Who is erased.
 
     Attributes:
-        identifiers: All that belong to the person now, and those that did and are nobody's now.
+        identifiers: All that belong to the person now, those that did and are nobody's now, and
+            those that stand in rows of a member that the CRM deleted, unless somebody has them.
         one_ints: The numbers of the one_ids: the one that the person carries, and those it took in.
         one_ids: The same as text.
     """
@@ -82,6 +83,7 @@ def find(private: duckdb.DuckDBPyConnection, identifier: Pair) -> Person | None:
     # What the person was called before brings one_ids that were taken in, and these bring more.
     while True:
         found = identifiers | _current(private, one_ids) | _former(private, one_ids)
+        found |= _held_when_deleted(private, one_ids)
         owned = one_ids | _rooted(private, found)
         if (found, owned) == (identifiers, one_ids):
             break
@@ -113,6 +115,29 @@ def _former(private: duckdb.DuckDBPyConnection, one_ids: set[str]) -> set[Pair]:
         "select distinct id_type, id_value from snapshots.id_map_history"
         " anti join marts.id_map using (id_type, id_value)"
         " where list_contains($1::varchar[], one_id)",
+        one_ids,
+    )
+
+
+def _held_when_deleted(private: duckdb.DuckDBPyConnection, one_ids: set[str]) -> set[Pair]:
+    """What the rows of members that the CRM deleted still hold, unless somebody else has it.
+
+    Such a row joins nobody, so that each of its identifiers stands alone in the map.
+    """
+    return _pairs(
+        private,
+        """select distinct held.id_type, held.id_value
+        from intermediate.int_identity__candidate_links as links
+        inner join intermediate.int_identity__map as member on links.left_node_id = member.node_id
+        inner join intermediate.int_identity__map as held on links.right_node_id = held.node_id
+        where
+            not links.is_active
+            and links.source_channel = 'crm'
+            and list_contains($1::varchar[], member.one_id)
+            and member.id_type = 'member_id'
+            and held.id_type <> 'member_id'
+            and held.one_id not in
+                (select one_id from intermediate.int_identity__map where is_active)""",
         one_ids,
     )
 

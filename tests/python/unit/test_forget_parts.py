@@ -32,6 +32,14 @@ def private() -> Iterator[duckdb.DuckDBPyConnection]:
             "create table intermediate.int_identity__one_ids"
             " (one_id varchar, one_int bigint, root_id_type varchar, root_id_value varchar)"
         )
+        database.execute(
+            "create table intermediate.int_identity__map (node_id bigint, one_id varchar,"
+            " id_type varchar, id_value varchar, is_active boolean)"
+        )
+        database.execute(
+            "create table intermediate.int_identity__candidate_links (left_node_id bigint,"
+            " right_node_id bigint, source_channel varchar, is_active boolean)"
+        )
         yield database
 
 
@@ -71,6 +79,36 @@ def test_a_person_is_all_that_it_is_and_was(private: duckdb.DuckDBPyConnection) 
         ("ONE1", "ONE3"),
     )
     assert person.find(private, ("member_id", "e1")) is None
+
+
+def test_what_a_deleted_member_held_is_its_own_unless_somebody_has_it(
+    private: duckdb.DuckDBPyConnection,
+) -> None:
+    nodes = (
+        "1 ONE1 member_id M1 false",
+        "2 ONE2 email_hash e1 false",  # held by two deleted members, so by nobody
+        "3 ONE3 member_id M2 true",
+        "4 ONE3 email_hash e2 true",
+        "5 ONE3 email_hash e3 false",  # by a must_link
+        "6 ONE6 member_id M3 false",
+        "7 ONE7 email_hash e4 false",  # its link was withdrawn by the ID graph
+    )
+    fill(private, "intermediate.int_identity__map", *nodes)
+    fill(private, "marts.id_map", *(" ".join(node.split()[1:4]) for node in nodes))
+    fill(
+        private,
+        "intermediate.int_identity__candidate_links",
+        *("1 2 crm false", "1 4 crm false", "1 5 crm false", "6 2 crm false", "3 4 crm true"),
+        *("1 6 crm false", "1 7 app false"),
+    )
+    fill(
+        private,
+        "intermediate.int_identity__one_ids",
+        *("ONE1 1 member_id M1", "ONE2 2 email_hash e1", "ONE6 6 member_id M3"),
+    )
+    assert person.find(private, ("member_id", "M1")) == Person(
+        (("email_hash", "e1"), ("member_id", "M1")), (1, 2), ("ONE1", "ONE2")
+    )
 
 
 def test_a_value_may_hold_colons_and_several_matches_are_named(
