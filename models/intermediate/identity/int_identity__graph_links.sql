@@ -46,7 +46,10 @@ usable as (
         ) as confidence,
         links.first_seen,
         coalesce(links.last_seen, links.first_seen) as last_seen,
-        coalesce(links.is_active, true) as is_active
+        coalesce(links.is_active, true) as is_active,
+        links.loaded_at,
+        links.source_file,
+        links.source_line
     from stg_id_graph__links as links
     inner join id_types as left_type on links.left_id_type = left_type.id_type
     inner join id_types as right_type on links.right_id_type = right_type.id_type
@@ -88,18 +91,71 @@ oriented as (
         confidence,
         first_seen,
         last_seen,
-        is_active
+        is_active,
+        loaded_at,
+        source_file,
+        source_line
     from usable
 
 ),
 
-final as (
+numbered as (
 
     select
         *,
         {{ node_id('left_id_type', 'left_id_value') }} as left_node_id,
         {{ node_id('right_id_type', 'right_id_value') }} as right_node_id
     from oriented
+
+),
+
+-- One that names the other end first, or spells it in another way, is a row of its own in the raw
+-- table, and withdraws the same link. Few, so that looking among them costs little.
+withdrawals as (
+
+    select
+        {{ node_id('left_id_type', 'left_id_value') }} as one_node_id,
+        {{ node_id('right_id_type', 'right_id_value') }} as other_node_id,
+        loaded_at,
+        source_file,
+        source_line,
+        row_number() over (
+            partition by least(one_node_id, other_node_id), greatest(one_node_id, other_node_id)
+            order by loaded_at desc, source_file desc, source_line desc
+        ) as place
+    from stg_id_graph__links
+    where not is_active
+
+),
+
+final as (
+
+    select
+        numbered.link_id,
+        {%- for end in ['left', 'right'] %}
+        numbered.{{ end }}_id_type,
+        numbered.{{ end }}_id_value,
+        numbered.{{ end }}_priority,
+        numbered.{{ end }}_node_id,
+        {%- endfor %}
+        numbered.source_channel,
+        numbered.confidence,
+        numbered.first_seen,
+        numbered.last_seen,
+        case
+            when withdrawals.place is null or not numbered.is_active then numbered.is_active
+            else
+                (withdrawals.loaded_at, withdrawals.source_file, withdrawals.source_line)
+                < (numbered.loaded_at, numbered.source_file, numbered.source_line)
+        end as is_active
+    from numbered
+    left join withdrawals
+        on
+            least(numbered.left_node_id, numbered.right_node_id)
+            = least(withdrawals.one_node_id, withdrawals.other_node_id)
+            and greatest(numbered.left_node_id, numbered.right_node_id)
+            = greatest(withdrawals.one_node_id, withdrawals.other_node_id)
+            and withdrawals.place = 1
 
 )
 
