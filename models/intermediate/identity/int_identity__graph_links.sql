@@ -44,8 +44,15 @@ usable as (
         coalesce(
             links.confidence, least(left_type.default_confidence, right_type.default_confidence)
         ) as confidence,
-        links.first_seen,
-        coalesce(links.last_seen, links.first_seen) as last_seen,
+        -- The wrong way round, a value would be held at no time and count for no limit.
+        case
+            when links.last_seen < links.first_seen then links.last_seen else links.first_seen
+        end as first_seen,
+        case
+            when links.last_seen >= links.first_seen or links.first_seen is null
+                then links.last_seen
+            else links.first_seen
+        end as last_seen,
         coalesce(links.is_active, true) as is_active,
         links.loaded_at,
         links.source_file,
