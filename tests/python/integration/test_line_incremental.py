@@ -132,11 +132,6 @@ def test_every_day_equals_a_rebuild(tmp_path: Path, project: Path) -> None:
 
         assert_equals_rebuild(line, tmp_path / str(number))
 
-        fresh = Line.at(tmp_path / f"fresh{number}", project)
-        fresh_line = Line(fresh.project, line.data)
-        fresh_line.run(tests=False)
-        assert people(line) == people(fresh_line)
-
         if number == 1:
             first_one_ids = {
                 "M1": one_id_of(line, "member_id", "M1"),
@@ -154,6 +149,10 @@ def test_every_day_equals_a_rebuild(tmp_path: Path, project: Path) -> None:
             assert one_id_of(line, "retail_customer_id", "200") == one_id_of(
                 line, "member_id", "M2"
             )
+
+    fresh = Line(Line.at(tmp_path / "fresh", project).project, line.data)
+    fresh.run(tests=False)
+    assert people(line) == people(fresh)
 
     # Day 3 gave member M2 the shop number; day 4 took its invoices away.
     ((orders, segment),) = line.query(

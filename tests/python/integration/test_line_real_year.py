@@ -130,7 +130,7 @@ def test_killed_runs_leave_no_trace(tmp_path: Path, sample: tuple[Row, list[list
 
     disturbed = make_project(tmp_path / "disturbed")
     expected = undisturbed / "warehouse" / "marts.duckdb"
-    moments = [seconds * share for share in (0.25, 0.55, 0.85)]
+    moments = [seconds * share for share in (0.4, 0.8)]
     assert_kills_change_nothing(disturbed, data, moments, expected)
 
 
