@@ -109,12 +109,18 @@ def _current(private: duckdb.DuckDBPyConnection, one_ids: set[str]) -> set[Pair]
 
 
 def _former(private: duckdb.DuckDBPyConnection, one_ids: set[str]) -> set[Pair]:
-    """Identifiers that were the person's and are nobody's now, such as an e-mail given up."""
+    """Identifiers that were the person's and are nobody's now, such as an e-mail given up.
+
+    Whose they were last counts: the person may once have been taken for somebody else, too.
+    """
     return _pairs(
         private,
-        "select distinct id_type, id_value from snapshots.id_map_history"
-        " anti join marts.id_map using (id_type, id_value)"
-        " where list_contains($1::varchar[], one_id)",
+        """select id_type, id_value from snapshots.id_map_history
+        anti join marts.id_map using (id_type, id_value)
+        group by id_type, id_value
+        having list_contains(
+            $1::varchar[], first(one_id order by is_active desc, dbt_valid_from desc)
+        )""",
         one_ids,
     )
 

@@ -33,6 +33,10 @@ def private() -> Iterator[duckdb.DuckDBPyConnection]:
             " (one_id varchar, one_int bigint, root_id_type varchar, root_id_value varchar)"
         )
         database.execute(
+            "alter table snapshots.id_map_history add column is_active boolean;"
+            "alter table snapshots.id_map_history add column dbt_valid_from date"
+        )
+        database.execute(
             "create table intermediate.int_identity__map (node_id bigint, one_id varchar,"
             " id_type varchar, id_value varchar, is_active boolean)"
         )
@@ -53,11 +57,15 @@ def test_a_person_is_all_that_it_is_and_was(private: duckdb.DuckDBPyConnection) 
     fill(
         private,
         "snapshots.id_map_history",
-        "ONE1 email_hash given_up",  # nobody's now, and the root of a one_id that was taken in
-        "ONE3 email_hash given_up",
-        "ONE3 member_id long_gone",
-        "ONE1 member_id M2",  # once thought to be the person's
-        "ONE2 email_hash elsewhere",
+        # Nobody's now, and the root of a one_id that was taken in.
+        "ONE3 email_hash given_up true 2025-01-01",
+        "ONE1 email_hash given_up true 2025-02-01",
+        "ONE5 email_hash given_up false 2025-03-01",  # the rest of a deleted row
+        "ONE3 member_id long_gone true 2025-01-01",
+        "ONE1 member_id M2 true 2025-01-01",  # once thought to be the person's
+        "ONE1 email_hash of_M2 true 2025-01-01",  # as was this, before M2 gave it up
+        "ONE2 email_hash of_M2 true 2025-02-01",
+        "ONE2 email_hash elsewhere true 2025-01-01",
     )
     fill(
         private,
