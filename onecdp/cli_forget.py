@@ -28,7 +28,7 @@ def forget(
     identifier: str, yes: bool, dry_run: bool, as_of: date | None, as_json: bool,
     project_dir: Path | None, warehouse: Path | None,
 ) -> None:  # fmt: skip
-    """Erase a person, by any identifier, for good.
+    """Erase a person, by any identifier that it has now, for good.
 
     Takes every identifier of the person out of all tables and files of the warehouse and keeps the
     person out of later loads. Sales stay, nobody's. Stopped half-way, the same command goes on.

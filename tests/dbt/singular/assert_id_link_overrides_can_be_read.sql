@@ -1,4 +1,4 @@
--- Ends with an error that says which line of the seed to put right: an override that names nobody
+-- Ends with an error that says which line of the seed to put right: an override of an unknown type
 -- would be passed over without a word, and of two that contradict each other one would win.
 
 with id_link_overrides as (

@@ -39,8 +39,8 @@ problems as (
                 then 'max_values must be at least 1, or empty for no limit'
             when window_days is not null and max_values is null
                 then 'window_days says when max_values counts; give max_values too, or neither'
-            when window_days < 1
-                then 'window_days must be at least 1, or empty for ever'
+            when window_days not between 1 and 36500
+                then 'window_days must be from 1 to 36500, or empty for ever'
             when default_confidence is null or default_confidence not between 0 and 1
                 then 'default_confidence must be a number from 0 to 1'
         end as problem
