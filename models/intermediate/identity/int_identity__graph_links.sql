@@ -60,27 +60,23 @@ usable as (
     from stg_id_graph__links as links
     inner join id_types as left_type on links.left_id_type = left_type.id_type
     inner join id_types as right_type on links.right_id_type = right_type.id_type
+    left join blocked_values as left_blocked
+        on
+            links.left_id_type = left_blocked.id_type
+            and lower(links.left_id_value) = left_blocked.id_value
+    left join blocked_values as right_blocked
+        on
+            links.right_id_type = right_blocked.id_type
+            and lower(links.right_id_value) = right_blocked.id_value
     where
         links.left_id_value is not null
         and links.right_id_value is not null
-        and not (
-            links.left_id_type = links.right_id_type
-            and links.left_id_value = links.right_id_value
+        and (
+            links.left_id_type <> links.right_id_type
+            or links.left_id_value <> links.right_id_value
         )
-        and not exists (
-            select 1
-            from blocked_values
-            where
-                blocked_values.id_type = links.left_id_type
-                and blocked_values.id_value = lower(links.left_id_value)
-        )
-        and not exists (
-            select 1
-            from blocked_values
-            where
-                blocked_values.id_type = links.right_id_type
-                and blocked_values.id_value = lower(links.right_id_value)
-        )
+        and left_blocked.id_value is null
+        and right_blocked.id_value is null
         and not {{ matches_blocked_pattern('links.left_id_type', 'links.left_id_value') }}
         and not {{ matches_blocked_pattern('links.right_id_type', 'links.right_id_value') }}
 
@@ -89,30 +85,14 @@ usable as (
 oriented as (
 
     select
-        link_id,
-        {%- for end in ends %}
-        case when is_left_first then left_{{ end }} else right_{{ end }} end as left_{{ end }},
-        case when is_left_first then right_{{ end }} else left_{{ end }} end as right_{{ end }},
-        {%- endfor %}
-        source_channel,
-        confidence,
-        first_seen,
-        last_seen,
-        is_active,
-        loaded_at,
-        source_file,
-        source_line
-    from usable
-
-),
-
-numbered as (
-
-    select
         *,
-        {{ node_id('left_id_type', 'left_id_value') }} as left_node_id,
-        {{ node_id('right_id_type', 'right_id_value') }} as right_node_id
-    from oriented
+        {%- for end in ends %}
+        case when is_left_first then left_{{ end }} else right_{{ end }} end as one_{{ end }},
+        case when is_left_first then right_{{ end }} else left_{{ end }} end as other_{{ end }},
+        {%- endfor %}
+        {{ node_id('one_id_type', 'one_id_value') }} as one_node_id,
+        {{ node_id('other_id_type', 'other_id_value') }} as other_node_id
+    from usable
 
 ),
 
@@ -138,29 +118,29 @@ withdrawals as (
 final as (
 
     select
-        numbered.link_id,
-        {%- for end in ['left', 'right'] %}
-        numbered.{{ end }}_id_type,
-        numbered.{{ end }}_id_value,
-        numbered.{{ end }}_priority,
-        numbered.{{ end }}_node_id,
+        oriented.link_id,
+        {%- for end, place in [('left', 'one'), ('right', 'other')] %}
+        oriented.{{ place }}_id_type as {{ end }}_id_type,
+        oriented.{{ place }}_id_value as {{ end }}_id_value,
+        oriented.{{ place }}_priority as {{ end }}_priority,
+        oriented.{{ place }}_node_id as {{ end }}_node_id,
         {%- endfor %}
-        numbered.source_channel,
-        numbered.confidence,
-        numbered.first_seen,
-        numbered.last_seen,
+        oriented.source_channel,
+        oriented.confidence,
+        oriented.first_seen,
+        oriented.last_seen,
         case
-            when withdrawals.place is null or not numbered.is_active then numbered.is_active
+            when withdrawals.place is null or not oriented.is_active then oriented.is_active
             else
                 (withdrawals.loaded_at, withdrawals.source_file, withdrawals.source_line)
-                < (numbered.loaded_at, numbered.source_file, numbered.source_line)
+                < (oriented.loaded_at, oriented.source_file, oriented.source_line)
         end as is_active
-    from numbered
+    from oriented
     left join withdrawals
         on
-            least(numbered.left_node_id, numbered.right_node_id)
+            least(oriented.one_node_id, oriented.other_node_id)
             = least(withdrawals.one_node_id, withdrawals.other_node_id)
-            and greatest(numbered.left_node_id, numbered.right_node_id)
+            and greatest(oriented.one_node_id, oriented.other_node_id)
             = greatest(withdrawals.one_node_id, withdrawals.other_node_id)
             and withdrawals.place = 1
 
