@@ -49,7 +49,7 @@ _UUID = """
 def generate(path: Path, links: int) -> None:
     """Writes the links, the same each time."""
     with duckdb.connect(path) as connection:
-        connection.execute("set threads = 2; set preserve_insertion_order = true")
+        connection.execute("set threads = 2; set enable_progress_bar = false")
         connection.execute(_UUID)
         for statement in _GENERATE.split(";"):
             text = statement.replace("$people", str(links * 10 // 36))
