@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from onecdp.identity.graph import EMPTY, Components, compiled, find
+from onecdp.identity.graph import Components, compiled, find
 
 
 def widest_path_confidences(edges: pa.Table, roots: pa.Table) -> pa.Table:
@@ -31,33 +31,30 @@ def widest_path_confidences(edges: pa.Table, roots: pa.Table) -> pa.Table:
     """
     graph = Components(expected_nodes=edges.num_rows)
     ends = [edges[column].to_numpy() for column in ("left_node_id", "right_node_id")]
-    for nodes in ends:
-        graph.add_nodes(nodes)
-    left, right = (graph.slots_of(nodes) for nodes in ends)
-    root_slots = graph.slots_of(roots["root_node_id"].to_numpy())
+    left, right = (graph.add_nodes(nodes) for nodes in ends)
+    root_numbers = graph.numbers_of(roots["root_node_id"].to_numpy())
     confidence = edges["confidence"].to_numpy()
     # Equal confidences may come in any order: what they give is the same.
     order = np.argsort(-confidence).astype(np.int32)
-    best, crowded = _best_paths(graph.parents, left, right, confidence, order, root_slots)
+    best, crowded = _best_paths(graph.parents, left, right, confidence, order, root_numbers)
     if crowded >= 0:
         raise ValueError(f"the component of node {graph.ids[crowded]} has two roots")
     is_lonely = np.isnan(best[left])
     if is_lonely.any():
         raise ValueError(f"the component of node {ends[0][is_lonely].min()} has no root")
-    is_node = graph.ids != EMPTY
-    return pa.table({"node_id": graph.ids[is_node], "confidence": best[is_node]})
+    return pa.table({"node_id": graph.ids, "confidence": best})
 
 
 @compiled
-def _best_paths(parents, left, right, confidence, order, root_slots):  # type: ignore[no-untyped-def]
+def _best_paths(parents, left, right, confidence, order, root_numbers):  # type: ignore[no-untyped-def]
     best = np.full(len(parents), np.nan)
     has_root = np.zeros(len(parents), dtype=np.bool_)
     # The nodes of a cluster are a ring: two rings become one by exchanging two successors.
     successors = np.arange(len(parents)).astype(np.int32)
-    for slot in root_slots:
-        if slot >= 0:
-            has_root[slot] = True
-            best[slot] = 1.0
+    for number in root_numbers:
+        if number >= 0:
+            has_root[number] = True
+            best[number] = 1.0
     for edge in order:
         one = find(parents, left[edge])
         two = find(parents, right[edge])
@@ -67,12 +64,11 @@ def _best_paths(parents, left, right, confidence, order, root_slots):  # type: i
             return best, left[edge]
         if has_root[one] or has_root[two]:
             first = two if has_root[one] else one
-            slot = first
-            while np.isnan(best[slot]):
-                best[slot] = confidence[edge]
-                slot = successors[slot]
+            number = first
+            while np.isnan(best[number]):
+                best[number] = confidence[edge]
+                number = successors[number]
         successors[one], successors[two] = successors[two], successors[one]
-        # Slots are hashes of ids: the smaller is a random choice, see graph.py.
         winner, loser = (one, two) if one < two else (two, one)
         parents[loser] = winner
         has_root[winner] |= has_root[loser]

@@ -1,16 +1,14 @@
 """Connected components of 64-bit node ids, in compiled loops.
 
-A hash table with linear probing whose slots are at once the nodes of a union-find forest: one
-memory access finds the node, the next its parent. No sorting and no dense numbering, so ten
-million ids take about 250 MB. A root is always the smallest id of its tree, which names the
-component; ids are hashes, so linking by id is randomised linking, and with path halving the cost
-is near-linear (Goel, Khanna, Larkin and Tarjan, "Disjoint set union with randomized linking",
-SODA 2014). Ids that are not hashes cost at most a logarithm more.
+Nodes are numbered in the order in which they come: a hash table with linear probing holds the
+numbers, and all else is dense arrays by number, so that nodes which come together lie together in
+memory. Ten million ids take about 250 MB. In the union-find forest the root of a tree is the
+smallest of its numbers; with path halving that costs at most a logarithm per edge (Tarjan and van
+Leeuwen, "Worst-case analysis of set union algorithms", Journal of the ACM 31, 1984).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numba
@@ -18,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
-Slots = npt.NDArray[np.int32]
+Numbers = npt.NDArray[np.int32]
 Priorities = npt.NDArray[np.int16]
 
 EMPTY = -1
 NO_PRIORITY = -1
 _ANY_PRIORITY = -2
 _SMALLEST_TABLE = 1 << 10
-# Slots are numbered with 32 bits.
+# Nodes are numbered with 32 bits.
 _LARGEST_TABLE = 1 << 31
 # How many nodes are looked up before their edges are followed: what a cache holds.
 _PIECE = 1 << 16
@@ -35,75 +33,112 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Components:
-    """A graph that grows by edges; nodes are integers from 0 to 2^63 - 1."""
+    """A graph that grows by edges; nodes are integers from 0 to 2^63 - 1.
+
+    Attributes:
+        node_count: how many nodes it has, whose numbers are 0 to node_count - 1.
+    """
 
     def __init__(self, expected_nodes: int = 0) -> None:
         """Makes room for the nodes that are expected; more are no error, but copy the table."""
-        self._node_count = 0
+        self.node_count = 0
+        self._ids: Ints = np.empty(0, dtype=np.int64)
+        self._parents: Numbers = np.empty(0, dtype=np.int32)
+        self._priorities: Priorities = np.empty(0, dtype=np.int16)
+        self._is_flat = True
         self._allocate(_slots_for(expected_nodes))
 
     def _allocate(self, slot_count: int) -> None:
-        self.ids: Ints = np.full(slot_count, EMPTY, dtype=np.int64)
-        # Of empty slots they are anything.
-        self.parents: Slots = np.empty(slot_count, dtype=np.int32)
-        self.priorities: Priorities = np.empty(slot_count, dtype=np.int16)
-        self._is_flat = False
+        """Makes a larger table, which holds the nodes that there are."""
+        self._slots: Numbers = np.full(slot_count, EMPTY, dtype=np.int32)
+        capacity = int(slot_count * _MOST_FULL)
+        self._ids = _grown(self._ids, self.node_count, capacity)
+        self._parents = _grown(self._parents, self.node_count, capacity)
+        self._priorities = _grown(self._priorities, self.node_count, capacity)
+        if self.node_count:
+            _fill(self._slots, self.ids)
+
+    @property
+    def ids(self) -> Ints:
+        """The id of each node."""
+        return self._ids[: self.node_count]
+
+    @property
+    def parents(self) -> Numbers:
+        """The parent of each node in the forest; a root is its own."""
+        return self._parents[: self.node_count]
+
+    @property
+    def priorities(self) -> Priorities:
+        """The priority that each node came with."""
+        return self._priorities[: self.node_count]
 
     def add(
         self, left: Ints, right: Ints, left_priority: Priorities, right_priority: Priorities
-    ) -> None:
-        """Adds edges, given as four arrays of one length.
+    ) -> tuple[Numbers, Numbers]:
+        """Adds edges, given as four arrays of one length; gives the numbers of their ends.
 
         Raises:
             ValueError: a node id is negative.
         """
+        numbers = np.empty(len(left), dtype=np.int32), np.empty(len(left), dtype=np.int32)
+        for start in range(0, len(left), _PIECE):
+            piece = slice(start, start + _PIECE)
+            self._find_or_add(left[piece], left_priority[piece], numbers[0][piece])
+            self._find_or_add(right[piece], right_priority[piece], numbers[1][piece])
+            _unite(self._parents, numbers[0][piece], numbers[1][piece])
+        self._is_flat = False
+        return numbers
+
+    def add_nodes(self, nodes: Ints) -> Numbers:
+        """Adds nodes that may have no edge; gives their numbers.
+
+        Raises:
+            ValueError: a node id is negative.
+        """
+        numbers = np.empty(len(nodes), dtype=np.int32)
+        priorities = np.full(min(len(nodes), _PIECE), NO_PRIORITY, dtype=np.int16)
+        for start in range(0, len(nodes), _PIECE):
+            piece = slice(start, start + _PIECE)
+            self._find_or_add(nodes[piece], priorities, numbers[piece])
+        return numbers
+
+    def numbers_of(self, nodes: Ints) -> Numbers:
+        """The number of each node, -1 if it is not in the graph."""
+        return _lookup(self._slots, self._ids, nodes)  # type: ignore[no-any-return]
+
+    def _find_or_add(self, nodes: Ints, priorities: Priorities, numbers: Numbers) -> None:
         # In pieces, so that the table is not made larger than the new nodes need.
-        for piece in _pieces(len(left)):
-            self._make_room(2 * len(left[piece]))
-            left_slots = self._slots(left[piece], left_priority[piece])
-            right_slots = self._slots(right[piece], right_priority[piece])
-            _unite(self.ids, self.parents, left_slots, right_slots)
-
-    def add_nodes(self, nodes: Ints) -> None:
-        """Adds nodes that may have no edge.
-
-        Raises:
-            ValueError: a node id is negative.
-        """
-        for piece in _pieces(len(nodes)):
-            self._make_room(len(nodes[piece]))
-            self._slots(nodes[piece], np.full(_PIECE, NO_PRIORITY, dtype=np.int16))
-
-    def slots_of(self, nodes: Ints) -> Slots:
-        """The slot of each node, -1 if it is not in the graph; good until nodes are added."""
-        return _lookup(self.ids, nodes)  # type: ignore[no-any-return]
-
-    def _slots(self, nodes: Ints, priorities: Priorities) -> Slots:
         if nodes.min() < 0:
             raise ValueError(f"node id {nodes.min()} is negative")
-        slots, added = _find_or_add(self.ids, self.parents, self.priorities, nodes, priorities)
-        self._node_count += added
-        self._is_flat = False
-        return slots  # type: ignore[no-any-return]
-
-    def _make_room(self, more: int) -> None:
-        """Makes the table larger if it might get too full."""
-        if self._node_count + more <= len(self.ids) * _MOST_FULL:
-            return
-        ids, parents, priorities = self.ids, self.parents, self.priorities
-        self._allocate(max(_slots_for(self._node_count + more), 2 * len(ids)))
-        _move(ids, parents, priorities, self.ids, self.parents, self.priorities)
+        if self.node_count + len(nodes) > len(self._ids):
+            self._allocate(max(_slots_for(self.node_count + len(nodes)), 2 * len(self._slots)))
+        self.node_count = _find_or_add(
+            self._slots,
+            self._ids,
+            self._parents,
+            self._priorities,
+            self.node_count,
+            nodes,
+            priorities,
+            numbers,
+        )
 
     def flatten(self) -> None:
-        """Makes every node's parent its root, so that `parents` are the slots of the roots."""
+        """Makes every node's parent its root, so that `parents` are the numbers of the roots."""
         if not self._is_flat:
-            _flatten(self.ids, self.parents)
+            _flatten(self.parents)
             self._is_flat = True
+
+    def components(self) -> Ints:
+        """The component of each node, which is named by its smallest id."""
+        self.flatten()
+        return _smallest_ids(self.ids, self.parents)  # type: ignore[no-any-return]
 
     def broken(
         self, limits: list[tuple[int, int]], cannot_links: Ints, max_size: int
     ) -> npt.NDArray[np.int64]:
-        """The slots, ascending, of the nodes whose component breaks a rule.
+        """The numbers, ascending, of the nodes whose component breaks a rule.
 
         Args:
             limits: pairs of a priority and the most nodes of it that are allowed.
@@ -111,30 +146,17 @@ class Components:
             max_size: the most nodes that a component may have.
         """
         self.flatten()
-        is_broken = np.zeros(len(self.ids), dtype=np.bool_)
+        is_broken = np.zeros(self.node_count, dtype=np.bool_)
         for priority, most in [(_ANY_PRIORITY, max_size), *limits]:
-            if most < self._node_count:
-                is_broken |= _oversized(self.ids, self.parents, self.priorities, priority, most)
-        slots = self.slots_of(cannot_links.ravel()).reshape(-1, 2)
-        slots = slots[(slots != EMPTY).all(axis=1)]
-        roots = self.parents[slots]
-        is_broken[roots[roots[:, 0] == roots[:, 1], 0]] = True
-        return _slots_below(self.ids, self.parents, is_broken)  # type: ignore[no-any-return]
-
-    def table(self, slots: Ints, clusters: Ints) -> tuple[Ints, Ints, Ints]:
-        """Node ids with the component and the cluster of each, in no order.
-
-        A component is named by its smallest node id, and is its own cluster but for the nodes
-        in the given slots (ascending), whose clusters are given.
-        """
-        self.flatten()
-        return _rows(  # type: ignore[no-any-return]
-            self.ids, self.parents, self._node_count, slots, clusters
-        )
-
-
-def _pieces(length: int) -> Iterator[slice]:
-    return (slice(start, start + _PIECE) for start in range(0, length, _PIECE))
+            if most < self.node_count:
+                is_broken |= _oversized(self.parents, self.priorities, priority, most)
+        if len(cannot_links):
+            numbers = self.numbers_of(cannot_links.ravel()).reshape(-1, 2)
+            roots = self.parents[numbers[(numbers != EMPTY).all(axis=1)]]
+            is_broken[roots[roots[:, 0] == roots[:, 1], 0]] = True
+        if not is_broken.any():
+            return np.empty(0, dtype=np.int64)
+        return np.flatnonzero(is_broken[self.parents])
 
 
 def _slots_for(nodes: int) -> int:
@@ -147,6 +169,12 @@ def _slots_for(nodes: int) -> int:
             f"{int(_LARGEST_TABLE * _MOST_FULL)}"
         )
     return slots
+
+
+def _grown(array: npt.NDArray[Any], used: int, capacity: int) -> npt.NDArray[Any]:
+    larger = np.empty(capacity, dtype=array.dtype)
+    larger[:used] = array[:used]
+    return larger
 
 
 def compiled(function: Any) -> Any:
@@ -169,116 +197,89 @@ def _first_slot(node, slot_count):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _find_or_add(ids, parents, priorities, nodes, node_priorities):  # type: ignore[no-untyped-def]
-    mask = len(ids) - 1
-    slots = np.empty(len(nodes), dtype=np.int32)
-    added = 0
+def _find_or_add(  # type: ignore[no-untyped-def]
+    slots, ids, parents, priorities, count, nodes, node_priorities, numbers
+):
+    mask = len(slots) - 1
     for position in range(len(nodes)):
         node = nodes[position]
-        slot = _first_slot(node, len(ids))
-        while ids[slot] != node:
-            if ids[slot] == EMPTY:
-                ids[slot] = node
-                parents[slot] = slot
-                priorities[slot] = node_priorities[position]
-                added += 1
-                break
+        slot = _first_slot(node, len(slots))
+        while slots[slot] != EMPTY and ids[slots[slot]] != node:
             slot = (slot + 1) & mask
-        slots[position] = slot
-    return slots, added
+        if slots[slot] == EMPTY:
+            slots[slot] = count
+            ids[count] = node
+            parents[count] = count
+            priorities[count] = node_priorities[position]
+            count += 1
+        numbers[position] = slots[slot]
+    return count
 
 
 @compiled
-def _lookup(ids, nodes):  # type: ignore[no-untyped-def]
-    mask = len(ids) - 1
-    slots = np.empty(len(nodes), dtype=np.int32)
+def _fill(slots, ids):  # type: ignore[no-untyped-def]
+    mask = len(slots) - 1
+    for number in range(len(ids)):
+        slot = _first_slot(ids[number], len(slots))
+        while slots[slot] != EMPTY:
+            slot = (slot + 1) & mask
+        slots[slot] = number
+
+
+@compiled
+def _lookup(slots, ids, nodes):  # type: ignore[no-untyped-def]
+    mask = len(slots) - 1
+    numbers = np.empty(len(nodes), dtype=np.int32)
     for position in range(len(nodes)):
-        slot = _first_slot(nodes[position], len(ids))
-        while ids[slot] != nodes[position] and ids[slot] != EMPTY:
+        slot = _first_slot(nodes[position], len(slots))
+        while slots[slot] != EMPTY and ids[slots[slot]] != nodes[position]:
             slot = (slot + 1) & mask
-        slots[position] = slot if ids[slot] == nodes[position] else -1
-    return slots
+        numbers[position] = slots[slot]
+    return numbers
 
 
 @compiled
-def find(parents, slot):  # type: ignore[no-untyped-def]
-    """The root of a slot; halves the path there."""
-    while parents[slot] != slot:
-        parents[slot] = parents[parents[slot]]
-        slot = parents[slot]
-    return slot
+def find(parents, number):  # type: ignore[no-untyped-def]
+    """The root of a node; halves the path there."""
+    while parents[number] != number:
+        parents[number] = parents[parents[number]]
+        number = parents[number]
+    return number
 
 
 @compiled
-def _unite(ids, parents, left_slots, right_slots):  # type: ignore[no-untyped-def]
-    for position in range(len(left_slots)):
-        left = find(parents, left_slots[position])
-        right = find(parents, right_slots[position])
-        if ids[left] < ids[right]:
+def _unite(parents, left_numbers, right_numbers):  # type: ignore[no-untyped-def]
+    for position in range(len(left_numbers)):
+        left = find(parents, left_numbers[position])
+        right = find(parents, right_numbers[position])
+        if left < right:
             parents[right] = left
         else:
             parents[left] = right
 
 
 @compiled
-def _move(ids, parents, priorities, new_ids, new_parents, new_priorities):  # type: ignore[no-untyped-def]
-    mask = len(new_ids) - 1
-    moved = np.empty(len(ids), dtype=np.int32)
-    for slot in range(len(ids)):
-        if ids[slot] != EMPTY:
-            new = _first_slot(ids[slot], len(new_ids))
-            while new_ids[new] != EMPTY:
-                new = (new + 1) & mask
-            new_ids[new] = ids[slot]
-            new_priorities[new] = priorities[slot]
-            moved[slot] = new
-    for slot in range(len(ids)):
-        if ids[slot] != EMPTY:
-            new_parents[moved[slot]] = moved[parents[slot]]
+def _flatten(parents):  # type: ignore[no-untyped-def]
+    # A parent is smaller than its child, so it is flat before.
+    for number in range(len(parents)):
+        parents[number] = parents[parents[number]]
 
 
 @compiled
-def _flatten(ids, parents):  # type: ignore[no-untyped-def]
-    for slot in range(len(ids)):
-        if ids[slot] != EMPTY:
-            parents[slot] = find(parents, np.int32(slot))
+def _smallest_ids(ids, roots):  # type: ignore[no-untyped-def]
+    smallest = ids.copy()
+    for number in range(len(ids)):
+        smallest[roots[number]] = min(smallest[roots[number]], ids[number])
+    # A root is the first of its tree, so it has its name before the others ask for it.
+    for number in range(len(ids)):
+        smallest[number] = smallest[roots[number]]
+    return smallest
 
 
 @compiled
-def _slots_below(ids, parents, is_marked):  # type: ignore[no-untyped-def]
-    """The slots, ascending, of the nodes whose root is marked."""
-    slots = np.empty(len(ids) if is_marked.any() else 0, dtype=np.int64)
-    found = 0
-    for slot in range(len(slots)):
-        if ids[slot] != EMPTY and is_marked[parents[slot]]:
-            slots[found] = slot
-            found += 1
-    return slots[:found].copy()
-
-
-@compiled
-def _rows(ids, parents, node_count, given_slots, given_clusters):  # type: ignore[no-untyped-def]
-    nodes = np.empty(node_count, dtype=np.int64)
-    components = np.empty(node_count, dtype=np.int64)
-    clusters = np.empty(node_count, dtype=np.int64)
-    row = 0
-    given = 0
-    for slot in range(len(ids)):
-        if ids[slot] != EMPTY:
-            nodes[row] = ids[slot]
-            components[row] = ids[parents[slot]]
-            clusters[row] = components[row]
-            if given < len(given_slots) and given_slots[given] == slot:
-                clusters[row] = given_clusters[given]
-                given += 1
-            row += 1
-    return nodes, components, clusters
-
-
-@compiled
-def _oversized(ids, parents, priorities, priority, most):  # type: ignore[no-untyped-def]
-    counts = np.zeros(len(ids), dtype=np.int32)
-    for slot in range(len(ids)):
-        if ids[slot] != EMPTY and (priority == _ANY_PRIORITY or priorities[slot] == priority):
-            counts[parents[slot]] += 1
+def _oversized(parents, priorities, priority, most):  # type: ignore[no-untyped-def]
+    counts = np.zeros(len(parents), dtype=np.int32)
+    for number in range(len(parents)):
+        if priority == _ANY_PRIORITY or priorities[number] == priority:
+            counts[parents[number]] += 1
     return counts > most

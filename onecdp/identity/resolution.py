@@ -144,14 +144,16 @@ def resolve(
         graph.add_nodes(batch["node_id"].to_numpy())
 
     cannot_links = np.array(settings.cannot_links, dtype=np.int64).reshape(-1, 2)
-    slots = graph.broken(
+    broken = graph.broken(
         [(limit.priority, limit.max_values) for limit in settings.limits],
         cannot_links,
         settings.max_cluster_size,
     )
-    clusters = _replayed(standing, graph, slots, settings, cannot_links)
-    node_id, component_id, cluster_id = graph.table(slots, clusters)
-    return _as_table(node_id, component_id, cluster_id, resolved_to, settings.fingerprint)
+    components = clusters = graph.components()
+    if len(broken):
+        clusters = components.copy()
+        clusters[broken] = _replayed(standing, graph, broken, settings, cannot_links)
+    return _as_table(graph.ids, components, clusters, resolved_to, settings.fingerprint)
 
 
 def _resolved_since(previous: duckdb.DuckDBPyRelation, fingerprint: int) -> datetime | None:
@@ -202,14 +204,12 @@ def _batches(relation: duckdb.DuckDBPyRelation) -> Iterator[pa.RecordBatch]:
 def _replayed(
     standing: duckdb.DuckDBPyRelation,
     graph: Components,
-    slots: Ints,
+    numbers: Ints,
     settings: Settings,
     cannot_links: Ints,
 ) -> Ints:
-    """The clusters of the nodes in these slots, which hold whole components, in their order."""
-    if not len(slots):
-        return np.empty(0, dtype=np.int64)
-    unsorted = graph.ids[slots]
+    """The clusters of the nodes of these numbers, which are whole components, in their order."""
+    unsorted = graph.ids[numbers]
     order = np.argsort(unsorted)
     nodes = unsorted[order]
     suspects = pa.table({"node_id": nodes})  # noqa: F841 (DuckDB finds it by its name)
@@ -232,8 +232,8 @@ def _replayed(
     right = np.searchsorted(nodes, edges["right_node_id"].to_numpy())
     is_known = np.isin(cannot_links, nodes).all(axis=1)
     held = _held(
-        graph.priorities[slots][order],
-        graph.ids[graph.parents[slots]][order],
+        graph.priorities[numbers][order],
+        graph.ids[graph.parents[numbers]][order],
         (left, right),
         (edges["first_seen"].to_numpy(), edges["last_seen"].to_numpy()),
         settings.limits,

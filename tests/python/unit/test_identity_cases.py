@@ -200,7 +200,7 @@ import numpy as np
 graph = Components()
 ids, priorities = np.arange(5), np.zeros(5, dtype=np.int16)
 graph.add(ids, ids // 2, priorities, priorities)
-print(onecdp.__file__, sorted(graph.table(ids[:0], ids[:0])[1].tolist()))
+print(onecdp.__file__, graph.components().tolist())
 """
 
 
