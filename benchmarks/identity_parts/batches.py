@@ -1,19 +1,21 @@
-"""A batch of new links, and a withdrawal, against a stored result of ten million."""
+"""Batches of new links, and a withdrawal, against the stored result."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import duckdb
 
-from identity_parts.contenders import NO_RULES, hashed_edges, macros
+from identity_parts.ours import RULES
+from identity_parts.sql import check_value, hashed_edges, node_id
 from onecdp.errors import OnecdpError
 from onecdp.identity.resolution import resolve
 
 # Of three new links one is between two new identifiers, one gives a member a new device, and one
 # says that two members' identifiers are one person's.
 _BATCH = """
-    create table batch as
+    create or replace temp table batch as
     select 'member' as left_id_type,
         case row_number() over () % 3 when 0 then 'N' || row_number() over () else left_id_value end
             as left_id_value,
@@ -25,7 +27,7 @@ _BATCH = """
             lead(right_id_value) over (order by rowid) as other_value
         from (
             select rowid, * from links
-            where left_id_type = 'member' and hash(right_id_value) % $one_in = 0
+            where left_id_type = 'member' and hash(right_id_value) % $one_in = $number
         )
     )
     where other_value is not null
@@ -33,41 +35,62 @@ _BATCH = """
 """
 
 
-def draw_batch(connection: duckdb.DuckDBPyConnection, rows: int) -> None:
-    """Makes the table `batch`, as links."""
+def timed(work: Callable[[], object]) -> float:
+    """Does the work, and gives the seconds."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def measure_batches(
+    connection: duckdb.DuckDBPyConnection, rows: int
+) -> dict[str, dict[str, float]]:
+    """Takes in two batches of so many links, then withdraws a tenth; gives the seconds of steps.
+
+    The first finds nothing of the stored result in memory, as in a process of its own.
+    """
+    found = {}
+    for day, name in enumerate(("first batch", "next batch")):
+        draw_batch(connection, rows, day)
+        found[name] = add_batch(connection, 7 + day)
+        found[name]["checkpoint"] = timed(lambda: connection.execute("checkpoint out"))
+    found["withdrawal"] = withdraw(connection, rows // 10)
+    found["withdrawal"]["checkpoint"] = timed(lambda: connection.execute("checkpoint out"))
+    return found
+
+
+def draw_batch(connection: duckdb.DuckDBPyConnection, rows: int, number: int) -> None:
+    """Makes the table `batch`, as links: others for another number."""
     links = connection.execute("select count(*) from links").fetchone()
     assert links
     one_in = max(1, links[0] // (4 * rows))
-    connection.execute(_BATCH.replace("$one_in", str(one_in)).replace("$rows", str(rows)))
+    query = _BATCH.replace("$one_in", str(one_in)).replace("$number", str(number))
+    connection.execute(query.replace("$rows", str(rows)))
 
 
-def add_batch(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
-    """Takes the batch in; gives the seconds of its steps, what a process has to load included.
+def add_batch(connection: duckdb.DuckDBPyConnection, day: int) -> dict[str, float]:
+    """Takes the batch in; gives the seconds of its steps.
 
     Raises:
         OnecdpError: an identifier of the batch has the node_id of another.
     """
     clock = _Clock()
-    resolve(connection.table("out.edges").limit(1), NO_RULES)
-    clock.lap("load machine code")
-    node_id = str(macros().node_id("id_type", "id_value"))
-    connection.execute(
-        f"create temp table new_edges as {hashed_edges(node_id, 'batch', '2026-06-07')}"
-    )
     connection.execute(f"""
-        create temp table new_nodes as
-        select distinct id_type, id_value, {node_id} as node_id
+        begin;
+        create or replace temp table new_edges as {hashed_edges("batch", f"2026-06-{day:02}")};
+        create or replace temp table new_nodes as
+        select distinct id_type, id_value, {node_id()} as node_id, {check_value()} as check_value
         from (
             select left_id_type as id_type, left_id_value as id_value from batch
             union all
             select right_id_type, right_id_value from batch
-        )
+        );
+        create or replace temp table known_nodes as
+        select stored.node_id, stored.check_value <> new_nodes.check_value as is_mixed
+        from out.map as stored inner join new_nodes on stored.node_id = new_nodes.node_id
     """)
     taken = connection.execute("""
-        select stored.node_id
-        from out.map as stored
-        inner join new_nodes on stored.node_id = new_nodes.node_id
-        where (stored.id_type, stored.id_value) <> (new_nodes.id_type, new_nodes.id_value)
+        select node_id from known_nodes where is_mixed
         union all
         select node_id from new_nodes group by node_id having count(*) > 1
     """).fetchone()
@@ -80,7 +103,16 @@ def add_batch(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
         anti join out.edges using (left_node_id, right_node_id)
     """)
     clock.lap("edges")
-    _resolve_and_write(connection, clock)
+    _resolve(connection, clock)
+    connection.execute("""
+        insert into out.map by name
+        select new_nodes.*, written.* exclude (node_id)
+        from new_nodes
+        inner join written using (node_id)
+        anti join known_nodes using (node_id);
+        commit
+    """)
+    clock.lap("new identifiers")
     return clock.laps
 
 
@@ -93,42 +125,33 @@ def withdraw(connection: duckdb.DuckDBPyConnection, rows: int) -> dict[str, floa
     assert chosen.num_rows
     clock = _Clock()
     connection.execute("""
-        update out.edges set is_present = false, changed_at = timestamp '2026-06-08'
+        begin;
+        update out.edges set is_present = false, changed_at = timestamp '2026-06-09'
         from chosen
         where edges.left_node_id = chosen.left_node_id
             and edges.right_node_id = chosen.right_node_id
     """)
     clock.lap("edges")
-    connection.execute(
-        "create or replace temp table new_nodes (id_type text, id_value text, node_id bigint)"
-    )
-    _resolve_and_write(connection, clock)
+    _resolve(connection, clock)
+    connection.execute("commit")
     return clock.laps
 
 
-def _resolve_and_write(connection: duckdb.DuckDBPyConnection, clock: _Clock) -> None:
-    written = resolve(connection.table("out.edges"), NO_RULES, connection.table("out.clusters"))
+def _resolve(connection: duckdb.DuckDBPyConnection, clock: _Clock) -> None:
+    """Resolves what changed, and takes it over into the map."""
+    written = resolve(connection.table("out.edges"), RULES, connection.table("out.map"))
     assert written.num_rows
+    connection.register("written", written)
     clock.lap("resolve")
     connection.execute("""
-        create or replace temp table changed as
-        select written.node_id, written.cluster_id
+        update out.map
+        set component_id = written.component_id, cluster_id = written.cluster_id,
+            resolved_to = written.resolved_to
         from written
-        left join out.map as stored on written.node_id = stored.node_id
-        where written.cluster_id is distinct from stored.cluster_id;
-
-        delete from out.clusters using written where clusters.node_id = written.node_id;
-        insert into out.clusters from written;
-
-        update out.map set cluster_id = changed.cluster_id
-        from changed where map.node_id = changed.node_id;
-        insert into out.map
-        select new_nodes.node_id, new_nodes.id_type, new_nodes.id_value, changed.cluster_id
-        from new_nodes
-        inner join changed using (node_id)
-        anti join out.map using (node_id)
+        where map.node_id = written.node_id
+            and (map.component_id, map.cluster_id) <> (written.component_id, written.cluster_id)
     """)
-    clock.lap("write")
+    clock.lap("map")
 
 
 class _Clock:

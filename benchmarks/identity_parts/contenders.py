@@ -6,27 +6,18 @@ right_id_value) and an attached database `out`, and leaves out.map (id_type, id_
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import duckdb
-import jinja2
 import networkx as nx
 import pyarrow as pa
 
+from identity_parts.ours import FULL_RUN_AT, load_machine_code, ours, ours_with_rules
+from identity_parts.sql import hashed_edges, macros
 from onecdp.errors import OnecdpError
-from onecdp.identity.resolution import Limit, Settings, resolve
 
-MACROS = Path(__file__).parents[2] / "macros"
-NO_RULES = Settings(limits=(), cannot_links=(), max_cluster_size=1 << 40)
-RULES = Settings(
-    limits=(Limit(1, 1, None), Limit(2, 3, None)), cannot_links=(), max_cluster_size=1000
-)
 Contender = Callable[[duckdb.DuckDBPyConnection], None]
 
-_PRIORITY = "(case {} when 'member' then 1 when 'phone' then 2 when 'email' then 3 else 4 end)"
 # Every end of a link by its place, so that texts need not be carried through a grouping.
 _PLACES = """
     select 2 * rowid as place, left_id_type as id_type, left_id_value as id_value from links
@@ -35,51 +26,7 @@ _PLACES = """
 """
 
 
-def macros() -> Any:
-    """The product's macros as functions that give SQL for DuckDB; no dbt is started."""
-    environment = jinja2.Environment(extensions=["jinja2.ext.do"])
-    files = [
-        "compat/hash_63_bits",
-        "compat/xor_bits",
-        "identity/node_id",
-        "identity/sql_components",
-    ]
-    module: Any = None
-    environment.globals.update(
-        {
-            "return": lambda value: value,
-            "local_md5": lambda text: hashlib.md5(text.encode()).hexdigest(),
-            "adapter": {"dispatch": lambda name, _: getattr(module, f"default__{name}")},
-        }
-    )
-    text = "\n".join((MACROS / f"{name}.sql").read_text() for name in files)
-    module = environment.from_string(text).module
-    return module
-
-
-def hashed_edges(node_id: str, links: str, changed_at: str) -> str:
-    """A query of edges: both ends of each link as numbers, and what the replay needs."""
-    left, right = (
-        node_id.replace("id_type", f"{side}_id_type").replace("id_value", f"{side}_id_value")
-        for side in ("left", "right")
-    )
-    return f"""
-        select {left} as left_node_id, {right} as right_node_id,
-            {_PRIORITY.format("left_id_type")}::smallint as left_priority,
-            {_PRIORITY.format("right_id_type")}::smallint as right_priority,
-            1::smallint as method_rank, 0.95::double as confidence, null::timestamp as first_seen,
-            null::timestamp as last_seen, true as is_present,
-            timestamp '{changed_at}' as changed_at
-        from {links}
-    """
-
-
-def hash_ends(connection: duckdb.DuckDBPyConnection, node_id: str) -> None:
-    """Stores the edges of all links, in their order."""
-    connection.execute(f"create table out.edges as {hashed_edges(node_id, 'links', '2026-06-06')}")
-
-
-def write_map(connection: duckdb.DuckDBPyConnection, clusters: str) -> None:
+def _write_map(connection: duckdb.DuckDBPyConnection, clusters: str) -> None:
     """Stores the map of texts, and stops if two texts have one node_id.
 
     Raises:
@@ -92,11 +39,11 @@ def write_map(connection: duckdb.DuckDBPyConnection, clusters: str) -> None:
         select node_id, min(place) as place, min(check_value) <> max(check_value) as is_mixed
         from (
             select left_node_id as node_id, 2 * edges.rowid as place,
-                hash(left_id_type, left_id_value) as check_value
-            from out.edges positional join links
+                left_check as check_value
+            from out.edges
             union all
-            select right_node_id, 2 * edges.rowid + 1, hash(right_id_type, right_id_value)
-            from out.edges positional join links
+            select right_node_id, 2 * edges.rowid + 1, right_check
+            from out.edges
         )
         group by node_id
     """)
@@ -114,24 +61,10 @@ def write_map(connection: duckdb.DuckDBPyConnection, clusters: str) -> None:
     """)
 
 
-def ours(connection: duckdb.DuckDBPyConnection, settings: Settings = NO_RULES) -> None:
-    """The product: hash, resolve, write."""
-    hash_ends(connection, str(macros().node_id("id_type", "id_value")))
-    resolved = resolve(connection.table("out.edges"), settings)
-    connection.execute("create table out.clusters as from resolved")
-    del resolved
-    write_map(connection, "out.clusters")
-
-
-def ours_with_rules(connection: duckdb.DuckDBPyConnection) -> None:
-    """The product with limits and a cap, so that some components are replayed."""
-    ours(connection, RULES)
-
-
 def plain_sql(connection: duckdb.DuckDBPyConnection) -> None:
     """The product's macros for engines without Python models."""
     sql = macros()
-    hash_ends(connection, str(sql.node_id("id_type", "id_value")))
+    connection.execute(f"create table out.edges as {hashed_edges('links', FULL_RUN_AT)}")
     connection.execute(f"create table edges_0 as {sql.first_component_edges('out.edges')}")
     rounds = 0
     while connection.execute(f"select 1 from edges_{rounds} limit 1").fetchone():
@@ -150,7 +83,7 @@ def plain_sql(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         f"create table out.clusters as select node_id, component_id as cluster_id from ({named})"
     )
-    write_map(connection, "out.clusters")
+    _write_map(connection, "out.clusters")
 
 
 def splink(connection: duckdb.DuckDBPyConnection) -> None:
@@ -218,3 +151,12 @@ CONTENDERS: dict[str, Contender] = {
     "networkx": networkx,
     "plain sql": plain_sql,
 }
+
+
+def load(task: str) -> None:
+    """Imports what only this task needs, and loads machine code."""
+    if task == "splink":
+        import splink.clustering  # noqa: F401
+    elif task in (ours.__name__, "ours, with rules", "batches"):
+        with duckdb.connect() as connection:
+            load_machine_code(connection)

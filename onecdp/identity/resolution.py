@@ -9,23 +9,16 @@ resolving the components that changed gives what resolving all would.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 
-from onecdp.identity.graph import Components, Ints, Priorities
-from onecdp.identity.replay import Held, replay
-
-# Raised when the same settings would give another answer: all is then resolved anew.
-ALGORITHM_VERSION = 1
+from onecdp.identity.division import Settings, divide
+from onecdp.identity.graph import Components, Ints
 
 CLUSTER_COLUMNS = (
     ("node_id", pa.int64()),
@@ -34,60 +27,7 @@ CLUSTER_COLUMNS = (
     ("resolved_to", pa.timestamp("us")),
     ("settings_fingerprint", pa.int64()),
 )
-# A value without a date is held since ever, or for ever.
-_EVER = np.iinfo(np.int64)
-_DAY = 86_400_000_000  # microseconds
 _BATCH_ROWS = 1_000_000
-
-
-@dataclass(frozen=True)
-class Limit:
-    """How many values of a type one person may hold.
-
-    Attributes:
-        priority: the priority of the type, which no other type has.
-        max_values: the most values.
-        window_days: count only values held at one moment, each from its first_seen to so many
-            days after its last_seen; None counts all.
-    """
-
-    priority: int
-    max_values: int
-    window_days: int | None
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The rules that edges may not break.
-
-    Attributes:
-        limits: at most one per type.
-        cannot_links: pairs of node ids that are never one person.
-        max_cluster_size: the most nodes that a person may have.
-    """
-
-    limits: tuple[Limit, ...]
-    cannot_links: tuple[tuple[int, int], ...]
-    max_cluster_size: int
-
-    @property
-    def fingerprint(self) -> int:
-        """A number from 0 to 2^63 - 1: the same for the same rules, in whatever order."""
-        rules = [
-            ALGORITHM_VERSION,
-            sorted(
-                [
-                    limit.priority,
-                    limit.max_values,
-                    -1 if limit.window_days is None else limit.window_days,
-                ]
-                for limit in self.limits
-            ),
-            sorted({(min(pair), max(pair)) for pair in self.cannot_links}),
-            self.max_cluster_size,
-        ]
-        digest = hashlib.sha256(json.dumps(rules).encode()).digest()
-        return int.from_bytes(digest[:8], "big") >> 1
 
 
 def resolve(
@@ -123,37 +63,37 @@ def resolve(
     resolved_to = _one(edges.aggregate("max(changed_at)"))
     standing = edges.filter("is_present")
     since = None if previous is None else _resolved_since(previous, settings.fingerprint)
-    if since is None:
+    if previous is None or since is None:
         nodes = _ends(edges.filter("not is_present"))
         if previous is not None:
             nodes = nodes.union(previous.project("node_id"))
-        graph = Components(expected_nodes=_one(standing.aggregate("count(*)")))
+        others = batches(nodes)
+        graph = Components(_one(standing.aggregate("count(*)")))
     else:
-        assert previous is not None
-        nodes = _dirty_nodes(edges, previous, since)
-        standing = standing.join(
-            nodes.set_alias("dirty"), "edges.left_node_id = dirty.node_id", how="semi"
-        )
-        graph = Components()
+        dirty = _dirty_nodes(edges, previous, since).to_arrow_table()
+        # Read once: they are few, and a replay asks for them again.
+        dirty_edges = standing.query(  # noqa: F841 (DuckDB finds it by its name)
+            "identity_dirty_edges",
+            """
+            select
+                left_node_id, right_node_id, left_priority, right_priority, method_rank,
+                confidence, first_seen, last_seen
+            from identity_dirty_edges
+            semi join dirty on identity_dirty_edges.left_node_id = dirty.node_id
+            """,
+        ).to_arrow_table()
+        standing = edges.query("identity_dirty_edges", "from dirty_edges")
+        others = iter(dirty.to_batches())
+        graph = Components(dirty.num_rows)
 
-    for batch in _batches(
+    for batch in batches(
         standing.project("left_node_id, right_node_id, left_priority, right_priority")
     ):
         graph.add(*(batch[column].to_numpy() for column in batch.schema.names))
-    for batch in _batches(nodes):
+    for batch in others:
         graph.add_nodes(batch["node_id"].to_numpy())
-
-    cannot_links = np.array(settings.cannot_links, dtype=np.int64).reshape(-1, 2)
-    broken = graph.broken(
-        [(limit.priority, limit.max_values) for limit in settings.limits],
-        cannot_links,
-        settings.max_cluster_size,
-    )
-    components = clusters = graph.components()
-    if len(broken):
-        clusters = components.copy()
-        clusters[broken] = _replayed(standing, graph, broken, settings, cannot_links)
-    return _as_table(graph.ids, components, clusters, resolved_to, settings.fingerprint)
+    components, clusters = divide(graph, standing, settings)
+    return as_table(graph.ids, components, clusters, resolved_to, settings.fingerprint)
 
 
 def _resolved_since(previous: duckdb.DuckDBPyRelation, fingerprint: int) -> datetime | None:
@@ -191,130 +131,20 @@ def _dirty_nodes(
     return whole.project("node_id").union(ends).distinct()
 
 
-def _batches(relation: duckdb.DuckDBPyRelation) -> Iterator[pa.RecordBatch]:
-    """The rows, the next batch of which is fetched while one is worked on."""
-    batches = iter(relation.to_arrow_reader(_BATCH_ROWS))
+def batches(relation: duckdb.DuckDBPyRelation) -> Iterator[pa.RecordBatch]:
+    """Gives the rows in their order; the next batch is fetched while one is worked on."""
+    reader = iter(relation.to_arrow_reader(_BATCH_ROWS))
     with ThreadPoolExecutor(max_workers=1) as ahead:
-        coming = ahead.submit(next, batches, None)
+        coming = ahead.submit(next, reader, None)
         while (batch := coming.result()) is not None:
-            coming = ahead.submit(next, batches, None)
+            coming = ahead.submit(next, reader, None)
             yield batch
 
 
-def _replayed(
-    standing: duckdb.DuckDBPyRelation,
-    graph: Components,
-    numbers: Ints,
-    settings: Settings,
-    cannot_links: Ints,
-) -> Ints:
-    """The clusters of the nodes of these numbers, which are whole components, in their order."""
-    unsorted = graph.ids[numbers]
-    order = np.argsort(unsorted)
-    nodes = unsorted[order]
-    suspects = pa.table({"node_id": nodes})  # noqa: F841 (DuckDB finds it by its name)
-    # The order in which edges are taken; the last two make it unique.
-    edges = standing.query(
-        "identity_standing_edges",
-        f"""
-        select
-            left_node_id, right_node_id, method_rank = 0 as is_manual,
-            coalesce(epoch_us(first_seen), {_EVER.min}) as first_seen,
-            coalesce(epoch_us(last_seen), {_EVER.max}) as last_seen
-        from identity_standing_edges
-        semi join suspects on identity_standing_edges.left_node_id = suspects.node_id
-        order by
-            method_rank, confidence desc, left_priority, right_priority,
-            identity_standing_edges.first_seen asc nulls last, left_node_id, right_node_id
-        """,
-    ).to_arrow_table()
-    left = np.searchsorted(nodes, edges["left_node_id"].to_numpy())
-    right = np.searchsorted(nodes, edges["right_node_id"].to_numpy())
-    is_known = np.isin(cannot_links, nodes).all(axis=1)
-    held = _held(
-        graph.priorities[numbers][order],
-        graph.ids[graph.parents[numbers]][order],
-        (left, right),
-        (edges["first_seen"].to_numpy(), edges["last_seen"].to_numpy()),
-        settings.limits,
-    )
-    labels = replay(
-        left,
-        right,
-        edges["is_manual"].to_numpy(zero_copy_only=False),
-        held,
-        np.searchsorted(nodes, cannot_links[is_known]),
-        settings.max_cluster_size,
-    )
-    smallest = np.full(len(nodes), _EVER.max)
-    np.minimum.at(smallest, labels, nodes)
-    clusters = np.empty(len(nodes), dtype=np.int64)
-    clusters[order] = smallest[labels]
-    return clusters
-
-
-def _held(
-    priorities: Priorities,
-    components: Ints,
-    ends: tuple[Ints, Ints],
-    seen: tuple[Ints, Ints],
-    limits: tuple[Limit, ...],
-) -> Held:
-    """When each value of a limited type is held, in the moments of its component.
-
-    Args:
-        priorities: per node.
-        components: per node.
-        ends: per edge, the numbers of its nodes.
-        seen: per edge, first and last, microseconds.
-        limits: the limits, whose positions `Held` uses.
-    """
-    limit = np.full(len(priorities), -1, dtype=np.int64)
-    window = np.full(len(priorities), -1, dtype=np.int64)
-    for position, each in enumerate(limits):
-        is_limited = priorities == each.priority
-        limit[is_limited] = position
-        if each.window_days is not None:
-            window[is_limited] = each.window_days * _DAY
-    start = np.full(len(priorities), _EVER.max)
-    end = np.full(len(priorities), _EVER.min)
-    for side in ends:
-        np.minimum.at(start, side, seen[0])
-        np.maximum.at(end, side, seen[1])
-
-    first = np.zeros(len(priorities), dtype=np.int64)
-    last = np.zeros(len(priorities), dtype=np.int64)
-    moments = np.zeros(len(priorities), dtype=np.int64)
-    windowed = np.flatnonzero(window >= 0)
-    start = start[windowed]
-    # No overflow: for ever stays for ever.
-    end = np.where(
-        end[windowed] > _EVER.max - window[windowed], _EVER.max, end[windowed] + window[windowed]
-    )
-    # One sorted list of all components' moments: component and rank of the time in one number.
-    times = np.unique(np.concatenate([start, end]))
-    _, component = np.unique(components[windowed], return_inverse=True)
-    base = component * len(times)
-    starts = np.unique(base + np.searchsorted(times, start))
-    before = np.searchsorted(starts, base)
-    first[windowed] = np.searchsorted(starts, base + np.searchsorted(times, start)) - before
-    last[windowed] = (
-        np.searchsorted(starts, base + np.searchsorted(times, end), side="right") - 1 - before
-    )
-    moments[windowed] = np.searchsorted(starts, base + len(times)) - before
-    return Held(
-        limit=limit,
-        first=first,
-        last=last,
-        moments=moments,
-        most=np.array([each.max_values for each in limits], dtype=np.int64),
-        is_windowed=np.array([each.window_days is not None for each in limits], dtype=np.bool_),
-    )
-
-
-def _as_table(
+def as_table(
     node_id: Ints, component_id: Ints, cluster_id: Ints, resolved_to: object, fingerprint: int
 ) -> pa.Table:
+    """The nodes as rows of the stored result."""
     rows = len(node_id)
     columns = [node_id, component_id, cluster_id]
     constants = [

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from onecdp.identity.resolution import Limit, Settings
+from onecdp.identity.division import Limit, Settings
 
 
 @dataclass(frozen=True)

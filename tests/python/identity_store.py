@@ -9,7 +9,8 @@ import duckdb
 import pyarrow as pa
 from identity_reference import Edge
 
-from onecdp.identity.resolution import CLUSTER_COLUMNS, Settings, resolve
+from onecdp.identity.division import Settings
+from onecdp.identity.resolution import CLUSTER_COLUMNS, resolve
 
 DAY_ZERO = datetime(2026, 1, 1)
 EDGE_SCHEMA = pa.schema(

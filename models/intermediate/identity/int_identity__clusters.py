@@ -1,6 +1,7 @@
 """Who belongs together: the links' components, divided where a constraint would break."""
 
-from onecdp.identity.resolution import Limit, Settings, resolve
+from onecdp.identity.division import Limit, Settings
+from onecdp.identity.resolution import resolve
 
 
 def model(dbt, session):

@@ -9,7 +9,8 @@ import duckdb
 import pytest
 from cli_support import clean_environment
 
-from onecdp.identity.resolution import Settings, resolve
+from onecdp.identity.division import Settings
+from onecdp.identity.resolution import resolve
 
 ROOT = Path(__file__).parents[3]
 NO_RULES = Settings(limits=(), cannot_links=(), max_cluster_size=10**9)

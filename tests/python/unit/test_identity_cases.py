@@ -16,7 +16,8 @@ from identity_reference import Edge, clusters_by_rule
 from identity_store import Clusters, edge_rows, resolve_all
 
 import onecdp
-from onecdp.identity.resolution import Limit, Settings, resolve
+from onecdp.identity.division import Limit, Settings
+from onecdp.identity.resolution import resolve
 
 MEMBER, PHONE, DEVICE = 1, 2, 3
 ONE_MEMBER = Limit(MEMBER, 1, None)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from identity_reference import Edge, breaks, clusters_by_rule
 from identity_store import Clusters, Store, by_node, edge_rows, resolve_all
 
-from onecdp.identity.resolution import Limit, Settings, resolve
+from onecdp.identity.division import Limit, Settings
+from onecdp.identity.resolution import resolve
 
 NO_RULES = Settings(limits=(), cannot_links=(), max_cluster_size=10**9)
 DAY = st.none() | st.integers(0, 6)

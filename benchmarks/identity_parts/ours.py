@@ -1,0 +1,166 @@
+"""The product's way from a table of links to a stored map: its node_id, its graph, its rules.
+
+The SQL and the loop around them are short for the models, which also do what Splink has no
+counterpart for (history, one_ids, confidences).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from identity_parts.sql import hashed_edges
+from onecdp.errors import OnecdpError
+from onecdp.identity.division import Limit, Settings, divide
+from onecdp.identity.graph import Components, Ints, compiled
+from onecdp.identity.resolution import batches, resolve
+
+NO_RULES = Settings(limits=(), cannot_links=(), max_cluster_size=1 << 40)
+RULES = Settings(
+    limits=(Limit(1, 1, None), Limit(2, 3, None)), cannot_links=(), max_cluster_size=1000
+)
+FULL_RUN_AT = "2026-06-06"
+_UNSEEN = -1
+_EDGE = ["left_node_id", "right_node_id", "left_priority", "right_priority"]
+# Nodes of one statement, in row groups: more, and a join leaves the cache; fewer, and statements
+# leave half-filled row groups, which a checkpoint writes again.
+_PIECE = 24 * 122_880
+
+
+def ours(connection: duckdb.DuckDBPyConnection) -> None:
+    """What the others do too: from links to the map."""
+    edges = connection.sql(hashed_edges("links", FULL_RUN_AT, "rowid as link,"))
+    nodes = _read(edges)
+    _, clusters = divide(nodes.graph, edges, NO_RULES)
+    first_places = nodes.first_places
+    del nodes
+    _write_map(connection, first_places, {"cluster_id": clusters})
+
+
+def ours_with_rules(connection: duckdb.DuckDBPyConnection) -> None:
+    """With limits and a cap; and keeps what a later batch needs, edges and components."""
+    connection.execute(f"create table out.edges as {hashed_edges('links', FULL_RUN_AT)}")
+    edges = connection.sql("select rowid as link, * from out.edges")
+    nodes = _read(edges)
+    components, clusters = divide(nodes.graph, edges, RULES)
+    columns: dict[str, npt.NDArray[Any]] = {
+        "node_id": nodes.graph.ids,
+        "check_value": nodes.checks,
+        "component_id": components,
+        "cluster_id": clusters,
+    }
+    first_places = nodes.first_places
+    del nodes
+    _write_map(
+        connection,
+        first_places,
+        columns,
+        {
+            "resolved_to": f"timestamp '{FULL_RUN_AT}'",
+            "settings_fingerprint": f"{RULES.fingerprint}::bigint",
+        },
+    )
+
+
+def load_machine_code(connection: duckdb.DuckDBPyConnection) -> None:
+    """Runs every compiled function once."""
+    connection.execute("""
+        attach ':memory:' as out;
+        create table links as
+        select * from (values ('member', 'M1', 'phone', 'P1'), ('member', 'M2', 'phone', 'P1'))
+        as given (left_id_type, left_id_value, right_id_type, right_id_value)
+    """)
+    ours_with_rules(connection)
+    resolve(connection.table("out.edges"), RULES, connection.table("out.map"))
+
+
+class _Nodes:
+    """The graph, and where in the links each of its nodes is named first.
+
+    Attributes:
+        graph: the graph.
+        first_places: per node, twice the number of the link, and one more if its right end names it.
+        checks: per node, a second number of its text, which all ends that name it must have.
+    """
+
+    def __init__(self, expected_nodes: int) -> None:
+        self.graph = Components(expected_nodes)
+        self.first_places = np.empty(expected_nodes, dtype=np.int64)
+        self.checks = np.full(expected_nodes, _UNSEEN, dtype=np.int32)
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Takes edges; stops if two texts have one node_id."""
+        columns = {name: batch[name].to_numpy() for name in batch.schema.names}
+        ends = self.graph.add(*(columns[name] for name in _EDGE))
+        if self.graph.node_count > len(self.checks):
+            self.checks = np.pad(self.checks, (0, self.graph.node_count), constant_values=_UNSEEN)
+            self.first_places = np.pad(self.first_places, (0, self.graph.node_count))
+        for side, numbers in enumerate(ends):
+            mixed = _note_first(
+                numbers,
+                columns["link"],
+                side,
+                columns[("left_check", "right_check")[side]],
+                self.first_places,
+                self.checks,
+            )
+            if mixed != _UNSEEN:
+                raise OnecdpError(
+                    f"two identifiers have the node_id {self.graph.ids[mixed]}: "
+                    "give node_id() another hash and rebuild"
+                )
+
+
+@compiled
+def _note_first(numbers, links, side, given, first_places, checks):  # type: ignore[no-untyped-def]
+    for row in range(len(numbers)):
+        number = numbers[row]
+        if checks[number] == _UNSEEN:
+            checks[number] = given[row]
+            first_places[number] = 2 * links[row] + side
+        elif checks[number] != given[row]:
+            return number
+    return _UNSEEN
+
+
+def _read(edges: duckdb.DuckDBPyRelation) -> _Nodes:
+    nodes = _Nodes(int(1.1 * len(edges)))
+    for batch in batches(edges.project(", ".join(["link", *_EDGE, "left_check", "right_check"]))):
+        nodes.add(batch)
+    return nodes
+
+
+def _write_map(
+    connection: duckdb.DuckDBPyConnection,
+    first_places: Ints,
+    columns: dict[str, npt.NDArray[Any]],
+    constants: dict[str, str] | None = None,
+) -> None:
+    """Writes the texts and the columns of all nodes; by pieces, whose joins stay in the cache."""
+    given = [*columns, *(f"{value} as {name}" for name, value in (constants or {}).items())]
+    ends = [
+        f"""
+        select {side}_id_type as id_type, {side}_id_value as id_value, {", ".join(given)}
+        from links inner join {side}_firsts on links.rowid = {side}_firsts.link
+        """
+        for side in ("left", "right")
+    ]
+    count = len(next(iter(columns.values())))
+    for start in range(0, count, _PIECE):
+        piece = slice(start, min(start + _PIECE, count))
+        links, sides = np.divmod(first_places[piece], 2)
+        for number, side in enumerate(("left", "right")):
+            chosen = sides == number
+            named = {name: values[piece][chosen] for name, values in columns.items()}
+            connection.register(f"{side}_firsts", pa.table({"link": links[chosen], **named}))
+        within = f"where links.rowid between {links.min()} and {links.max()}"
+        query = " union all ".join(f"{end} {within}" for end in ends)
+        if start == 0:
+            connection.execute(f"begin; create table out.map as {query}")
+        else:
+            connection.execute(f"insert into out.map {query}")
+    connection.execute("commit")
