@@ -16,6 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from onecdp import seeds
 from onecdp.errors import OnecdpError
 from onecdp.progress import Progress
 from onecdp.project import Project
@@ -132,13 +133,14 @@ class Dbt:
             full_refresh: Rebuild incremental models from the raw tables.
 
         Raises:
-            OnecdpError: dbt couldn't start, such as for a mistake in a model, a held warehouse or
-                one without raw tables.
+            OnecdpError: dbt couldn't start, such as for a mistake in a model, a seed that can't be
+                meant, a held warehouse or one without raw tables.
         """
         # dbt would find a held file only after it has read the whole project, and say of absent
         # raw tables once per staging model that there is no such table.
         if not has_raw_tables(self._project.warehouse.build_file):
             raise OnecdpError("nothing was ingested yet; run `onecdp ingest` first")
+        seeds.check(self._project.folder)
         options = ["--exclude-resource-type", "unit_test"]
         if as_of:
             options += ["--vars", json.dumps({"as_of_date": as_of.isoformat()})]

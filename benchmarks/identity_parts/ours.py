@@ -83,7 +83,7 @@ class _Nodes:
 
     Attributes:
         graph: the graph.
-        first_places: per node, twice the number of the link, and one more if its right end names it.
+        first_places: per node, twice the number of the link, plus one if its right end names it.
         checks: per node, a second number of its text, which all ends that name it must have.
     """
 

@@ -29,9 +29,7 @@ def test_components_are_those_of_networkx(batches: list[list[tuple[int, int]]]) 
             assert graph.ids[numbers].tolist() == ends[:, side].tolist()
         oracle.add_edges_from(batch)
         # Between batches too: what was flat grows on.
-        smallest = {
-            node: min(part) for part in nx.connected_components(oracle) for node in part
-        }
+        smallest = {node: min(part) for part in nx.connected_components(oracle) for node in part}
         assert dict(zip(graph.ids.tolist(), graph.components().tolist(), strict=True)) == smallest
 
 
