@@ -30,6 +30,8 @@ SQL_TYPES = {
     Kind.BOOLEAN: "boolean",
     Kind.SCORE: "double",
 }
+# Amounts from here on are mistakes; sums of smaller ones fit the models' decimal(18,4).
+TOO_MUCH = 10**12
 EXPECTED = {
     Kind.INTEGER: "a whole number",
     Kind.MONEY: "a number",
@@ -116,7 +118,22 @@ def complaint(column: Column) -> str | None:
             f"when t.{name} is null and trim(raw.{name}) <> '' "
             f"then '{column.name}: ''' || {value} || ''' is not {EXPECTED[column.kind]}'"
         )
+    if column.kind is Kind.MONEY:
+        parts.append(
+            f"when abs(t.{name}) >= {TOO_MUCH} "
+            f"then '{column.name}: ''' || {value} || ''' is not below {TOO_MUCH:,}'"
+        )
     return f"case {' '.join(parts)} end" if parts else None
+
+
+def amount_complaint(factors: tuple[str, str]) -> str:
+    """SQL for a product of two columns that is too much, as `complaint` has it for one."""
+    product = " * ".join(f"t.{quoted(name)}::double" for name in factors)
+    texts = " || ' * ' || ".join(f"left(raw.{quoted(name)}, 100)" for name in factors)
+    return (
+        f"case when abs({product}) >= {TOO_MUCH} "
+        f"then '{' * '.join(factors)}: ' || {texts} || ' is not below {TOO_MUCH:,}' end"
+    )
 
 
 def day_first(column: Column) -> str | None:

@@ -13,6 +13,7 @@ from ingestion.erasure.loading import strike_new
 from ingestion.erasure.tombstones import Tombstones
 from ingestion.files.checks import (
     SQL_TYPES,
+    amount_complaint,
     complaint,
     content_hash,
     day_first,
@@ -170,6 +171,8 @@ def _check(
     kinds += [(extra, Kind.TEXT) for extra in staged.extras]
     columns = ", ".join(f"{typed(name, kind)} as {quoted(name)}" for name, kind in kinds)
     complaints = [text for text in map(complaint, spec.columns) if text]
+    if spec.amount:
+        complaints.append(amount_complaint(spec.amount))
     connection.execute(
         f"create table {prefix}_all as select _row, _file_no, _sheet, _line, {columns} "
         f"from {prefix}_text"

@@ -61,7 +61,8 @@ class TableSpec:
     """The raw table of one source, `raw_<source>.<table>`.
 
     `identifiers`, best first, are what an erased person is known by, and `traces` the columns that
-    lead back to whom a row no longer names (docs/erasure.md).
+    lead back to whom a row no longer names (docs/erasure.md). The product of the `amount` columns
+    is money.
     """
 
     source: str
@@ -74,6 +75,7 @@ class TableSpec:
     excel: bool = False
     identifiers: tuple[Identifier, ...] = ()
     traces: tuple[str, ...] = ()
+    amount: tuple[str, str] | None = None
 
     @property
     def dataset(self) -> str:

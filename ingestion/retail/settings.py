@@ -34,4 +34,5 @@ TRANSACTIONS = TableSpec(
     group="invoice",
     excel=True,
     identifiers=(Identifier("customer_id", "retail_customer_id"),),
+    amount=("quantity", "price"),
 )

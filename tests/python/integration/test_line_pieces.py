@@ -32,13 +32,13 @@ def run_at_once(line: Line, header: Row, days: list[list[Row]]) -> None:
     line.run()
 
 
-def test_five_runs_equal_one(
+def test_ten_runs_equal_one(
     tmp_path: Path, project: Path, sample: tuple[Row, list[list[Row]]]
 ) -> None:
     header, days = sample
-    six_days = [[row for day in days[n : n + 6] for row in day] for n in range(0, len(days), 6)]
+    three_days = [[row for day in days[n : n + 3] for row in day] for n in range(0, len(days), 3)]
     pieces, at_once = Line.at(tmp_path / "pieces", project), Line.at(tmp_path / "once", project)
-    run_in_pieces(pieces, header, six_days)
+    run_in_pieces(pieces, header, three_days)
     run_at_once(at_once, header, days)
     assert not differences(pieces.state(), at_once.state())
 

@@ -118,7 +118,7 @@ def assert_kills_change_nothing(
     assert not differences(read_without_stamps(expected), marts)
 
 
-def test_a_killed_run_leaves_no_trace(tmp_path: Path, sample: tuple[Row, list[list[Row]]]) -> None:
+def test_killed_runs_leave_no_trace(tmp_path: Path, sample: tuple[Row, list[list[Row]]]) -> None:
     header, days = sample
     undisturbed = make_project(tmp_path / "undisturbed")
     data = undisturbed / "data"
@@ -130,7 +130,8 @@ def test_a_killed_run_leaves_no_trace(tmp_path: Path, sample: tuple[Row, list[li
 
     disturbed = make_project(tmp_path / "disturbed")
     expected = undisturbed / "warehouse" / "marts.duckdb"
-    assert_kills_change_nothing(disturbed, data, [seconds * 0.7], expected)
+    moments = [seconds * share for share in (0.25, 0.55, 0.85)]
+    assert_kills_change_nothing(disturbed, data, moments, expected)
 
 
 @pytest.mark.soak

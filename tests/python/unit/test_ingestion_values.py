@@ -58,6 +58,7 @@ def take_value(folder: Path, spec: TableSpec, column: str, value: Any) -> Taken:
         (TRANSACTIONS, "price", "2.5", Decimal("2.5000")),
         (TRANSACTIONS, "price", 1e-05, Decimal("0.0000")),
         (TRANSACTIONS, "price", "-11062.06", Decimal("-11062.0600")),
+        (TRANSACTIONS, "price", "100000000000", Decimal(100_000_000_000)),
         (TRANSACTIONS, "invoice_date", "12/1/2010 8:26", dt.datetime(2010, 12, 1, 8, 26)),
         (EVENTS, "event_time", "2024-11-01T10:00:00+08:00", dt.datetime(2024, 11, 1, 2)),
         (
@@ -94,6 +95,13 @@ def test_value_is_typed(
         (TRANSACTIONS, "price", "1_000", "price: '1_000' is not a number"),
         (TRANSACTIONS, "price", "1,5", "price: '1,5' is not a number"),
         (TRANSACTIONS, "price", "1e300", "price: '1e300' is not a number"),
+        (EVENTS, "item_price", "-1e12", "item_price: '-1e12' is not below 1,000,000,000,000"),
+        (
+            TRANSACTIONS,
+            "quantity",
+            "-9000000000000000000",
+            "quantity * price: -9000000000000000000 * 1 is not below 1,000,000,000,000",
+        ),
         (TRANSACTIONS, "price", None, "price is missing"),
         (TRANSACTIONS, "quantity", "6.5", "quantity: '6.5' is not a whole number"),
         (TRANSACTIONS, "quantity", "0x10", "quantity: '0x10' is not a whole number"),
