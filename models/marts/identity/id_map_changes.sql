@@ -10,22 +10,24 @@
     )
 }}
 
+{#- As a constant the moment reaches the scans below: all of history is not looked at each day. -#}
+{%- set is_new = '' %}
+{%- if is_incremental() %}
+{%- set told_to = run_query('select max(changed_at) from ' ~ this).columns[0].values()[0] %}
+{%- set is_new = "where changed_at > cast('" ~ told_to ~ "' as timestamp)" if told_to else '' %}
+{%- endif %}
+
 with changes as (
 
     select * from {{ ref('int_identity__changes') }}
-    {%- if is_incremental() %}
-    where
-        changed_at > (
-            select coalesce(max(told.changed_at), cast('0001-01-01' as timestamp))
-            from {{ this }} as told
-        )
-    {%- endif %}
+    {{ is_new }}
 
 ),
 
 moves as (
 
     select * from {{ ref('int_identity__moves') }}
+    {{ is_new }}
 
 ),
 
