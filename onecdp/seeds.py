@@ -7,16 +7,25 @@ number that must be whole.
 from __future__ import annotations
 
 import csv
-import math
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from onecdp.errors import OnecdpError
 
-_BOOLEANS = {"true", "false", "t", "f", "yes", "no", "y", "n", "1", "0"}
-# What dbt reads as no value.
-_NOTHING = {"", "null"}
+_TYPE = re.compile(r"\w+( \w+)*( ?\([0-9]+(, ?[0-9]+)?\))?")
+_WHOLE = ("int", "integer", "bigint", "smallint", "tinyint", "hugeint")
+
+
+@dataclass(frozen=True)
+class _Seed:
+    name: str
+    types: dict[str, str]
+    delimiter: str
 
 
 def check(project: Path) -> None:
@@ -28,67 +37,81 @@ def check(project: Path) -> None:
     Raises:
         OnecdpError: Files that can't be meant: of each the first line that is wrong, and why.
     """
+    folder = project / "seeds"
     found = []
-    for description in sorted((project / "seeds").rglob("*.yml")):
-        for seed in _described(description):
-            types = (seed.get("config") or {}).get("column_types") or {}
-            for file in sorted((project / "seeds").rglob(f"{seed['name']}.csv")):
-                if (problem := next(_problems(file, types), None)) is not None:
-                    found.append(f"{file.relative_to(project)}: {problem}")
+    with duckdb.connect() as connection:
+        for description in sorted([*folder.rglob("*.yml"), *folder.rglob("*.yaml")]):
+            for seed in _described(description):
+                for file in sorted(folder.rglob(f"{seed.name}.csv")):
+                    if (problem := next(_problems(connection, file, seed), None)) is not None:
+                        found.append(f"{file.relative_to(project)}: {problem}")
     if found:
         raise OnecdpError("\n".join(found))
 
 
-def _described(file: Path) -> list[dict[str, Any]]:
+def _described(file: Path) -> Iterator[_Seed]:
+    """The seeds that a file describes; of what dbt can't read either, dbt tells."""
     import yaml
 
-    content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    seeds: list[dict[str, Any]] = content.get("seeds") or []
-    return seeds
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return
+    for seed in _list(_mapping(content).get("seeds")):
+        name, config = _mapping(seed).get("name"), _mapping(_mapping(seed).get("config"))
+        if isinstance(name, str) and config.get("enabled", True) is True:
+            types = {
+                str(column): str(kind)
+                for column, kind in _mapping(config.get("column_types")).items()
+                if _TYPE.fullmatch(str(kind))
+            }
+            yield _Seed(name, types, str(config.get("delimiter", ",")))
 
 
-def _problems(file: Path, types: dict[str, str]) -> Iterator[str]:
+def _problems(connection: duckdb.DuckDBPyConnection, file: Path, seed: _Seed) -> Iterator[str]:
     # A spreadsheet may begin the file with a byte order mark.
     with file.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream)
+        reader = csv.reader(stream, delimiter=seed.delimiter)
+        line = 1
         try:
             header = next(reader, [])
-            missing = [column for column in types if column not in header]
-            if missing or not header:
-                expected = f"must name the columns {','.join(types)}; " if types else ""
-                yield f"line 1 {expected}it is {','.join(header) or 'empty'}"
+            if not header or any(column not in header for column in seed.types):
+                named = seed.delimiter.join(seed.types)
+                expected = f"must name the columns {named}; it" if named else "names no columns: it"
+                yield f"line 1 {expected} is {seed.delimiter.join(header) or 'empty'}"
+            line = reader.line_num + 1
             for values in reader:
                 if values and len(values) != len(header):
-                    yield f"line {reader.line_num} has {len(values)} values, line 1 {len(header)}"
+                    count = f"{len(values)} value{'s' if len(values) > 1 else ''}"
+                    yield f"line {line} has {count}, line 1 names {len(header)} columns"
                 for column, value in zip(header, values, strict=False):
-                    what, is_right = _RULES.get(_kind(types.get(column, "")), _ANYTHING)
-                    if value.lower() not in _NOTHING and not is_right(value):
-                        yield f"line {reader.line_num}: {column} is {value}, which is {what}"
+                    kind = seed.types.get(column, "varchar")
+                    if value and kind != "varchar" and not _is_of(connection, kind, value):
+                        yield f"line {line}: {column} is {value}, which is no {kind}"
+                line = reader.line_num + 1
         except UnicodeDecodeError:
             yield "it is no UTF-8: save it as CSV UTF-8"
         except csv.Error as error:
-            yield f"line {reader.line_num}: {error}"
+            yield f"line {line}: {error}"
 
 
-def _kind(type_name: str) -> str:
-    """The name of a type of SQL without its precision."""
-    return type_name.partition("(")[0].strip().lower()
-
-
-def _is_whole(value: str) -> bool:
-    return value.strip().removeprefix("-").isdecimal()
-
-
-def _is_number(value: str) -> bool:
+def _is_of(connection: duckdb.DuckDBPyConnection, kind: str, value: str) -> bool:
+    """Whether DuckDB, which loads the file, can read the value as that type, and need not round."""
+    is_whole = "try_cast($1 as double) = trunc(try_cast($1 as double))"
+    rule = is_whole if kind.lower() in _WHOLE else "true"
     try:
-        return math.isfinite(float(value))
-    except ValueError:
-        return False
+        row = connection.execute(
+            f"select try_cast($1 as {kind}) is not null and {rule}", [value]
+        ).fetchone()
+    except duckdb.CatalogException:
+        # No type of DuckDB's.
+        return True
+    return bool(row and row[0])
 
 
-_ANYTHING: tuple[str, Callable[[str], bool]] = ("no value", lambda _: True)
-_RULES: dict[str, tuple[str, Callable[[str], bool]]] = {
-    **dict.fromkeys(("integer", "bigint", "smallint"), ("no whole number", _is_whole)),
-    **dict.fromkeys(("double", "decimal"), ("no number", _is_number)),
-    "boolean": ("neither true nor false", lambda value: value.strip().lower() in _BOOLEANS),
-}
+def _mapping(value: object) -> dict[Any, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
-from onecdp import deps, publish
+from onecdp import deps, publish, seeds
 from onecdp.dbt_runs import BuildReport, Dbt
 from onecdp.erasure.tables import is_unfinished
 from onecdp.errors import OnecdpError, UsageProblem
@@ -94,6 +94,7 @@ def run(
     clock = _Clock()
     if erasure_unfinished(project.warehouse):
         progress.note("an erasure was interrupted: run the same `onecdp forget` again to finish it")
+    seeds.check(project.folder)
     deps.ensure(project, progress)
     before = count_ids(project.warehouse)
     clock.lap("deps")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import duckdb
 
-from identity_parts.ours import RULES
+from identity_parts.graph import RULES
 from identity_parts.sql import check_value, hashed_edges, node_id
 from onecdp.errors import OnecdpError
 from onecdp.identity.resolution import resolve
@@ -56,7 +56,19 @@ def measure_batches(
         found[name]["checkpoint"] = timed(lambda: connection.execute("checkpoint out"))
     found["withdrawal"] = withdraw(connection, rows // 10)
     found["withdrawal"]["checkpoint"] = timed(lambda: connection.execute("checkpoint out"))
+    _compare_with_full(connection)
     return found
+
+
+def _compare_with_full(connection: duckdb.DuckDBPyConnection) -> None:
+    """Raises a ValueError if what stands now is not what resolving everything gives."""
+    columns = "node_id, component_id, cluster_id"
+    stored = connection.table("out.map").project(columns)
+    full = resolve(connection, connection.table("out.edges"), RULES)
+    anew = connection.from_arrow(full).project(columns)
+    for one, other in ((stored, anew), (anew, stored)):
+        if rows := one.except_(other).limit(3).fetchall():
+            raise ValueError(f"batches and a full run differ, as in {rows}")
 
 
 def draw_batch(connection: duckdb.DuckDBPyConnection, rows: int, number: int) -> None:
@@ -139,7 +151,7 @@ def withdraw(connection: duckdb.DuckDBPyConnection, rows: int) -> dict[str, floa
 
 def _resolve(connection: duckdb.DuckDBPyConnection, clock: _Clock) -> None:
     """Resolves what changed, and takes it over into the map."""
-    written = resolve(connection.table("out.edges"), RULES, connection.table("out.map"))
+    written = resolve(connection, connection.table("out.edges"), RULES, connection.table("out.map"))
     assert written.num_rows
     connection.register("written", written)
     clock.lap("resolve")

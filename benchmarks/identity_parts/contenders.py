@@ -12,9 +12,10 @@ import duckdb
 import networkx as nx
 import pyarrow as pa
 
-from identity_parts.ours import FULL_RUN_AT, load_machine_code, ours, ours_with_rules
+from identity_parts.graph import FULL_RUN_AT, NO_RULES, RULES, graph_alone, graph_with_rules
 from identity_parts.sql import hashed_edges, macros
 from onecdp.errors import OnecdpError
+from onecdp.identity.resolution import resolve
 
 Contender = Callable[[duckdb.DuckDBPyConnection], None]
 
@@ -59,6 +60,15 @@ def _write_map(connection: duckdb.DuckDBPyConnection, clusters: str) -> None:
         inner join firsts on places.place = firsts.place
         inner join {clusters} on firsts.node_id = {clusters}.node_id
     """)
+
+
+def resolve_and_sql(connection: duckdb.DuckDBPyConnection) -> None:
+    """The function that the product's model calls, and the map by SQL."""
+    connection.execute(f"create table out.edges as {hashed_edges('links', FULL_RUN_AT)}")
+    resolved = resolve(connection, connection.table("out.edges"), NO_RULES)
+    connection.from_arrow(resolved).create("out.clusters")
+    del resolved
+    _write_map(connection, "out.clusters")
 
 
 def plain_sql(connection: duckdb.DuckDBPyConnection) -> None:
@@ -122,7 +132,11 @@ def splink(connection: duckdb.DuckDBPyConnection) -> None:
 
 def networkx(connection: duckdb.DuckDBPyConnection) -> None:
     """The texts themselves in networkx."""
-    links = connection.table("links").select("* exclude (rowid)").to_arrow_table()
+    links = (
+        connection.table("links")
+        .project("left_id_type, left_id_value, right_id_type, right_id_value")
+        .to_arrow_table()
+    )
     columns = [column.to_pylist() for column in links.columns]
     graph = nx.Graph(
         zip(
@@ -144,19 +158,31 @@ def networkx(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("create table out.map as from mapped")
 
 
+OURS = "our graph"
+OURS_WITH_RULES = "our graph, with rules"
 CONTENDERS: dict[str, Contender] = {
-    "ours": ours,
-    "ours, with rules": ours_with_rules,
+    OURS: graph_alone,
+    OURS_WITH_RULES: graph_with_rules,
+    "our resolve, SQL": resolve_and_sql,
     "splink": splink,
     "networkx": networkx,
     "plain sql": plain_sql,
 }
+BATCHES = "batches"
 
 
-def load(task: str) -> None:
-    """Imports what only this task needs, and loads machine code."""
-    if task == "splink":
-        import splink.clustering  # noqa: F401
-    elif task in (ours.__name__, "ours, with rules", "batches"):
-        with duckdb.connect() as connection:
-            load_machine_code(connection)
+def rehearse(task: str) -> None:
+    """Does the task with two links: imports what it needs, and loads machine code."""
+    with duckdb.connect() as connection:
+        connection.execute("""
+            attach ':memory:' as out;
+            create table links as
+            from (values ('member', 'M1', 'phone', 'P1'), ('member', 'M2', 'phone', 'P1'))
+            as given (left_id_type, left_id_value, right_id_type, right_id_value)
+        """)
+        if task in CONTENDERS:
+            CONTENDERS[task](connection)
+        elif task == BATCHES:
+            graph_with_rules(connection)
+            connection.execute("update out.edges set changed_at = timestamp '2026-06-07'")
+            resolve(connection, connection.table("out.edges"), RULES, connection.table("out.map"))

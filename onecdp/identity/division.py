@@ -76,11 +76,15 @@ class Settings:
 
 
 def divide(
-    graph: Components, edges: duckdb.DuckDBPyRelation, settings: Settings
+    connection: duckdb.DuckDBPyConnection,
+    graph: Components,
+    edges: duckdb.DuckDBPyRelation,
+    settings: Settings,
 ) -> tuple[Ints, Ints]:
     """Gives the component and the cluster of each node of the graph.
 
     Args:
+        connection: where `edges` are.
         graph: all nodes, united along all edges.
         edges: these edges, as `resolve` takes them; read only if a component breaks a rule.
         settings: the rules.
@@ -94,11 +98,12 @@ def divide(
     )
     if len(broken):
         clusters = components.copy()
-        clusters[broken] = _replayed(edges, graph, broken, settings, cannot_links)
+        clusters[broken] = _replayed(connection, edges, graph, broken, settings, cannot_links)
     return components, clusters
 
 
 def _replayed(
+    connection: duckdb.DuckDBPyConnection,
     standing: duckdb.DuckDBPyRelation,
     graph: Components,
     numbers: Ints,
@@ -109,22 +114,23 @@ def _replayed(
     unsorted = graph.ids[numbers]
     order = np.argsort(unsorted)
     nodes = unsorted[order]
-    suspects = pa.table({"node_id": nodes})  # noqa: F841 (DuckDB finds it by its name)
+    suspects = connection.from_arrow(pa.table({"node_id": nodes})).set_alias("suspects")
     # The order in which edges are taken; the last two make it unique.
-    edges = standing.query(
-        "identity_standing_edges",
-        f"""
-        select
-            left_node_id, right_node_id, method_rank = 0 as is_manual,
-            coalesce(epoch_us(first_seen), {_EVER.min}) as first_seen,
-            coalesce(epoch_us(last_seen), {_EVER.max}) as last_seen
-        from identity_standing_edges
-        semi join suspects on identity_standing_edges.left_node_id = suspects.node_id
-        order by
+    edges = (
+        standing.set_alias("standing")
+        .join(suspects, "standing.left_node_id = suspects.node_id", how="semi")
+        .project(f"""
+            left_node_id, right_node_id, left_priority, right_priority, method_rank, confidence,
+            first_seen, method_rank = 0 as is_manual,
+            coalesce(epoch_us(first_seen), {_EVER.min}) as held_from,
+            coalesce(epoch_us(last_seen), {_EVER.max}) as held_to
+        """)
+        .order("""
             method_rank, confidence desc, left_priority, right_priority,
-            identity_standing_edges.first_seen asc nulls last, left_node_id, right_node_id
-        """,
-    ).to_arrow_table()
+            first_seen asc nulls last, left_node_id, right_node_id
+        """)
+        .to_arrow_table()
+    )
     left = np.searchsorted(nodes, edges["left_node_id"].to_numpy())
     right = np.searchsorted(nodes, edges["right_node_id"].to_numpy())
     is_known = np.isin(cannot_links, nodes).all(axis=1)
@@ -132,7 +138,7 @@ def _replayed(
         graph.priorities[numbers][order],
         graph.ids[graph.parents[numbers]][order],
         (left, right),
-        (edges["first_seen"].to_numpy(), edges["last_seen"].to_numpy()),
+        (edges["held_from"].to_numpy(), edges["held_to"].to_numpy()),
         settings.limits,
     )
     labels = replay(

@@ -46,7 +46,8 @@ class Components:
         self._parents: Numbers = np.empty(0, dtype=np.int32)
         self._priorities: Priorities = np.empty(0, dtype=np.int16)
         self._is_flat = True
-        self._allocate(_slots_for(expected_nodes))
+        # Until they are looked up, all nodes of a piece might be new.
+        self._allocate(_slots_for(expected_nodes + _PIECE))
 
     def _allocate(self, slot_count: int) -> None:
         """Makes a larger table, which holds the nodes that there are."""
@@ -82,12 +83,12 @@ class Components:
             ValueError: a node id is negative.
         """
         numbers = np.empty(len(left), dtype=np.int32), np.empty(len(left), dtype=np.int32)
+        self._is_flat = False
         for start in range(0, len(left), _PIECE):
             piece = slice(start, start + _PIECE)
             self._find_or_add(left[piece], left_priority[piece], numbers[0][piece])
             self._find_or_add(right[piece], right_priority[piece], numbers[1][piece])
             _unite(self._parents, numbers[0][piece], numbers[1][piece])
-        self._is_flat = False
         return numbers
 
     def add_nodes(self, nodes: Ints) -> Numbers:

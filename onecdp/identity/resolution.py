@@ -27,10 +27,15 @@ CLUSTER_COLUMNS = (
     ("resolved_to", pa.timestamp("us")),
     ("settings_fingerprint", pa.int64()),
 )
+EDGE_COLUMNS = (
+    "left_node_id, right_node_id, left_priority, right_priority, method_rank, confidence, "
+    "first_seen, last_seen"
+)
 _BATCH_ROWS = 1_000_000
 
 
 def resolve(
+    connection: duckdb.DuckDBPyConnection,
     edges: duckdb.DuckDBPyRelation,
     settings: Settings,
     previous: duckdb.DuckDBPyRelation | None = None,
@@ -38,13 +43,15 @@ def resolve(
     """Gives every node of the components that changed its component and its cluster.
 
     Args:
+        connection: where `edges` and `previous` are.
         edges: columns left_node_id, right_node_id (bigint, 0 or more), left_priority,
             right_priority, method_rank (smallint; 0 is manual), confidence (double), first_seen,
             last_seen, changed_at (timestamp), is_present (boolean). Any order. A row that ceases
             to be an edge stays, with is_present = false and a new changed_at.
         settings: the rules.
-        previous: the stored result of earlier calls, with the columns that are returned, on the
-            connection of `edges`; None to resolve everything.
+        previous: the stored result of earlier calls, with the columns that are returned; None to
+            resolve everything. Else the edges of the components that changed are held in memory,
+            some 50 bytes each.
 
     Returns:
         Rows in no order: node_id, component_id (smallest node id of its connected component),
@@ -70,19 +77,17 @@ def resolve(
         others = batches(nodes)
         graph = Components(_one(standing.aggregate("count(*)")))
     else:
+        # Read once each: they are few, and asked for again below.
         dirty = _dirty_nodes(edges, previous, since).to_arrow_table()
-        # Read once: they are few, and a replay asks for them again.
-        dirty_edges = standing.query(  # noqa: F841 (DuckDB finds it by its name)
-            "identity_dirty_edges",
-            """
-            select
-                left_node_id, right_node_id, left_priority, right_priority, method_rank,
-                confidence, first_seen, last_seen
-            from identity_dirty_edges
-            semi join dirty on identity_dirty_edges.left_node_id = dirty.node_id
-            """,
-        ).to_arrow_table()
-        standing = edges.query("identity_dirty_edges", "from dirty_edges")
+        standing = connection.from_arrow(
+            standing.join(
+                connection.from_arrow(dirty).set_alias("dirty"),
+                "edges.left_node_id = dirty.node_id",
+                how="semi",
+            )
+            .project(EDGE_COLUMNS)
+            .to_arrow_table()
+        )
         others = iter(dirty.to_batches())
         graph = Components(dirty.num_rows)
 
@@ -92,8 +97,8 @@ def resolve(
         graph.add(*(batch[column].to_numpy() for column in batch.schema.names))
     for batch in others:
         graph.add_nodes(batch["node_id"].to_numpy())
-    components, clusters = divide(graph, standing, settings)
-    return as_table(graph.ids, components, clusters, resolved_to, settings.fingerprint)
+    components, clusters = divide(connection, graph, standing, settings)
+    return _as_table(graph.ids, components, clusters, resolved_to, settings.fingerprint)
 
 
 def _resolved_since(previous: duckdb.DuckDBPyRelation, fingerprint: int) -> datetime | None:
@@ -141,10 +146,9 @@ def batches(relation: duckdb.DuckDBPyRelation) -> Iterator[pa.RecordBatch]:
             yield batch
 
 
-def as_table(
+def _as_table(
     node_id: Ints, component_id: Ints, cluster_id: Ints, resolved_to: object, fingerprint: int
 ) -> pa.Table:
-    """The nodes as rows of the stored result."""
     rows = len(node_id)
     columns = [node_id, component_id, cluster_id]
     constants = [

@@ -68,7 +68,7 @@ def resolve_all(
 ) -> Clusters:
     """Resolves present edges, with nothing stored."""
     rows = edge_rows((edge, True, 0) for edge in edges)
-    return by_node(resolve(connection.from_arrow(rows), settings))
+    return by_node(resolve(connection, connection.from_arrow(rows), settings))
 
 
 class Store:
@@ -98,7 +98,9 @@ class Store:
     def resolve(self, settings: Settings) -> pa.Table:
         """Resolves what changed, keeps the result, and gives the rows that were written."""
         rows = self.connection.from_arrow(edge_rows(self.edges.values()))
-        written = resolve(rows, settings, self.connection.from_arrow(self.clusters))
+        written = resolve(
+            self.connection, rows, settings, self.connection.from_arrow(self.clusters)
+        )
         kept = self.clusters.filter(
             pa.compute.invert(pa.compute.is_in(self.clusters["node_id"], written["node_id"]))
         )
@@ -108,4 +110,4 @@ class Store:
     def resolve_anew(self, settings: Settings) -> pa.Table:
         """Resolves everything, as if nothing were stored."""
         rows = self.connection.from_arrow(edge_rows(self.edges.values()))
-        return resolve(rows, settings)
+        return resolve(self.connection, rows, settings)

@@ -20,4 +20,4 @@ def model(dbt, session):
         max_cluster_size=int(dbt.config.meta_get("max_cluster_size")),
     )
     stored = session.table(str(dbt.this)) if dbt.is_incremental else None
-    return resolve(dbt.ref("int_identity__edges"), settings, stored)
+    return resolve(session, dbt.ref("int_identity__edges"), settings, stored)

@@ -81,7 +81,7 @@ def test_components_by_sql_are_those_of_the_kernel(
     graph: Path, name: str, components: int | None
 ) -> None:
     with duckdb.connect(graph, read_only=True) as connection:
-        by_kernel = resolve(connection.table(name), NO_RULES)
+        by_kernel = resolve(connection, connection.table(name), NO_RULES)
         rows = connection.execute(
             f"""
             (select node_id, component_id from by_kernel

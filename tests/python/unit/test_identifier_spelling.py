@@ -1,6 +1,7 @@
 """An identifier has one spelling: tombstones write it as the models do."""
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import jinja2
@@ -17,22 +18,16 @@ VALUES = [
 
 def as_the_models_do(id_type: str, id_value: str) -> str:
     """The macro normalize_identifier for DuckDB; no dbt is started."""
+    files = ("compat/replace_pattern", "identity/normalize_identifier")
+    text = "".join((MACROS / f"{name}.sql").read_text() for name in files)
+    made: dict[str, Any] = {}
+    dispatch = {"dispatch": lambda name, _: made[f"default__{name}"]}
     environment = jinja2.Environment(extensions=["jinja2.ext.do"])
-    text = "".join(
-        (MACROS / f"{name}.sql").read_text()
-        for name in ("compat/replace_pattern", "identity/normalize_identifier")
-    )
     module = environment.from_string(text).make_module(
-        {
-            "return": lambda value: value,
-            "adapter": {
-                "dispatch": lambda name, _: (
-                    lambda *given: getattr(module, f"default__{name}")(*given)
-                )
-            },
-        }
+        {"return": lambda value: value, "adapter": dispatch}
     )
-    return str(module.normalize_identifier(id_type, id_value))
+    made.update(vars(module))
+    return str(made["normalize_identifier"](id_type, id_value))
 
 
 def test_tombstones_spell_as_the_models_do() -> None:

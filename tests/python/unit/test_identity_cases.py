@@ -147,9 +147,9 @@ def test_one_value_of_a_hundred_thousand_links_is_fast(
         )
     )
     limited = rules(Limit(PHONE, 20 if window else count, window), cap=cap)
-    resolve(edges.limit(100), limited)
+    resolve(connection, edges.limit(100), limited)
     start = time.perf_counter()
-    resolved = resolve(edges, limited)
+    resolved = resolve(connection, edges, limited)
     # About 0.2 s; with work that grows with the square, minutes.
     assert time.perf_counter() - start < 10
     largest = max(Counter(resolved["cluster_id"].to_pylist()).values())

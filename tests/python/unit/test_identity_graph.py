@@ -58,6 +58,42 @@ def test_nodes_without_edges_come_once_and_keep_the_priority_they_came_with() ->
     assert graph.numbers_of(np.array([9, 8])).tolist() == [2, -1]
 
 
-def test_a_negative_id_is_an_error() -> None:
+def test_a_negative_id_is_an_error_and_what_came_before_it_stays_right() -> None:
+    graph = Components()
+    many = np.arange(1, 1 + 3 * 65_536)
+    none = np.zeros(len(many), dtype=np.int16)
+    graph.add(many[:1], many[:1], none[:1], none[:1])
+    graph.flatten()
+    right = np.concatenate([np.zeros(2 * 65_536, dtype=np.int64), np.full(65_536, -3)])
     with pytest.raises(ValueError, match="node id -3 is negative"):
-        Components().add_nodes(np.array([4, -3]))
+        graph.add(many, right, none, none)
+    assert set(graph.components()[graph.numbers_of(many[: 2 * 65_536])].tolist()) == {0}
+
+
+@given(
+    edges=st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=12),
+    most=st.integers(1, 3),
+    cap=st.integers(2, 8),
+    cannot_links=st.lists(st.tuples(st.integers(0, 14), st.integers(0, 14)), max_size=3),
+)
+@settings(max_examples=100, deadline=None)
+def test_broken_are_whole_components_that_break_a_rule(
+    edges: list[tuple[int, int]], most: int, cap: int, cannot_links: list[tuple[int, int]]
+) -> None:
+    ends = np.array(edges, dtype=np.int64)
+    graph = Components()
+    # The type of a node follows from its id.
+    types = [(ends[:, side] % 3).astype(np.int16) for side in (0, 1)]
+    graph.add(ends[:, 0], ends[:, 1], *types)
+    pairs = np.array(cannot_links, dtype=np.int64).reshape(-1, 2)
+    found = graph.broken([(1, most)], pairs, cap)
+    assert found.tolist() == sorted(set(found.tolist()))
+    expected: set[int] = set()
+    for part in nx.connected_components(nx.Graph(edges)):
+        if (
+            len(part) > cap
+            or sum(node % 3 == 1 for node in part) > most
+            or any({*pair} <= part for pair in cannot_links)
+        ):
+            expected |= part
+    assert set(graph.ids[found].tolist()) == expected

@@ -229,6 +229,23 @@ def test_a_merge_and_its_withdrawal_leave_what_was(connection: duckdb.DuckDBPyCo
     assert by_node(store.clusters) == before
 
 
+def test_tables_of_the_user_are_neither_read_nor_made(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    connection.execute("set python_enable_replacements = false")
+    for name in ("dirty", "dirty_edges", "suspects", "edges", "stored", "standing"):
+        connection.execute(f"create table {name} as select 99::bigint as node_id")
+    tables = connection.sql("from duckdb_tables() select table_name").fetchall()
+    store = Store(connection)
+    one_of_a_type = Settings((Limit(1, 1, None),), (), 1000)
+    store.change([Edge(1, 2, 1, 2), Edge(3, 4, 1, 2)], [])
+    store.resolve(one_of_a_type)
+    store.change([Edge(2, 3, 2, 1)], [])
+    assert by_node(store.resolve(one_of_a_type)) == {1: (1, 1), 2: (1, 1), 3: (1, 3), 4: (1, 3)}
+    assert connection.sql("from duckdb_tables() select table_name").fetchall() == tables
+    assert not connection.sql("from duckdb_views() where not internal").fetchall()
+
+
 def test_a_node_without_its_last_edge_is_its_own_component(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -244,6 +261,6 @@ def test_a_negative_node_id_and_two_limits_of_a_type_are_errors(
 ) -> None:
     edges = connection.from_arrow(edge_rows([(Edge(-7, 2), True, 0)]))
     with pytest.raises(ValueError, match="node id -7 is negative"):
-        resolve(edges, NO_RULES)
+        resolve(connection, edges, NO_RULES)
     with pytest.raises(ValueError, match="a type has two limits"):
-        resolve(edges, Settings((Limit(1, 1, None), Limit(1, 2, None)), (), 10))
+        resolve(connection, edges, Settings((Limit(1, 1, None), Limit(1, 2, None)), (), 10))

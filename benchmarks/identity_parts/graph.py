@@ -1,7 +1,7 @@
-"""The product's way from a table of links to a stored map: its node_id, its graph, its rules.
+"""The product's graph and rules, read from and written to tables by code made for this benchmark.
 
-The SQL and the loop around them are short for the models, which also do what Splink has no
-counterpart for (history, one_ids, confidences).
+It shows what the kernel can reach: `resolve`, which the product's model calls, reads stored edges,
+and the models write more than a map (history, one_ids, confidences).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from identity_parts.sql import hashed_edges
 from onecdp.errors import OnecdpError
 from onecdp.identity.division import Limit, Settings, divide
 from onecdp.identity.graph import Components, Ints, compiled
-from onecdp.identity.resolution import batches, resolve
+from onecdp.identity.resolution import batches
 
 NO_RULES = Settings(limits=(), cannot_links=(), max_cluster_size=1 << 40)
 RULES = Settings(
@@ -31,22 +31,22 @@ _EDGE = ["left_node_id", "right_node_id", "left_priority", "right_priority"]
 _PIECE = 24 * 122_880
 
 
-def ours(connection: duckdb.DuckDBPyConnection) -> None:
+def graph_alone(connection: duckdb.DuckDBPyConnection) -> None:
     """What the others do too: from links to the map."""
     edges = connection.sql(hashed_edges("links", FULL_RUN_AT, "rowid as link,"))
     nodes = _read(edges)
-    _, clusters = divide(nodes.graph, edges, NO_RULES)
+    _, clusters = divide(connection, nodes.graph, edges, NO_RULES)
     first_places = nodes.first_places
     del nodes
     _write_map(connection, first_places, {"cluster_id": clusters})
 
 
-def ours_with_rules(connection: duckdb.DuckDBPyConnection) -> None:
+def graph_with_rules(connection: duckdb.DuckDBPyConnection) -> None:
     """With limits and a cap; and keeps what a later batch needs, edges and components."""
     connection.execute(f"create table out.edges as {hashed_edges('links', FULL_RUN_AT)}")
     edges = connection.sql("select rowid as link, * from out.edges")
     nodes = _read(edges)
-    components, clusters = divide(nodes.graph, edges, RULES)
+    components, clusters = divide(connection, nodes.graph, edges, RULES)
     columns: dict[str, npt.NDArray[Any]] = {
         "node_id": nodes.graph.ids,
         "check_value": nodes.checks,
@@ -64,18 +64,6 @@ def ours_with_rules(connection: duckdb.DuckDBPyConnection) -> None:
             "settings_fingerprint": f"{RULES.fingerprint}::bigint",
         },
     )
-
-
-def load_machine_code(connection: duckdb.DuckDBPyConnection) -> None:
-    """Runs every compiled function once."""
-    connection.execute("""
-        attach ':memory:' as out;
-        create table links as
-        select * from (values ('member', 'M1', 'phone', 'P1'), ('member', 'M2', 'phone', 'P1'))
-        as given (left_id_type, left_id_value, right_id_type, right_id_value)
-    """)
-    ours_with_rules(connection)
-    resolve(connection.table("out.edges"), RULES, connection.table("out.map"))
 
 
 class _Nodes:
