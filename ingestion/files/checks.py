@@ -30,7 +30,7 @@ SQL_TYPES = {
     Kind.BOOLEAN: "boolean",
     Kind.SCORE: "double",
 }
-# Amounts from here on are mistakes; sums of smaller ones fit the models' decimal(18,4).
+# Amounts from here on are mistakes. A hundred smaller ones of one person fit the models' decimals.
 TOO_MUCH = 10**12
 EXPECTED = {
     Kind.INTEGER: "a whole number",

@@ -27,7 +27,7 @@ CLUSTER_COLUMNS = (
     ("resolved_to", pa.timestamp("us")),
     ("settings_fingerprint", pa.int64()),
 )
-EDGE_COLUMNS = (
+_EDGE_COLUMNS = (
     "left_node_id, right_node_id, left_priority, right_priority, method_rank, confidence, "
     "first_seen, last_seen"
 )
@@ -85,7 +85,7 @@ def resolve(
                 "edges.left_node_id = dirty.node_id",
                 how="semi",
             )
-            .project(EDGE_COLUMNS)
+            .project(_EDGE_COLUMNS)
             .to_arrow_table()
         )
         others = iter(dirty.to_batches())
