@@ -101,8 +101,6 @@ class Dbt:
 
         dbt's own words go to the project's logs/dbt.log, none of them to the terminal.
         """
-        # profiles.yml finds the warehouse by this; dbt reads it from the process.
-        os.environ["ONECDP_WAREHOUSE"] = str(self._project.warehouse.folder)
         from dbt.cli.main import dbtRunner
 
         folder = str(self._project.folder)
@@ -117,9 +115,16 @@ class Dbt:
             f"{folder}/logs",
         ]
         where = ["--project-dir", folder, "--profiles-dir", folder]
+        before = os.environ.get("ONECDP_WAREHOUSE")
+        # profiles.yml finds the warehouse by this; dbt reads it from the process.
+        os.environ["ONECDP_WAREHOUSE"] = str(self._project.warehouse.folder)
         try:
             return runner.invoke([*quiet, *args, *where, *options])
         finally:
+            # Whatever comes next in this process may mean another project.
+            del os.environ["ONECDP_WAREHOUSE"]
+            if before is not None:
+                os.environ["ONECDP_WAREHOUSE"] = before
             _let_go()
 
     def build(self, *, as_of: date | None, full_refresh: bool) -> BuildReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import threading
@@ -131,8 +132,9 @@ def test_a_package_added_beside_a_copied_one_is_asked_for(
 
 
 def test_what_dbt_itself_installed_is_known_by_its_lock_until_packages_yml_changes(
-    project: Project, tmp_path: Path, busy_hub: list[str]
+    project: Project, tmp_path: Path, busy_hub: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("ONECDP_WAREHOUSE", "of somebody else")
     shutil.copy(REPOSITORY / "profiles.yml", tmp_path)
     shutil.copytree(STANDIN, tmp_path / "vendored" / "dbt_utils")
     (tmp_path / "vendored" / "dbt_utils" / "STANDIN.md").unlink()
@@ -141,6 +143,7 @@ def test_what_dbt_itself_installed_is_known_by_its_lock_until_packages_yml_chang
     packages = tmp_path / "packages.yml"
     packages.write_text("packages:\n  - local: \"vendored/{{ 'dbt_utils' }}\"\n")
     assert Dbt(project, Notes()).invoke("deps").success
+    assert os.environ["ONECDP_WAREHOUSE"] == "of somebody else"
 
     deps.ensure(project, Notes())
     deps.install(project, Notes())
