@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from onecdp import deps
+from onecdp import deps, seeds
 from onecdp.dbt_runs import Dbt
 from onecdp.erasure import files, tables
 from onecdp.erasure.person import Pair, Person, find, seeds_naming, split
@@ -85,6 +85,8 @@ def forget(
     file = project.warehouse.build_file
     if not file.is_file():
         raise OnecdpError(f"{file} isn't there; run `onecdp run` first")
+    # The build at the end would stop at them, when the raw tables have forgotten already.
+    seeds.check(project.folder)
     pipelines = ingestion_code(project)
     erasure = importlib.import_module("ingestion.erasure")
     try:

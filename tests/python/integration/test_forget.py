@@ -280,3 +280,14 @@ def test_a_seed_that_names_the_person_is_named_first(project: BuiltProject) -> N
     assert query(project.warehouse / "onecdp.duckdb", "select count(*) from raw_crm.members") == [
         (5,)
     ]
+
+
+def test_a_seed_that_cannot_be_read_stops_before_anything_is_erased(
+    project: BuiltProject,
+) -> None:
+    (project.folder / "seeds/id_types.csv").write_text("id_type;priority\n")
+    finished = forget(project, "member_id:MBR004", "--yes")
+    assert finished.code == 1
+    assert finished.stderr.startswith("onecdp: seeds/id_types.csv: line 1 must name the columns")
+    members = "select count(*) from raw_crm.members where member_id = 'MBR004'"
+    assert query(project.warehouse / "onecdp.duckdb", members) == [(1,)]
