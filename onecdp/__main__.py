@@ -1,5 +1,5 @@
 """`python -m onecdp` is `onecdp`."""
 
-from onecdp.cli import main
+from onecdp.cli.main import main
 
 main(prog_name="onecdp")

@@ -10,7 +10,7 @@ import duckdb
 from identity_parts.graph import RULES
 from identity_parts.sql import check_value, hashed_edges, node_id
 from onecdp.errors import OnecdpError
-from onecdp.identity.resolution import resolve
+from onecdp.identity.resolution.resolve import resolve
 
 # Of three new links one is between two new identifiers, one gives a member a new device, and one
 # says that two members' identifiers are one person's.

@@ -15,7 +15,7 @@ import pyarrow as pa
 from identity_parts.graph import FULL_RUN_AT, NO_RULES, RULES, graph_alone, graph_with_rules
 from identity_parts.sql import hashed_edges, macros
 from onecdp.errors import OnecdpError
-from onecdp.identity.resolution import resolve
+from onecdp.identity.resolution.resolve import resolve
 
 Contender = Callable[[duckdb.DuckDBPyConnection], None]
 

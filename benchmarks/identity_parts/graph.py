@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from identity_parts.sql import hashed_edges
 from onecdp.errors import OnecdpError
-from onecdp.identity.division import Limit, Settings, divide
-from onecdp.identity.graph import Components, Ints, compiled
-from onecdp.identity.resolution import batches
+from onecdp.identity.resolution.division import Limit, Settings, divide
+from onecdp.identity.resolution.graph import Components, Ints, compiled
+from onecdp.identity.resolution.resolve import batches
 
 NO_RULES = Settings(limits=(), cannot_links=(), max_cluster_size=1 << 40)
 RULES = Settings(

@@ -22,9 +22,9 @@ from ingestion.files.checks import literal
 from ingestion.files.intake import Intake, take_in
 from ingestion.files.scratch import Notify
 from ingestion.files.spec import Kind
-from ingestion.id_graph.exchange import ExchangeFailed
 from ingestion.id_graph.service import Service, ServiceSettings
 from ingestion.id_graph.settings import LINKS
+from onecdp.identity.graph_service.exchange import ExchangeFailed
 
 ASKED_KEY = ("id_type", "id_value")
 _IDENTIFIERS = (

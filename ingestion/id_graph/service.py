@@ -23,7 +23,7 @@ from tenacity import (
     wait_random,
 )
 
-from ingestion.id_graph.exchange import ExchangeFailed, check_url, post_json
+from onecdp.identity.graph_service.exchange import ExchangeFailed, check_url, post_json
 
 SECTIONS = ("sources", "id_graph")
 LONGEST_WAIT = 30.0

@@ -4,7 +4,7 @@
 
         {{ sql_components(ref('int_identity__edges')) }}
 
-    It replaces the components that `onecdp.identity.graph` computes. What stays Python is the
+    It replaces the components that `onecdp.identity.resolution.graph` computes. What stays Python is the
     replay of the components that break a limit, a cannot-link or the cap: it takes edges one by
     one, in an order, which SQL can't do in bounded rounds. Those are few: find them by counting
     per component, and replay only their edges where Python runs.

@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 
 from onecdp.errors import OnecdpError
-from onecdp.project import Project
-from onecdp.warehouse import Warehouse, connect, scratch
+from onecdp.project.find import Project
+from onecdp.warehouse.files import Warehouse, connect, scratch
 
 _BLOCK = 1 << 22
 

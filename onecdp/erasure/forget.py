@@ -17,17 +17,18 @@ from typing import Any
 
 import duckdb
 
-from onecdp import deps, seeds
-from onecdp.dbt_runs import Dbt
 from onecdp.erasure import files, tables
 from onecdp.erasure.person import Pair, Person, find, seeds_naming, split
 from onecdp.erasure.tables import Removal
 from onecdp.errors import OnecdpError
-from onecdp.progress import Progress
-from onecdp.project import Project
-from onecdp.publish import Published, publish
-from onecdp.stages import ingestion_code
-from onecdp.warehouse import connect
+from onecdp.pipeline.publish import Published, publish
+from onecdp.pipeline.stages import ingestion_code
+from onecdp.project import dbt_packages as deps
+from onecdp.project import seeds
+from onecdp.project.dbt import Dbt
+from onecdp.project.find import Project
+from onecdp.project.progress import Progress
+from onecdp.warehouse.files import connect
 
 
 @dataclass(frozen=True)

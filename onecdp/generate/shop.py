@@ -29,7 +29,7 @@ from onecdp.generate.rates import DELIVERIES, Delivery, Rates
 from onecdp.generate.retail import draw_lines, first_orders
 from onecdp.generate.truth import counts_of, holders, write_truth
 from onecdp.generate.writing import Writer
-from onecdp.warehouse import scratch
+from onecdp.warehouse.files import scratch
 
 LEAST_CUSTOMERS = 100
 """Below that the rarer troubles would not all have a place."""

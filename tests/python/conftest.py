@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cli_support import BuiltProject, make_project, run_cli
+from support.cli import BuiltProject, make_project, run_cli
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Who belongs together: the links' components, divided where a constraint would break."""
 
-from onecdp.identity.division import Limit, Settings
-from onecdp.identity.resolution import resolve
+from onecdp.identity.resolution.division import Limit, Settings
+from onecdp.identity.resolution.resolve import resolve
 
 
 def model(dbt, session):

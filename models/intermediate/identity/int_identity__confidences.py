@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from onecdp.identity.confidences import widest_path_confidences
+from onecdp.identity.resolution.confidences import widest_path_confidences
 
 
 def model(dbt, session):

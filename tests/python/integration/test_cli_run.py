@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from cli_support import REPOSITORY, BuiltProject, clean_environment, run_cli
+from support.cli import REPOSITORY, BuiltProject, clean_environment, run_cli
 
 FIXTURES = REPOSITORY / "tests" / "python" / "fixtures"
 

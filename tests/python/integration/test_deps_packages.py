@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cli_support import REPOSITORY, BuiltProject, run_cli
+from support.cli import REPOSITORY, BuiltProject, run_cli
 
-from onecdp.dbt_runs import Dbt
-from onecdp.progress import LineProgress
-from onecdp.project import Project
-from onecdp.warehouse import Warehouse, connect
+from onecdp.project.dbt import Dbt
+from onecdp.project.find import Project
+from onecdp.project.progress import LineProgress
+from onecdp.warehouse.files import Warehouse, connect
 
-STANDIN = REPOSITORY / "onecdp" / "dbt_utils_standin"
+STANDIN = REPOSITORY / "onecdp" / "project" / "dbt_utils_standin"
 
 ROWS = """
 select * from (values

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_support import REPOSITORY, BuiltProject, clean_environment
+from support.cli import REPOSITORY, BuiltProject, clean_environment
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MAKE = re.compile(r"^([a-z]+):", re.MULTILINE)

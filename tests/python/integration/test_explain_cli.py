@@ -7,8 +7,8 @@ import shlex
 
 import duckdb
 import pytest
-from cli_support import REPOSITORY, BuiltProject, run_cli
-from line import Line, copy_project
+from support.cli import REPOSITORY, BuiltProject, run_cli
+from support.line import Line, copy_project
 
 
 def test_two_identifiers_with_their_source_rows(built_warehouse: BuiltProject) -> None:

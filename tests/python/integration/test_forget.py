@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from cli_support import BuiltProject, Finished, clean_environment, run_cli
-from line import differences, read_tables
+from support.cli import BuiltProject, Finished, clean_environment, run_cli
+from support.line import differences, read_tables
 
 AS_OF = ("--as-of", "2026-06-06")
 VALUES = (
@@ -188,7 +188,7 @@ def test_a_kill_and_the_same_command_again(
     killed = subprocess.run(
         [
             sys.executable, "-c",
-            "import os, sys, onecdp.erasure.forget as f; from onecdp.cli import main\n"
+            "import os, sys, onecdp.erasure.forget as f; from onecdp.cli.main import main\n"
             f"{KILLS[moment]}\nmain({command})",
         ],
         cwd=project.folder, env=clean_environment(), capture_output=True, text=True, check=False,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from cli_support import Finished, make_project, run_cli
+from support.cli import Finished, make_project, run_cli
 
 from benchmarks.identity_quality import compare
 

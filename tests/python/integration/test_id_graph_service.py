@@ -9,8 +9,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from cli_support import make_project, run_cli
-from id_graph_support import (
+from support.cli import make_project, run_cli
+from support.id_graph import (
     MISDEEDS,
     GraphService,
     honest,
@@ -20,7 +20,7 @@ from id_graph_support import (
     slow,
     status,
 )
-from ingestion_support import LINKS, RETAIL, Warehouse, retail_line
+from support.ingestion import LINKS, RETAIL, Warehouse, retail_line
 
 from ingestion.pipelines import IngestError
 

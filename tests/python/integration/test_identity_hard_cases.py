@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from identity_days import KEEP_APART, TABLETS, TILL, WORDS, fifth_day, first_day, second_day
-from identity_support import People, Row, people_of, write_overrides
-from line import Line, copy_project, differences
+from support.identity import People, Row, people_of, write_overrides
+from support.identity_days import KEEP_APART, TABLETS, TILL, WORDS, fifth_day, first_day, second_day
+from support.line import Line, copy_project, differences
 
 STORED = ("edges", "clusters", "confidences", "map")
 ONE_MEMBER = ("max_values", "member_id", "deterministic", 0.95)

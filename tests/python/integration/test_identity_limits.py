@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from cli_support import run_cli
-from identity_support import (
+from support.cli import run_cli
+from support.identity import (
     EVENTS,
     LINKS,
     build_identity,
@@ -15,7 +15,7 @@ from identity_support import (
     set_type,
     set_variable,
 )
-from line import Line, copy_project
+from support.line import Line, copy_project
 
 CHAIN = 2_000
 MANY = 100_000

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
-from identity_support import (
+from support.identity import (
     EVENTS,
     IDENTITY,
     LINKS,
@@ -24,7 +24,7 @@ from identity_support import (
     set_variable,
     write_overrides,
 )
-from line import Line, copy_project, differences
+from support.line import Line, copy_project, differences
 
 # Small worlds that share nothing, in one warehouse: each build is a step of all of them.
 WORLDS = 12

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from ingestion_support import Warehouse
+from support.ingestion import Warehouse
 
 from ingestion import crm
 from ingestion.id_graph.answers import _find_identifiers

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from ingestion_support import RETAIL, Warehouse, content
+from support.ingestion import RETAIL, Warehouse, content
 
 from ingestion.erasure import RawRemoval, erase_raw, set_tombstones
 from ingestion.erasure.tombstones import KEY_FILE

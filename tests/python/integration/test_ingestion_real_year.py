@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import xlsxwriter
-from ingestion_support import Warehouse, content
-from retail_year import by_day, read_rows, year_file
+from support.ingestion import Warehouse, content
+from support.retail_year import by_day, read_rows, year_file
 
 OWN = ("_file", "_line", "_loaded_at", "_dlt_load_id")
 TABLE = "raw_retail.transactions"

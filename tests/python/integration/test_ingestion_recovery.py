@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from ingestion_support import EVENTS, RETAIL, ROOT, Warehouse, content, retail_line
+from support.ingestion import EVENTS, RETAIL, ROOT, Warehouse, content, retail_line
 
 from ingestion import app
 from ingestion.files.spec import Column, Kind

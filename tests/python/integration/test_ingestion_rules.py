@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from ingestion_support import (
+from support.ingestion import (
     EVENTS,
     LINKS,
     MEMBERS,

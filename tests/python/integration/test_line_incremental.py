@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from line import Line, copy_project, differences
+from support.line import Line, copy_project, differences
 
 MEMBERS = (
     "member_id,mobile_hash,email_hash,register_date,channel,level,retail_customer_id,updated_at"

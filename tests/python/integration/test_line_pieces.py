@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import xlsxwriter
-from line import Line, copy_project, differences
-from retail_year import Row, by_day, read_rows, thirty_days, write_rows, year_file
+from support.line import Line, copy_project, differences
+from support.retail_year import Row, by_day, read_rows, thirty_days, write_rows, year_file
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
-from cli_support import BuiltProject, clean_environment, make_project, run_cli
-from line import differences, read_tables
-from retail_year import Row, thirty_days, write_rows, year_file
+from support.cli import BuiltProject, clean_environment, make_project, run_cli
+from support.line import differences, read_tables
+from support.retail_year import Row, thirty_days, write_rows, year_file
 
 AS_OF = ("--as-of", "2011-12-10")
 

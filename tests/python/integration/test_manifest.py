@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from cli_support import BuiltProject
+from support.cli import BuiltProject
 
 
 def test_foreign_keys_point_at_keys(built_warehouse: BuiltProject) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cli_support import BuiltProject, run_cli
-from line import Line, copy_project
+from support.cli import BuiltProject, run_cli
+from support.line import Line, copy_project
 
 HEADER = (
     "member_id,real_name,birthday,gender,mobile_hash,email_hash,channel,register_date,updated_at,"

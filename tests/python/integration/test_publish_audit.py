@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cli_support import REPOSITORY
+from support.cli import REPOSITORY
 
-from onecdp.dbt_runs import Dbt
 from onecdp.errors import OnecdpError
-from onecdp.progress import LineProgress
-from onecdp.project import Project
-from onecdp.publish import publish
-from onecdp.warehouse import Warehouse, connect
+from onecdp.pipeline.publish import publish
+from onecdp.project.dbt import Dbt
+from onecdp.project.find import Project
+from onecdp.project.progress import LineProgress
+from onecdp.warehouse.files import Warehouse, connect
 
 
 @pytest.fixture
@@ -165,10 +165,10 @@ def test_reading_commands_leave_the_audit_as_it_is(project: Project) -> None:
 BUILD = """
 import sys
 from pathlib import Path
-from onecdp.dbt_runs import Dbt
-from onecdp.progress import LineProgress
-from onecdp.project import Project
-from onecdp.warehouse import Warehouse
+from onecdp.project.dbt import Dbt
+from onecdp.project.progress import LineProgress
+from onecdp.project.find import Project
+from onecdp.warehouse.files import Warehouse
 folder = Path(sys.argv[1])
 Dbt(Project(folder, Warehouse(folder / "warehouse")), LineProgress()).invoke("build")
 """

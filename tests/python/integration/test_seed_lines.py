@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import duckdb
 import pytest
-from cli_support import BuiltProject
+from support.cli import BuiltProject
 
 _SEEDS = {
     "id_types": "id_type, priority, is_person_unique, max_values, window_days, default_confidence",

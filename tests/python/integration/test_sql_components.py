@@ -7,10 +7,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from cli_support import clean_environment
+from support.cli import clean_environment
 
-from onecdp.identity.division import Settings
-from onecdp.identity.resolution import resolve
+from onecdp.identity.resolution.division import Settings
+from onecdp.identity.resolution.resolve import resolve
 
 ROOT = Path(__file__).parents[3]
 NO_RULES = Settings(limits=(), cannot_links=(), max_cluster_size=10**9)

@@ -12,9 +12,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from cli_support import REPOSITORY
+from support.cli import REPOSITORY
 
-from onecdp.project import PROJECT_PARTS
+from onecdp.project.find import PROJECT_PARTS
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_init_from_the_wheel_writes_what_the_tree_has(wheel: Path, tmp_path: Pat
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
     code = (
-        "import onecdp, sys; from onecdp.cli import main;"
+        "import onecdp, sys; from onecdp.cli.main import main;"
         " assert onecdp.__file__.startswith(sys.argv[1]), onecdp.__file__;"
         " main(['init', sys.argv[2]])"
     )
@@ -66,7 +66,7 @@ def test_the_wheel_holds_the_library_and_nothing_that_was_made_here(wheel: Path)
         names = archive.namelist()
 
     assert len(names) == len(set(names))
-    assert "onecdp/dbt_utils_standin/dbt_project.yml" in names
+    assert "onecdp/project/dbt_utils_standin/dbt_project.yml" in names
     assert "onecdp/_project/.dlt/config.toml" in names
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"onecdp"}
     for made in (

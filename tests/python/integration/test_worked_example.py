@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from cli_support import BuiltProject
+from support.cli import BuiltProject
 
 EXPECTED: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "fixtures" / "worked_example_expected.json").read_text()

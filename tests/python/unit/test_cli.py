@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_support import REPOSITORY
 from click.testing import CliRunner, Result
+from support.cli import REPOSITORY
 
 from onecdp import __version__
-from onecdp.cli import main
+from onecdp.cli.main import main
 
 
 def call(*args: str) -> Result:
@@ -36,7 +36,7 @@ def test_the_commands_are_the_ones_that_the_docs_name() -> None:
 
 
 def test_help_loads_neither_dbt_nor_duckdb() -> None:
-    code = "import onecdp.cli, sys, json; print(json.dumps(sorted(sys.modules)))"
+    code = "import onecdp.cli.main, sys, json; print(json.dumps(sorted(sys.modules)))"
     modules = json.loads(subprocess.check_output([sys.executable, "-c", code]))
     heavy = {"dbt", "dlt", "duckdb", "pyarrow", "rich", "numpy"}
     assert not heavy & set(modules)
@@ -108,7 +108,7 @@ def test_a_build_before_anything_was_ingested_is_one_line(tmp_path: Path) -> Non
     (tmp_path / "project").mkdir()
     assert call("init", str(tmp_path / "project")).exit_code == 0
     shutil.copytree(
-        REPOSITORY / "onecdp" / "dbt_utils_standin",
+        REPOSITORY / "onecdp" / "project" / "dbt_utils_standin",
         tmp_path / "project" / "dbt_packages" / "dbt_utils",
     )
 

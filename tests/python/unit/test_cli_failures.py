@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 
-from onecdp.dbt_runs import last_exception
+from onecdp.project.dbt import last_exception
 
 
 class AudienceError(ValueError):

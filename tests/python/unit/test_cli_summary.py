@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from onecdp.dbt_runs import BuildReport, Counts, Finding
-from onecdp.summary import print_build
+from onecdp.cli.output import print_build
+from onecdp.project.dbt import BuildReport, Counts, Finding
 
 
 def report(failures: int = 0, warnings: int = 0) -> BuildReport:

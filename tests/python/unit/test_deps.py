@@ -11,15 +11,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from cli_support import NO_HUB, REPOSITORY
+from support.cli import NO_HUB, REPOSITORY
 
-from onecdp import deps
-from onecdp.dbt_runs import Dbt
 from onecdp.errors import OnecdpError
-from onecdp.project import Project
-from onecdp.warehouse import Warehouse
+from onecdp.project import dbt_packages as deps
+from onecdp.project.dbt import Dbt
+from onecdp.project.find import Project
+from onecdp.warehouse.files import Warehouse
 
-STANDIN = REPOSITORY / "onecdp" / "dbt_utils_standin"
+STANDIN = REPOSITORY / "onecdp" / "project" / "dbt_utils_standin"
 
 
 class Notes:

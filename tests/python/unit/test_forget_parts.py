@@ -12,7 +12,7 @@ from ingestion.erasure import normalise
 from onecdp.erasure import files, person, tables
 from onecdp.erasure.person import Person
 from onecdp.errors import UsageProblem
-from onecdp.warehouse import Warehouse
+from onecdp.warehouse.files import Warehouse
 
 WHO = Person((("email_hash", "e1"), ("member_id", "M1")), (1, 3), ("ONE1", "ONE3"))
 

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from benchmarks.identity_quality import compare
-from onecdp.cli import main
+from onecdp.cli.main import main
 from onecdp.generate import LEAST_CUSTOMERS, Rates, generate
 
 CUSTOMERS = 1_000

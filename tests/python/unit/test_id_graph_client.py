@@ -4,10 +4,10 @@ import itertools
 import time
 
 import pytest
-from id_graph_support import MISDEEDS, honest, in_order, link, serving, status
+from support.id_graph import MISDEEDS, honest, in_order, link, serving, status
 
-from ingestion.id_graph.exchange import ExchangeFailed
 from ingestion.id_graph.service import Service, ServiceSettings
+from onecdp.identity.graph_service.exchange import ExchangeFailed
 
 M1 = ("member_id", "M1")
 

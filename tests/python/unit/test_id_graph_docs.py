@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import duckdb
-from id_graph_support import serving
+from support.id_graph import serving
 
 from ingestion.id_graph.service import Service, ServiceSettings
 from ingestion.id_graph.settings import LINKS
-from onecdp.sql_functions import register
+from onecdp.warehouse.sql_functions import register
 
 TEXT = (Path(__file__).parents[3] / "docs" / "id-graph.md").read_text()
 EXAMPLES = [

@@ -6,10 +6,10 @@ import time
 
 import duckdb
 import pytest
-from id_graph_support import MISDEEDS, honest, serving, status
+from support.id_graph import MISDEEDS, honest, serving, status
 
-from onecdp import id_graph
-from onecdp.sql_functions import register
+from onecdp.identity.graph_service import client as id_graph
+from onecdp.warehouse.sql_functions import register
 
 TOKEN = "very-secret-token"
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from identity_reference import Edge, clusters_by_rule
-from identity_store import Clusters, edge_rows, resolve_all
+from support.identity_reference import Edge, clusters_by_rule
+from support.identity_store import Clusters, edge_rows, resolve_all
 
 import onecdp
-from onecdp.identity.division import Limit, Settings
-from onecdp.identity.resolution import resolve
+from onecdp.identity.resolution.division import Limit, Settings
+from onecdp.identity.resolution.resolve import resolve
 
 MEMBER, PHONE, DEVICE = 1, 2, 3
 ONE_MEMBER = Limit(MEMBER, 1, None)
@@ -196,7 +196,7 @@ def test_large_random_components_are_as_the_plain_replay(
 
 COUNT = """
 import duckdb, onecdp, sys
-from onecdp.identity.graph import Components
+from onecdp.identity.resolution.graph import Components
 import numpy as np
 graph = Components()
 ids, priorities = np.arange(5), np.zeros(5, dtype=np.int16)
@@ -217,7 +217,7 @@ def test_machine_code_is_kept_elsewhere_or_not_at_all(
         package / "onecdp",
         ignore=shutil.ignore_patterns("__pycache__", "_project"),
     )
-    (package / "onecdp/identity/__pycache__").touch()
+    (package / "onecdp/identity/resolution/__pycache__").touch()
     home = tmp_path / "home"
     if is_home_writable:
         home.mkdir()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onecdp.identity.confidences import widest_path_confidences
+from onecdp.identity.resolution.confidences import widest_path_confidences
 
 NODE = st.integers(0, 30)
 CONFIDENCE = st.sampled_from([0.0, 0.25, 0.8, 0.9, 0.95, 0.99, 1.0])

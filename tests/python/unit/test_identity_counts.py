@@ -6,8 +6,8 @@ from pathlib import Path
 
 import duckdb
 
-from onecdp.identity.counts import IdCounts, count_ids
-from onecdp.warehouse import Warehouse
+from onecdp.identity.report.counts import IdCounts, count_ids
+from onecdp.warehouse.files import Warehouse
 
 
 def test_people_and_their_changes_are_counted(tmp_path: Path) -> None:

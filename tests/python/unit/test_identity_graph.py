@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onecdp.identity.graph import NO_PRIORITY, Components, Ints
+from onecdp.identity.resolution.graph import NO_PRIORITY, Components, Ints
 
 # Neighbours in the table, too: ids that differ in upper bits alone.
 IDS = st.integers(0, 30) | st.integers(0, 2**63 - 1) | st.integers(0, 30).map(lambda n: n << 58)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from explain_support import Link, Shop, one_id
+from support.explain import Link, Shop, one_id
 
 from onecdp.errors import OnecdpError
-from onecdp.identity.report import Report, report
-from onecdp.identity.report_text import lines
+from onecdp.identity.report.report import Report, report
+from onecdp.identity.report.text import lines
 
 M1, M2, M3, M4 = (("member_id", f"M{number}") for number in range(1, 5))
 P1, P2, P3 = (("mobile_hash", f"p{number}") for number in range(1, 4))

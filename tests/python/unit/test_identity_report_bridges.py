@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onecdp.identity.report_bridges import find_bridges
+from onecdp.identity.report.bridges import find_bridges
 
 # Few nodes make cycles, far-apart numbers make sure that nobody counts on dense ones.
 NODE = st.integers(0, 12).map(lambda number: number * 7 - 3)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ingestion_support import SAMPLE, take
+from support.ingestion import SAMPLE, take
 
 from ingestion.erasure import normalise
 from ingestion.erasure.loading import HIDDEN, hide_quarantined, names_erased

@@ -14,8 +14,8 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
-from ingestion_support import EVENTS as EVENT_HEADER
-from ingestion_support import RETAIL, retail_line, take
+from support.ingestion import EVENTS as EVENT_HEADER
+from support.ingestion import RETAIL, retail_line, take
 
 from ingestion.app import TABLE as EVENTS
 from ingestion.crm import TABLE as MEMBERS

@@ -13,7 +13,7 @@ from unittest import mock
 import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ingestion_support import RETAIL, retail_line
+from support.ingestion import RETAIL, retail_line
 
 from ingestion.files import csv_reader
 from ingestion.files.intake import take_in

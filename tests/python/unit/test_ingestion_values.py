@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ingestion_support import Taken, take
+from support.ingestion import Taken, take
 
 from ingestion.app import TABLE as EVENTS
 from ingestion.crm import TABLE as MEMBERS

@@ -6,10 +6,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from cli_support import REPOSITORY
+from support.cli import REPOSITORY
 
 from onecdp.errors import UsageProblem
-from onecdp.project import PROJECT_PARTS, find_project, open_project, scaffold
+from onecdp.project.find import PROJECT_PARTS, find_project, open_project, scaffold
 
 
 def write_project(folder: Path, name: str = "onecdp") -> Path:

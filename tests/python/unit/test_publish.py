@@ -12,8 +12,8 @@ import duckdb
 import pytest
 
 from onecdp.errors import OnecdpError
-from onecdp.publish import publish
-from onecdp.warehouse import Warehouse
+from onecdp.pipeline.publish import publish
+from onecdp.warehouse.files import Warehouse
 
 
 def build(folder: Path, *, amount: int = 1, statuses: dict[str, str] | None = None) -> Warehouse:
@@ -209,12 +209,12 @@ def test_a_reader_that_holds_the_old_file_is_not_disturbed(tmp_path: Path) -> No
 KILLED_BEFORE_THE_RENAME = """
 import os, signal, sys
 from pathlib import Path
-import onecdp.publish
-from onecdp.warehouse import Warehouse
+import onecdp.pipeline.publish
+from onecdp.warehouse.files import Warehouse
 def die(path):
     os.kill(os.getpid(), signal.SIGKILL)
-onecdp.publish._sync = die
-onecdp.publish.publish(Warehouse(Path(sys.argv[1])))
+onecdp.pipeline.publish._sync = die
+onecdp.pipeline.publish.publish(Warehouse(Path(sys.argv[1])))
 """
 
 

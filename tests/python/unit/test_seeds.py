@@ -4,10 +4,10 @@ import csv
 from pathlib import Path
 
 import pytest
-from cli_support import run_cli
+from support.cli import run_cli
 
 from onecdp.errors import OnecdpError
-from onecdp.seeds import check
+from onecdp.project.seeds import check
 
 PROJECT = Path(__file__).parents[3]
 HEADER = b"name,most,share,is_on\n"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from onecdp.audiences.bitmaps import build_bitmaps
 from onecdp.audiences.packages import AudienceError, evaluate_audiences
-from onecdp.sql_functions import register
+from onecdp.warehouse.sql_functions import register
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs" / "audiences.md"
@@ -119,7 +119,7 @@ def test_the_functions_outlive_the_connection_that_brought_them(tmp_path):
     # DuckDB keeps functions per file and process; it crashes if their code is gone.
     script = f"""
 import duckdb
-from onecdp.sql_functions import register
+from onecdp.warehouse.sql_functions import register
 first = duckdb.connect({str(tmp_path / "x.duckdb")!r})
 register(first)
 register(first)
@@ -135,7 +135,9 @@ print(second.execute("select bitmap_count($1), bitmap_to_array($1)", [empty]).fe
 
 
 def test_registering_does_not_import_dbt():
-    script = "import sys, onecdp.sql_functions; print(any(m == 'dbt' for m in sys.modules))"
+    script = (
+        "import sys, onecdp.warehouse.sql_functions; print(any(m == 'dbt' for m in sys.modules))"
+    )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
     assert run.stdout == "False\n"
 
@@ -150,7 +152,7 @@ def test_dbt_models_have_the_functions(tmp_path):
         "profiles.yml": (
             "tiny:\n  target: dev\n  outputs:\n    dev:\n      type: duckdb\n"
             f"      path: '{tmp_path / 'tiny.duckdb'}'\n      threads: 2\n"
-            "      plugins: [{module: onecdp.sql_functions}]\n"
+            "      plugins: [{module: onecdp.warehouse.sql_functions}]\n"
         ),
         "models/overlap.sql": f"select {count} as customers",
         "models/doubled.sql": "select 2 * customers as customers from {{ ref('overlap') }}",

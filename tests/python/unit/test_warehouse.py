@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from onecdp.errors import OnecdpError
-from onecdp.warehouse import Warehouse, connect, exclusive
+from onecdp.warehouse.files import Warehouse, connect, exclusive
 
 HOLD_FILE = (
     "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); input()"
@@ -23,7 +23,7 @@ HOLD_FILE = (
 HOLD_FOLDER = """
 import sys
 from pathlib import Path
-from onecdp.warehouse import Warehouse, exclusive
+from onecdp.warehouse.files import Warehouse, exclusive
 with exclusive(Warehouse(Path(sys.argv[1])), 'onecdp run'):
     print('held', flush=True)
     input()

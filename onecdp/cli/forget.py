@@ -1,0 +1,107 @@
+"""`onecdp forget`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from onecdp.cli.options import as_of_option, in_project, json_option, open_project
+from onecdp.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from onecdp.erasure.forget import Forgotten, Plan
+
+
+@click.command()
+@click.argument("identifier", metavar="ID_TYPE:VALUE")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--dry-run", is_flag=True, help="Show what would go, and leave it.")
+@as_of_option
+@json_option
+@in_project
+def forget(
+    identifier: str, yes: bool, dry_run: bool, as_of: date | None, as_json: bool,
+    project_dir: Path | None, warehouse: Path | None,
+) -> None:  # fmt: skip
+    """Erase a person, by any identifier that it has now, for good.
+
+    Takes every identifier of the person out of all tables and files of the warehouse and keeps the
+    person out of later loads. Sales stay, nobody's. Stopped half-way, the same command goes on.
+
+    \b
+    onecdp forget member_id:MBR001 --dry-run
+    """
+    project = open_project(project_dir, warehouse)
+    from onecdp.cli import output as summary
+    from onecdp.erasure.forget import document
+    from onecdp.erasure.forget import forget as erase
+    from onecdp.project.progress import progress
+    from onecdp.warehouse.files import exclusive
+
+    planned: list[Plan] = []
+
+    def confirm(plan: Plan) -> bool:
+        planned.append(plan)
+        if dry_run:
+            return False
+        if yes:
+            return True
+        _show(plan)
+        try:
+            return click.confirm("erase this person for good?", err=True)
+        except click.Abort:
+            raise UsageProblem("nothing was erased: nobody said yes; add --yes") from None
+
+    if dry_run or yes:
+        with exclusive(project.warehouse, "onecdp forget"), progress() as shown:
+            done = erase(project, identifier, as_of=as_of, confirm=confirm, progress=shown)
+    else:
+        from onecdp.project.progress import LineProgress
+
+        # A line that moves would run over the question.
+        with exclusive(project.warehouse, "onecdp forget"):
+            done = erase(project, identifier, as_of=as_of, confirm=confirm, progress=LineProgress())
+    if done.status == "planned":
+        done = type(done)("planned", planned[0])
+    if as_json:
+        summary.print_json(document(done))
+    else:
+        _tell(done, dry_run)
+    sys.exit(1 if done.leftovers else 0)
+
+
+def _show(plan: Plan) -> None:
+    for id_type, value in plan.identifiers:
+        click.echo(f"{id_type:<20}{value}", err=True)
+    for removal in plan.removals:
+        click.echo(f"{removal.table:<48}{removal.rows:>8,}  {removal.what}", err=True)
+
+
+def _tell(done: Forgotten, dry_run: bool) -> None:
+    if done.status == "planned":
+        if dry_run:
+            _show(done.plan)
+        click.echo("nothing was erased")
+        return
+    if done.status == "already":
+        click.echo("was erased before; nothing to do")
+        return
+    if done.plan.identifiers:
+        rows = sum(removal.rows for removal in done.plan.removals)
+        click.echo(f"erased {len(done.plan.identifiers):,} identifiers, {rows:,} rows touched")
+    else:
+        click.echo("finished the erasure that was interrupted")
+    if done.plan.data_files:
+        click.echo(
+            f"your own files still hold the person: {', '.join(done.plan.data_files)};"
+            " loading them again brings nobody back"
+        )
+    for column in done.leftovers:
+        click.echo(f"still holds the person: {column}; empty it, then run this again", err=True)
+    if done.published:
+        click.echo(f"published {done.published.tables} tables: {done.published.file}")

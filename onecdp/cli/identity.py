@@ -1,0 +1,76 @@
+"""The commands on the ID map: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from onecdp.cli.options import in_project, json_option, open_project
+
+
+@click.command()
+@click.argument("left", metavar="A")
+@click.argument("right", metavar="[B]", required=False)
+@json_option
+@in_project
+def explain(
+    left: str, right: str | None, as_json: bool, project_dir: Path | None, warehouse: Path | None
+) -> None:
+    """Say what makes A a person, or why A and B are one or two.
+
+    A and B are ID_TYPE:VALUE in any spelling, or a one_id. Reads the private build file.
+
+    \b
+    onecdp explain member_id:MBR001
+    onecdp explain member_id:MBR001 open_id:open_001
+    """
+    project = open_project(project_dir, warehouse)
+    from onecdp.identity.explain.explain import explain as ask
+
+    answer = ask(project.warehouse.build_file, left, right)
+    if as_json:
+        from onecdp.cli import output as summary
+
+        summary.print_json(answer.document())
+        return
+    from onecdp.identity.explain.text import lines
+
+    for line in lines(answer):
+        click.echo(line)
+
+
+@click.group()
+def identity() -> None:
+    """Look at the ID map as a whole.
+
+    \b
+    onecdp identity report
+    """
+
+
+@identity.command()
+@json_option
+@in_project
+def report(as_json: bool, project_dir: Path | None, warehouse: Path | None) -> None:
+    """Print sizes, shared values, refused links and what hangs by one link.
+
+    Reads the private build file.
+
+    \b
+    onecdp identity report
+    onecdp identity report --json
+    """
+    project = open_project(project_dir, warehouse)
+    from onecdp.identity.report.report import report as read
+
+    answer = read(project.warehouse.build_file)
+    if as_json:
+        from onecdp.cli import output as summary
+
+        summary.print_json(answer.document())
+        return
+    from onecdp.identity.report.text import lines
+
+    for line in lines(answer):
+        click.echo(line)

@@ -1,0 +1,46 @@
+"""What the commands share: their options, and how they find the project."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from onecdp.project.find import Project
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def in_project(command: _F) -> _F:
+    """Adds --project-dir and --warehouse."""
+    folder = click.Path(path_type=Path)
+    warehouse = click.option(
+        "--warehouse", type=folder, metavar="DIR",
+        help="Where the DuckDB files are. [default: $ONECDP_WAREHOUSE, else warehouse/]",
+    )  # fmt: skip
+    project = click.option(
+        "--project-dir", type=folder, metavar="DIR",
+        help="The project. [default: the one that the current folder is in]",
+    )  # fmt: skip
+    return project(warehouse(command))
+
+
+as_of_option = click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    callback=lambda _context, _option, moment: moment.date() if moment else None,
+    metavar="DATE",
+    help="The day to count to, as 2026-06-06. [default: today]",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def open_project(project_dir: Path | None, warehouse: Path | None) -> Project:
+    """The project that the options name; imports nothing heavy before it is called."""
+    from onecdp.project import find as project
+
+    return project.open_project(project_dir, warehouse, os.environ)

@@ -1,0 +1,172 @@
+"""The end of a run: one tidy table for people, one JSON document for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from onecdp.pipeline.stages import RunReport, SourceReport
+from onecdp.project.dbt import BuildReport, Finding
+
+SHOWN_ROWS = 1000
+SHOWN_FINDINGS = 10
+_LOG_WIDTH = 80
+_SOURCE_COLUMNS = ("read", "loaded", "quarantined", "duplicate", "superseded", "withdrawn")
+
+
+def print_run(report: RunReport) -> None:
+    """Prints what a run did to stdout, at most as wide as the terminal (80 columns in a log)."""
+    console = _console()
+    print_sources(report.sources, console)
+    print_build(report.build, console)
+    if report.build.ok:
+        console.print(
+            f"customers {report.customers:,}"
+            f" · new one_ids {report.new_one_ids:,} · merged {report.merged_one_ids:,}"
+            f" · split {report.split_one_ids:,} · refused links {report.refused_links:,}"
+        )
+    if report.audiences:
+        table = _table(("audience", "rule"), ("members",))
+        for audience in report.audiences:
+            name = f"{audience.package_id} {audience.package_name}"
+            table.add_row(Text(name), Text(audience.segment_rule), f"{audience.members:,}")
+        console.print(table)
+    stages = " · ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
+    console.print(f"{stages} · total {sum(report.seconds.values()):.1f} s")
+    if report.published:
+        console.print(
+            f"published {report.published.tables} tables: {report.published.file}", soft_wrap=True
+        )
+    else:
+        console.print("nothing was published: readers keep what was there")
+
+
+def print_sources(sources: Sequence[SourceReport], console: Console | None = None) -> None:
+    """Prints what was loaded, a row per source, and the refused files with their reasons."""
+    console = console or _console()
+    # Most warehouses have erased nobody.
+    is_shown = any(source.rows_erased for source in sources)
+    columns = (*_SOURCE_COLUMNS, "erased") if is_shown else _SOURCE_COLUMNS
+    table = _table(("source",), (*columns, "refused"))
+    for source in sources:
+        counts = [getattr(source, f"rows_{column}") for column in columns]
+        cells = [f"{count:,}" for count in (*counts, len(source.refused))]
+        table.add_row(source.source, *cells)
+    console.print(table)
+    if known := sum(source.files_skipped for source in sources):
+        console.print(f"{known:,} {'file' if known == 1 else 'files'} already loaded: skipped")
+    for source in sources:
+        for file, reason in source.refused:
+            console.print(Text(f"refused: {source.source}/{file}: {reason}"), soft_wrap=True)
+
+
+def print_build(build: BuildReport, console: Console | None = None) -> None:
+    """Prints how many models and tests went how, and one line per failure and warning."""
+    console = console or _console()
+    for kind, counts in (("models", build.models), ("tests", build.tests)):
+        parts = [f"{counts.passed:,} passed", f"{counts.failed:,} failed"]
+        parts += [f"{counts.warned:,} warned"] if counts.warned else []
+        parts += [f"{counts.skipped:,} skipped"] if counts.skipped else []
+        console.print(f"{kind:<7}{', '.join(parts)}")
+    for findings, kind in ((build.failures, "failures"), (build.warnings, "warnings")):
+        for finding in findings[:SHOWN_FINDINGS]:
+            console.print(Text(str(finding)), soft_wrap=True)
+        if (more := len(findings) - SHOWN_FINDINGS) > 0:
+            console.print(f"and {more:,} more {kind}; see logs/dbt.log")
+
+
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Prints a query's rows as a table; off a terminal no line is wrapped."""
+    wide = None if sys.stdout.isatty() else 100_000
+    table = _table(tuple(columns), ())
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row))
+    Console(width=wide, highlight=False).print(table)
+
+
+def run_document(report: RunReport) -> dict[str, Any]:
+    """The JSON document of a run."""
+    return {
+        "published": str(report.published.file) if report.published else None,
+        "customers": report.customers,
+        "new_one_ids": report.new_one_ids,
+        "merged_one_ids": report.merged_one_ids,
+        "split_one_ids": report.split_one_ids,
+        "refused_links": report.refused_links,
+        "sources": sources_document(report.sources),
+        "models": vars(report.build.models),
+        "tests": vars(report.build.tests),
+        "failures": [_finding(failure) for failure in report.build.failures],
+        "warnings": [_finding(warning) for warning in report.build.warnings],
+        "audiences": [vars(audience) for audience in report.audiences],
+        "seconds": report.seconds,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "node": finding.node,
+        "status": finding.status,
+        "reason": finding.reason,
+        "rows": finding.rows,
+    }
+
+
+def sources_document(sources: Sequence[SourceReport]) -> list[dict[str, Any]]:
+    """The JSON of what was loaded."""
+    return [
+        {
+            "source": source.source,
+            "files_loaded": source.files_loaded,
+            "files_skipped": source.files_skipped,
+            "refused": [{"file": file, "reason": reason} for file, reason in source.refused],
+            **{f"rows_{column}": getattr(source, f"rows_{column}") for column in _SOURCE_COLUMNS},
+            "rows_erased": source.rows_erased,
+            "seconds": round(source.seconds, 2),
+        }
+        for source in sources
+    ]
+
+
+def print_json(document: Any) -> None:
+    """Prints one JSON document to stdout."""
+    print(json.dumps(document, default=_json_value, ensure_ascii=False))
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return f"{len(value):,} bytes"
+    return str(value)
+
+
+def _console() -> Console:
+    # rich takes the terminal's own width when it is given none.
+    return Console(width=None if sys.stdout.isatty() else _LOG_WIDTH, highlight=False, markup=False)
+
+
+def _table(words: Sequence[str], numbers: Sequence[str]) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 0, 0, 1), header_style="bold")
+    for word in words:
+        table.add_column(word, overflow="fold", min_width=len(word))
+    for number in numbers:
+        table.add_column(number, justify="right", no_wrap=True)
+    return table

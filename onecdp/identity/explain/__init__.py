@@ -1,0 +1,1 @@
+"""Explains why identifiers are one person, or why they are not."""

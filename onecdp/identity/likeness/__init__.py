@@ -1,0 +1,1 @@
+"""Probabilistic links between member accounts."""

@@ -1,0 +1,1 @@
+"""Reports on the ID map as a whole."""

@@ -1,0 +1,78 @@
+"""What `onecdp identity report` says, as lines for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from onecdp.identity.report.report import SMALLEST_BRIDGED, Report, Rows
+
+
+def lines(report: Report) -> Iterator[str]:
+    """The lines of a report; a part that has nothing to tell is one line."""
+    yield f"{report.people:,} people of {report.identifiers:,} identifiers"
+    yield ""
+    yield from _table(report.sizes, "size", "people", "identifiers")
+    yield ""
+    yield "the largest"
+    yield from _table(report.largest, "one_id", "size", "types")
+    yield ""
+    yield f"{report.shared_values:,} shared values: they relate people and never merge them"
+    named = [{**row, "value": f"{row['id_type']}:{row['id_value']}"} for row in report.most_shared]
+    yield from _table(named, "value", "hub_count")
+    yield ""
+    yield f"{sum(row['links'] for row in report.rejections):,} refused links"
+    refused = [
+        {**row, "constraint": row["constraint_name"], "type": row["constrained_id_type"] or ""}
+        for row in report.rejections
+    ]
+    yield from _table(refused, "constraint", "type", "links")
+    yield ""
+    yield f"{len(report.at_cap):,} people at the size cap"
+    yield from _table(report.at_cap[:10], "one_id", "size", "cap")
+    yield ""
+    yield from _bridges(report)
+    yield ""
+    yield f"{report.reviews:,} likely links wait in id_link_reviews for a person's word"
+
+
+def _bridges(report: Report) -> Iterator[str]:
+    found = report.bridges
+    yield (
+        f"{found.bridges:,} of {found.links:,} links are bridges: the loss of one splits a person"
+        f" of {SMALLEST_BRIDGED} identifiers or more"
+    )
+    yield f"{found.cutting:,} of them leave two identifiers or more on either side"
+    if not found.weakest:
+        return
+    yield "the weakest"
+    rows = [
+        {
+            "confidence": f"{row['confidence']:.4g}",
+            "cuts": f"{row['left_size']:,} | {row['right_size']:,}",
+            "link": f"{row['left_id_type']}:{row['left_id_value']}"
+            f" - {row['right_id_type']}:{row['right_id_value']}",
+            "one_id": row["one_id"],
+        }
+        for row in found.weakest
+    ]
+    yield from _table(rows, "confidence", "cuts", "one_id", "link")
+
+
+def _table(rows: Rows, *columns: str) -> Iterator[str]:
+    if not rows:
+        return
+    cells = [list(columns), *([_cell(row[column]) for column in columns] for row in rows)]
+    widths = [max(len(line[n]) for line in cells) for n in range(len(columns))]
+    is_number = [all(isinstance(row[column], int) for row in rows) for column in columns]
+    for line in cells:
+        yield "  " + "  ".join(_padded(line, widths, is_number)).rstrip()
+
+
+def _padded(line: Sequence[str], widths: Sequence[int], is_number: Sequence[bool]) -> Iterator[str]:
+    for text, width, right in zip(line, widths, is_number, strict=True):
+        yield text.rjust(width) if right else text.ljust(width)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

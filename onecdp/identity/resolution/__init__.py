@@ -1,0 +1,1 @@
+"""Resolves links into clusters."""

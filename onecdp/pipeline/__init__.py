@@ -1,0 +1,1 @@
+"""The stages of a run: ingest, build, publish, and all of them in order."""

@@ -1,0 +1,174 @@
+"""Write, audit, publish: the marts leave the private file only after every test has passed.
+
+Readers open `marts.duckdb` and nothing else. It is written beside the old one and takes its place
+in one step, so a reader sees the old marts or the new ones; one that holds the old file open keeps
+reading it undisturbed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from onecdp.errors import OnecdpError
+from onecdp.warehouse.files import Warehouse, connect
+
+SCHEMA = "marts"
+_PRIVATE = "onecdp"
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Published:
+    """What stands in the published file now.
+
+    Attributes:
+        file: The published file.
+        tables: How many tables it has.
+        left_out: Relations of the private marts that no model makes any more.
+    """
+
+    file: Path
+    tables: int
+    left_out: tuple[str, ...]
+
+    @property
+    def notice(self) -> str | None:
+        """One line on what was left out, if anything was."""
+        if not self.left_out:
+            return None
+        names = ", ".join(f"{SCHEMA}.{name}" for name in self.left_out)
+        return f"publish: left out {names}: no model of the project makes it any more"
+
+
+def publish(warehouse: Warehouse) -> Published:
+    """Replaces the published file by the marts of the private one.
+
+    Raises:
+        OnecdpError: The last build isn't clean, or a file can't be opened or written. The published
+            file is then the one it was.
+    """
+    _remove_leftovers(warehouse)
+    if not warehouse.build_file.is_file():
+        raise OnecdpError(f"{warehouse.build_file} isn't there; run `onecdp run` first")
+    with connect(warehouse.build_file, read_only=True) as private:
+        _audit(private)
+        names, left_out = _relations(private)
+    if not names:
+        raise OnecdpError(f"{warehouse.build_file} has no marts; run `onecdp build` first")
+    fresh = warehouse.marts_file.with_name(f"{warehouse.marts_file.name}.{os.getpid()}.tmp")
+    try:
+        _write(warehouse.build_file, fresh, names)
+        _sync(fresh)
+        fresh.replace(warehouse.marts_file)
+        _sync(warehouse.folder)
+    except (duckdb.Error, OSError) as error:
+        raise OnecdpError(f"{fresh} can't be written: {str(error).splitlines()[0]}") from error
+    finally:
+        fresh.unlink(missing_ok=True)
+    return Published(warehouse.marts_file, len(names), left_out)
+
+
+def _remove_leftovers(warehouse: Warehouse) -> None:
+    # A publish that was killed. The folder's lock says that no other one is at work.
+    for leftover in warehouse.folder.glob(f"{warehouse.marts_file.name}.*.tmp*"):
+        leftover.unlink()
+
+
+def _audit(private: duckdb.DuckDBPyConnection) -> None:
+    """Raises unless every node's latest run ended well (macros/project/audit_*.sql keep these)."""
+    try:
+        rows = private.execute(
+            "select unique_id, status, strftime(finished_at, '%Y-%m-%d %H:%M')"
+            " from audit.node_status order by unique_id"
+        ).fetchall()
+    except duckdb.CatalogException:
+        rows = []
+    if not rows:
+        raise OnecdpError("nothing was built yet; run `onecdp build` first. Nothing was published")
+    running = [since for _, status, since in rows if status == "running"]
+    if running:
+        raise OnecdpError(
+            f"the build that began at {running[0]} didn't finish; run `onecdp build` again."
+            " Nothing was published"
+        )
+    bad = [
+        f"{unique_id.split('.')[2]} ({status})"
+        for unique_id, status, _ in rows
+        if status not in ("success", "pass", "warn", "no-op")
+    ]
+    if bad:
+        more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
+        raise OnecdpError(
+            f"the last build isn't clean: {', '.join(bad[:_NAMED])}{more};"
+            " put it right and run `onecdp build`. Nothing was published"
+        )
+
+
+def _relations(private: duckdb.DuckDBPyConnection) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the marts that models make, and of those that a model which is gone left."""
+    rows = private.execute(
+        "select table_name, table_name in ("
+        "   select relation_name from audit.node_status where relation_schema = $1)"
+        " from information_schema.tables"
+        " where table_catalog = current_database() and table_schema = $1 order by all",
+        [SCHEMA],
+    ).fetchall()
+    return (
+        tuple(name for name, is_made in rows if is_made),
+        tuple(name for name, is_made in rows if not is_made),
+    )
+
+
+def _write(build_file: Path, fresh: Path, names: Sequence[str]) -> None:
+    """Copies the named relations of the marts as tables, with their comments."""
+    with connect(fresh, read_only=False) as out:
+        # Views name their relations with the file's own database name, so it must keep it.
+        out.execute(f"attach {_text(str(build_file))} as {_PRIVATE} (read_only)")
+        for name in names:
+            out.execute(f"create table {_name(name)} as from {_PRIVATE}.{SCHEMA}.{_name(name)}")
+        for statement in _comments(out, names):
+            out.execute(statement)
+        out.execute(f"detach {_PRIVATE}")
+        out.execute("checkpoint")
+
+
+def _comments(out: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[str]:
+    relations = out.execute(
+        "select table_name, comment from duckdb_tables()"
+        " where database_name = ? and schema_name = ? and comment is not null"
+        " union all select view_name, comment from duckdb_views()"
+        " where database_name = ? and schema_name = ? and comment is not null",
+        [_PRIVATE, SCHEMA, _PRIVATE, SCHEMA],
+    ).fetchall()
+    columns = out.execute(
+        "select table_name, column_name, comment from duckdb_columns()"
+        " where database_name = ? and schema_name = ? and comment is not null",
+        [_PRIVATE, SCHEMA],
+    ).fetchall()
+    return [f"comment on table {_name(t)} is {_text(c)}" for t, c in relations if t in names] + [
+        f"comment on column {_name(t)}.{_name(column)} is {_text(c)}"
+        for t, column, c in columns
+        if t in names
+    ]
+
+
+def _name(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _sync(path: Path) -> None:
+    # Without this, a power cut after the rename could leave an empty file under the good name.
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

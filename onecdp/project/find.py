@@ -1,0 +1,112 @@
+"""The dbt project: where it is, what it is made of, and a new one from the wheel."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from onecdp.errors import OnecdpError, UsageProblem
+from onecdp.warehouse.files import Warehouse
+
+# What an analyst gets to own and edit. The wheel carries the same list (pyproject.toml).
+PROJECT_PARTS = (
+    "models",
+    "macros",
+    "seeds",
+    "snapshots",
+    "tests/dbt",
+    "ingestion",
+    ".dlt/config.toml",
+    "dbt_project.yml",
+    "profiles.yml",
+    "packages.yml",
+)
+
+_NAME = re.compile(r"^name:\s*['\"]?onecdp['\"]?\s*(#.*)?$", re.MULTILINE)
+_LIBRARY = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A onecdp project folder and the warehouse it works in.
+
+    Attributes:
+        folder: The folder of dbt_project.yml, absolute.
+        warehouse: Where its two DuckDB files are.
+    """
+
+    folder: Path
+    warehouse: Warehouse
+
+    @property
+    def sample_data(self) -> Path:
+        """The worked example: what is loaded when no data is named."""
+        return self.folder / "ingestion" / "sample"
+
+
+def find_project(start: Path, *, exact: bool = False) -> Path:
+    """Finds the folder of the onecdp project that `start` is in.
+
+    Args:
+        start: Where to look first.
+        exact: Look only there, not in the folders above.
+
+    Raises:
+        UsageProblem: There is no dbt_project.yml of a project named onecdp.
+    """
+    start = start.resolve()
+    for folder in (start,) if exact else (start, *start.parents):
+        file = folder / "dbt_project.yml"
+        if file.is_file() and _NAME.search(file.read_text(encoding="utf-8")):
+            return folder
+    where = f"in {start}" if exact else f"in {start} or above it"
+    raise UsageProblem(
+        f"no onecdp project {where}; make one with `onecdp init DIR`, or name it by --project-dir"
+    )
+
+
+def open_project(
+    project_dir: Path | None, warehouse: Path | None, environment: Mapping[str, str]
+) -> Project:
+    """Reads where the project and its warehouse are.
+
+    Args:
+        project_dir: The project's folder; None searches upwards from the current folder.
+        warehouse: The warehouse's folder; None takes ONECDP_WAREHOUSE, else `warehouse` in the
+            project.
+        environment: Usually `os.environ`.
+    """
+    folder = find_project(project_dir or Path.cwd(), exact=project_dir is not None)
+    chosen = warehouse or (
+        Path(named) if (named := environment.get("ONECDP_WAREHOUSE")) else folder / "warehouse"
+    )
+    return Project(folder, Warehouse(Path(os.path.abspath(chosen.expanduser()))))  # noqa: PTH100
+
+
+def scaffold(target: Path) -> None:
+    """Writes a new project to `target`, from the wheel or from the repository's tree.
+
+    Raises:
+        OnecdpError: `target` isn't empty, or can't be written.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise OnecdpError(f"{target} isn't an empty folder; name a new one")
+    packed = _LIBRARY / "_project"
+    source = packed if packed.is_dir() else _LIBRARY.parent
+    junk = shutil.ignore_patterns("__pycache__", "*.pyc")
+    try:
+        for part in PROJECT_PARTS:
+            destination = target / part
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            if (source / part).is_dir():
+                shutil.copytree(source / part, destination, ignore=junk)
+            else:
+                shutil.copyfile(source / part, destination)
+        for template in (_LIBRARY / "project" / "scaffold_files").iterdir():
+            shutil.copyfile(template, target / template.name.replace("dot_", "."))
+    except OSError as error:
+        raise OnecdpError(f"{error.filename or target}: {error.strerror}") from error

@@ -1,0 +1,50 @@
+"""`onecdp sql`: one read-only question to a DuckDB file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from onecdp.errors import OnecdpError, UsageProblem
+from onecdp.warehouse.files import connect
+
+
+def ask(file: Path, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Runs `query` and returns the columns' names and the rows.
+
+    The query reads `file` and nothing else: no other file, and it writes none.
+
+    Raises:
+        OnecdpError: There is no such file yet, or DuckDB can't run the query.
+        UsageProblem: It isn't exactly one statement.
+    """
+    if not file.is_file():
+        raise OnecdpError(f"{file} isn't there yet; run `onecdp run` first")
+    from onecdp.warehouse.sql_functions import register
+
+    with connect(file, read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
+        register(connection)
+        # A file opened read-only still lets COPY TO and ATTACH write others.
+        connection.execute("set enable_external_access = false")
+        try:
+            statements = connection.extract_statements(query)
+            if len(statements) != 1:
+                raise UsageProblem(f"expected one SQL statement, got {len(statements)}")
+            result = connection.execute(statements[0])
+            return [column[0] for column in result.description or []], result.fetchall()
+        except duckdb.Error as error:
+            raise OnecdpError(one_line(str(error))) from error
+
+
+def one_line(message: str) -> str:
+    """DuckDB's words without the picture of the query."""
+    lines = []
+    for line in map(str.strip, message.splitlines()):
+        # From here on it draws a caret under the query, or tells where in our code it was.
+        if line.startswith(("LINE ", "At:")):
+            break
+        lines.append(line)
+    return " ".join(line for line in lines if line)

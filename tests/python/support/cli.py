@@ -1,0 +1,75 @@
+"""The real command line in a process of its own, and projects for it to work in."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+# Nothing listens there: the way a machine without a connection sees the hub, at once.
+NO_HUB = {"DBT_PACKAGE_HUB_URL": "http://127.0.0.1:9/"}
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    def document(self) -> Any:
+        """stdout as one JSON document."""
+        return json.loads(self.stdout)
+
+
+@dataclass(frozen=True)
+class BuiltProject:
+    """A project made by `onecdp init` and a warehouse that `onecdp run` filled from the sample."""
+
+    folder: Path
+    warehouse: Path
+    finished: Finished
+
+    def copy(self, target: Path) -> BuiltProject:
+        """The same in a folder of its own, to be changed by a test."""
+        shutil.copytree(self.folder, target)
+        return BuiltProject(target, target / "warehouse", self.finished)
+
+
+def clean_environment() -> dict[str, str]:
+    """That of this process without the warehouse that a test before named in it, and no hub."""
+    inherited = {k: v for k, v in os.environ.items() if k != "ONECDP_WAREHOUSE"}
+    return {**inherited, **NO_HUB}
+
+
+def run_cli(
+    *args: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Finished:
+    """Runs `onecdp ARGS` and waits for it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "onecdp", *args],
+        cwd=cwd,
+        env={**clean_environment(), **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def make_project(target: Path) -> Path:
+    """Runs `onecdp init`, and brings the dbt packages that `make setup` put in the tree."""
+    made = run_cli("init", str(target))
+    assert made.code == 0, made.stderr
+    packages = REPOSITORY / "dbt_packages"
+    if packages.is_dir():
+        shutil.copytree(packages, target / "dbt_packages")
+    return target

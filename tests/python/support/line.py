@@ -1,0 +1,137 @@
+"""Runs the whole line on data that a test lays out, and compares the marts of two warehouses."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from onecdp.pipeline import stages
+from onecdp.project.dbt import Dbt
+from onecdp.project.find import PROJECT_PARTS, Project, open_project
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+class Quiet:
+    """Progress that nobody watches."""
+
+    def note(self, text: str) -> None: ...
+
+    def update(self, text: str) -> None: ...
+
+
+def copy_project(folder: Path) -> Path:
+    """The project as it stands in the tree, with its dbt packages, in a folder of its own."""
+    for part in (*PROJECT_PARTS, "dbt_packages"):
+        source, target = REPOSITORY / part, folder / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    return folder
+
+
+@dataclass(frozen=True)
+class Line:
+    """A project, a warehouse and a folder of data."""
+
+    project: Project
+    data: Path
+
+    @classmethod
+    def at(cls, folder: Path, project: Path) -> Line:
+        """A line with a warehouse and data of its own below `folder`."""
+        (folder / "data" / "retail").mkdir(parents=True)
+        return cls(open_project(project, folder / "warehouse", {}), folder / "data")
+
+    def write(self, name: str, *lines: str) -> None:
+        """Writes a data file, such as `crm/members.csv`, header first."""
+        path = self.data / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(lines) + "\n")
+
+    def ingest(self) -> list[stages.SourceReport]:
+        return list(stages.ingest(self.project, self.data, Quiet()))
+
+    def build(self, *options: str, tests: bool = True) -> None:
+        """Runs dbt build; without tests where a test looks at the marts itself, many times."""
+        skipped = ("--exclude-resource-type", "unit_test", *(() if tests else ("test",)))
+        # Nobody reads dbt's JSON files here, and writing them takes a third of a small build.
+        fixed = ("--no-write-json", "--vars", "{as_of_date: 2026-06-06}")
+        answer = Dbt(self.project, Quiet()).invoke("build", options=[*fixed, *skipped, *options])
+        assert answer.exception is None, answer.exception
+        failed = [
+            (result.node.name, result.message)
+            for result in answer.result.results
+            if str(result.status) in ("error", "fail")
+        ]
+        assert not failed, failed[:5]
+
+    def build_part(self, select: str) -> None:
+        """Builds a part and goes no further, as a run that is stopped in the middle."""
+        answer = Dbt(self.project, Quiet()).invoke(
+            "run", options=["--select", select, "--vars", "{as_of_date: 2026-06-06}"]
+        )
+        assert answer.success, answer.exception
+
+    def run(self, *options: str, tests: bool = True) -> list[stages.SourceReport]:
+        reports = self.ingest()
+        self.build(*options, tests=tests)
+        return reports
+
+    def copy_warehouse(self, folder: Path) -> Line:
+        """The same line in a copy of its warehouse."""
+        target = folder / "warehouse"
+        shutil.copytree(self.project.warehouse.folder, target)
+        return Line(open_project(self.project.folder, target, {}), self.data)
+
+    def query(self, sql: str) -> list[tuple[object, ...]]:
+        with duckdb.connect(str(self.project.warehouse.build_file), read_only=True) as private:
+            return private.execute(sql).fetchall()
+
+    def marts(self) -> dict[str, pa.Table]:
+        return read_tables(self.project.warehouse.build_file, "marts")
+
+    def state(self) -> dict[str, pa.Table]:
+        """The marts that say what is."""
+        return without_history(self.marts())
+
+
+def read_tables(file: Path, schema: str) -> dict[str, pa.Table]:
+    """Every table and view of a schema, by name."""
+    with duckdb.connect(str(file), read_only=True) as database:
+        names = database.execute(
+            "select table_name from information_schema.tables where table_schema = ?", [schema]
+        ).fetchall()
+        return {
+            name: database.execute(f'select * from "{schema}"."{name}"').to_arrow_table()
+            for (name,) in names
+        }
+
+
+def without_history(marts: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    """The marts without the one that tells which run changed what, and when."""
+    return {name: rows for name, rows in marts.items() if name != "id_map_changes"}
+
+
+def differences(ours: dict[str, pa.Table], theirs: dict[str, pa.Table]) -> dict[str, list[object]]:
+    """Rows that only one side has, a few per table: EXCEPT ALL, both ways."""
+    assert ours.keys() == theirs.keys()
+    found: dict[str, list[object]] = {}
+    with duckdb.connect() as scratch:
+        for name in ours:
+            scratch.register("ours", ours[name])
+            scratch.register("theirs", theirs[name])
+            rows = scratch.execute(
+                "(select 'only ours', * from (from ours except all from theirs) limit 3)"
+                " union all"
+                " (select 'only theirs', * from (from theirs except all from ours) limit 3)"
+            ).fetchall()
+            if rows:
+                found[name] = list(rows)
+    return found
