@@ -154,7 +154,7 @@ def check_data(project: Project, data: Path) -> Path:
     Raises:
         UsageProblem: It isn't there or holds none of the sources' folders.
     """
-    sources = [module.TABLE.source for module in ingestion_code(project).SOURCES]
+    sources = [source.name for source in ingestion_code(project).SOURCES]
     expected = "expected a folder with any of " + " ".join(f"{source}/" for source in sources)
     if not data.is_dir():
         raise UsageProblem(f"{data} is no folder; {expected}")

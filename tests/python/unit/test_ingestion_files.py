@@ -17,10 +17,10 @@ import xlsxwriter
 from support.ingestion import EVENTS as EVENT_HEADER
 from support.ingestion import RETAIL, retail_line, take
 
-from ingestion.app import TABLE as EVENTS
-from ingestion.crm import TABLE as MEMBERS
-from ingestion.files.spec import TableSpec
-from ingestion.retail import TABLE as TRANSACTIONS
+from ingestion.declaration import TableSpec
+from ingestion.sources.app import EVENTS
+from ingestion.sources.crm import MEMBERS
+from ingestion.sources.retail import TRANSACTIONS
 
 GOOD = b"E1,view,1.5,2024-11-01"
 
