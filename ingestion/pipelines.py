@@ -22,14 +22,14 @@ from dlt.common.runtime.run_context import RunContext, switched_run_context
 from dlt.common.runtime.telemetry import stop_telemetry
 from dlt.extract import DltSource
 
-from ingestion import app, crm, id_graph, retail
-from ingestion.erasure import KeyProblem
-from ingestion.files.intake import Intake, take_in
-from ingestion.files.resume import take_back_copies
-from ingestion.files.scratch import open_scratch
-from ingestion.files.spec import TableSpec, TypeChanged
-from ingestion.id_graph.answers import take_answers
-from ingestion.id_graph.service import BadSettings, ServiceSettings, read_settings
+from . import app, crm, id_graph, retail
+from .erasure import KeyProblem
+from .files.intake import Intake, take_in
+from .files.resume import take_back_copies
+from .files.scratch import open_scratch
+from .files.spec import TableSpec, TypeChanged
+from .id_graph.answers import take_answers
+from .id_graph.service import BadSettings, ServiceSettings, read_settings
 
 SOURCES: tuple[ModuleType, ...] = (crm, app, retail, id_graph)
 DATABASE = "onecdp.duckdb"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import dlt
 from dlt.extract import DltResource
 
-from ingestion.app.settings import EVENTS
-from ingestion.files.intake import Intake
-from ingestion.files.resources import resources
+from ..files.intake import Intake
+from ..files.resources import resources
+from .settings import EVENTS
 
 TABLE = EVENTS
 

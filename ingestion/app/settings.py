@@ -1,6 +1,6 @@
 """Events of the app and the mini-program: an event happens once and does not change."""
 
-from ingestion.files.spec import Column, Identifier, Kind, Rule, TableSpec
+from ..files.spec import Column, Identifier, Kind, Rule, TableSpec
 
 EVENTS = TableSpec(
     source="app",

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import dlt
 from dlt.extract import DltResource
 
-from ingestion.crm.settings import MEMBERS
-from ingestion.files.intake import Intake
-from ingestion.files.resources import resources
+from ..files.intake import Intake
+from ..files.resources import resources
+from .settings import MEMBERS
 
 TABLE = MEMBERS
 

@@ -4,7 +4,7 @@ A member that the CRM deleted comes as one more row of it with `is_deleted` true
 that column, as change data capture writes it. The row may hold nothing but the key and the time.
 """
 
-from ingestion.files.spec import Column, Identifier, Kind, Rule, TableSpec
+from ..files.spec import Column, Identifier, Kind, Rule, TableSpec
 
 MEMBERS = TableSpec(
     source="crm",

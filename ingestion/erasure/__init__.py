@@ -6,7 +6,7 @@ was loaded before. Both strike the same columns (`striking`), so that a row that
 the row that stands.
 """
 
-from ingestion.erasure.raw import RawRemoval, erase_raw, is_erased, set_tombstones
-from ingestion.erasure.tombstones import KeyProblem, normalise
+from .raw import RawRemoval, erase_raw, is_erased, set_tombstones
+from .tombstones import KeyProblem, normalise
 
 __all__ = ["KeyProblem", "RawRemoval", "erase_raw", "is_erased", "normalise", "set_tombstones"]

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 import duckdb
 import pyarrow as pa
 
-from ingestion.erasure.striking import blank, find_struck, pair
-from ingestion.erasure.tombstones import Tombstones, normalise
-from ingestion.files.spec import TableSpec
+from ..files.spec import TableSpec
+from .striking import blank, find_struck, pair
+from .tombstones import Tombstones, normalise
 
 HIDDEN = "names somebody who was erased"
 """The reason of a quarantined row where the real one holds an erased identifier."""

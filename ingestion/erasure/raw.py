@@ -10,9 +10,13 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from ingestion.erasure.loading import hide_quarantined
-from ingestion.erasure.striking import blank, find_struck
-from ingestion.erasure.tombstones import (
+from ..files.checks import content_hash, literal, quoted
+from ..files.rows import COUNTED
+from ..files.spec import TableSpec
+from ..files.verdicts import FILE_OF
+from .loading import hide_quarantined
+from .striking import blank, find_struck
+from .tombstones import (
     SCHEMA,
     TABLE,
     hashes_of,
@@ -20,10 +24,6 @@ from ingestion.erasure.tombstones import (
     read_key,
     read_tombstones,
 )
-from ingestion.files.checks import content_hash, literal, quoted
-from ingestion.files.rows import COUNTED
-from ingestion.files.spec import TableSpec
-from ingestion.files.verdicts import FILE_OF
 
 Pairs = Sequence[tuple[str, str]]
 """Identifiers: type, and value in its one spelling."""

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import duckdb
 
-from ingestion.erasure.tombstones import spelled
-from ingestion.files.checks import literal, quoted
-from ingestion.files.spec import Identifier, TableSpec
+from ..files.checks import literal, quoted
+from ..files.spec import Identifier, TableSpec
+from .tombstones import spelled
 
 
 def pair(identifier: Identifier) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ingestion.files.spec import Column, Kind, TableSpec
+from .spec import Column, Kind, TableSpec
 
 DECIMAL = r"'^[+-]?([0-9]{1,40}\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$'"
 WHOLE = r"'^[+-]?[0-9]{1,40}(\.0*)?$'"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO
 
-from ingestion.files.rows import (
+from .rows import (
     CHUNK_ROWS,
     MAX_LINE,
     MAX_RECORD,
@@ -19,7 +19,7 @@ from ingestion.files.rows import (
     resolve_header,
     string_table,
 )
-from ingestion.files.spec import FileRefused, TableSpec
+from .spec import FileRefused, TableSpec
 
 BLOCK = 1 << 20
 

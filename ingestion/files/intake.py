@@ -10,14 +10,14 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from ingestion.erasure.loading import HIDDEN, hide_quarantined, names_erased
-from ingestion.erasure.tombstones import Tombstones, read_tombstones
-from ingestion.files import store
-from ingestion.files.discover import SourceFile, discover
-from ingestion.files.outputs import Counts, totals, write_loads, write_quarantine, write_rows
-from ingestion.files.scratch import Notify, stage
-from ingestion.files.spec import TableSpec
-from ingestion.files.verdicts import find_leaving, find_namesakes, find_other_holders, judge
+from ..erasure.loading import HIDDEN, hide_quarantined, names_erased
+from ..erasure.tombstones import Tombstones, read_tombstones
+from . import store
+from .discover import SourceFile, discover
+from .outputs import Counts, totals, write_loads, write_quarantine, write_rows
+from .scratch import Notify, stage
+from .spec import TableSpec
+from .verdicts import find_leaving, find_namesakes, find_other_holders, judge
 
 BATCH_ROWS = 100_000
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
-from ingestion.files.discover import SourceFile
-from ingestion.files.spec import FileRefused
+from .discover import SourceFile
+from .spec import FileRefused
 
 PEEK = 1 << 16
 

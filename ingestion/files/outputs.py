@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ingestion.files.checks import quoted
-from ingestion.files.scratch import Staged, columns_sql, payload
-from ingestion.files.spec import TableSpec
-from ingestion.files.verdicts import FILE_OF, PLACE
+from .checks import quoted
+from .scratch import Staged, columns_sql, payload
+from .spec import TableSpec
+from .verdicts import FILE_OF, PLACE
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from python_calamine import CalamineError, CalamineWorkbook
 
-from ingestion.files.csv_reader import read_csv
-from ingestion.files.discover import SourceFile
-from ingestion.files.opening import PEEK, opened
-from ingestion.files.rows import (
+from .csv_reader import read_csv
+from .discover import SourceFile
+from .opening import PEEK, opened
+from .rows import (
     CHUNK_ROWS,
     MAX_LINE,
     MAX_RECORD,
@@ -29,7 +29,7 @@ from ingestion.files.rows import (
     resolve_header,
     string_table,
 )
-from ingestion.files.spec import FileRefused, Kind, TableSpec
+from .spec import FileRefused, Kind, TableSpec
 
 
 def read(file: SourceFile, spec: TableSpec, scratch: Path) -> Iterator[Chunk]:

@@ -8,8 +8,8 @@ from typing import Any
 import dlt
 from dlt.extract import DltResource
 
-from ingestion.files.intake import Intake
-from ingestion.files.spec import Kind, TableSpec
+from .intake import Intake
+from .spec import Kind, TableSpec
 
 
 def resources(intake: Intake) -> Iterator[DltResource]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import dlt
 import duckdb
 
-from ingestion.files.checks import literal, quoted
+from .checks import literal, quoted
 
 
 def take_back_copies(pipeline: dlt.Pipeline, database: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-from ingestion.files.spec import FileRefused, TableSpec
+from .spec import FileRefused, TableSpec
 
 CHUNK_ROWS = 20_000
 MAX_RECORD = 1 << 20

@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from ingestion.erasure.loading import strike_new
-from ingestion.erasure.tombstones import Tombstones
-from ingestion.files.checks import (
+from ..erasure.loading import strike_new
+from ..erasure.tombstones import Tombstones
+from .checks import (
     SQL_TYPES,
     amount_complaint,
     complaint,
@@ -22,9 +22,9 @@ from ingestion.files.checks import (
     quoted,
     typed,
 )
-from ingestion.files.discover import SourceFile
-from ingestion.files.readers import read
-from ingestion.files.spec import FileRefused, Kind, TableSpec
+from .discover import SourceFile
+from .readers import read
+from .spec import FileRefused, Kind, TableSpec
 
 Notify = Callable[[str], None]
 _ROWS_BETWEEN_WORDS = 1_000_000

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.files.checks import literal, quoted
-from ingestion.files.scratch import columns_sql
-from ingestion.files.spec import TableSpec, TypeChanged
+from .checks import literal, quoted
+from .scratch import columns_sql
+from .spec import TableSpec, TypeChanged
 
 QUARANTINE = {
     "quarantine_id": "varchar",

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import duckdb
 
-from ingestion.files.checks import literal, quoted
-from ingestion.files.spec import Rule, TableSpec
+from .checks import literal, quoted
+from .spec import Rule, TableSpec
 
 # A row of a sheet is kept under `book.xlsx#Sheet`; the file is the part before.
 FILE_OF = r"regexp_replace({0}, '(\.xlsx(\.gz)?)#.*$', '\1', 'i')"

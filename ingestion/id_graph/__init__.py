@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import dlt
 from dlt.extract import DltResource
 
-from ingestion.files.intake import Intake
-from ingestion.files.resources import resources
-from ingestion.id_graph.answers import ASKED_KEY
-from ingestion.id_graph.settings import LINKS
+from ..files.intake import Intake
+from ..files.resources import resources
+from .answers import ASKED_KEY
+from .settings import LINKS
 
 TABLE = LINKS
 

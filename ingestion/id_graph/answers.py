@@ -16,15 +16,16 @@ import duckdb
 import orjson
 import pyarrow as pa
 
-from ingestion.erasure.loading import hide_quarantined
-from ingestion.erasure.tombstones import spelled
-from ingestion.files.checks import literal
-from ingestion.files.intake import Intake, take_in
-from ingestion.files.scratch import Notify
-from ingestion.files.spec import Kind
-from ingestion.id_graph.service import Service, ServiceSettings
-from ingestion.id_graph.settings import LINKS
 from onecdp.identity.graph_service.exchange import ExchangeFailed
+
+from ..erasure.loading import hide_quarantined
+from ..erasure.tombstones import spelled
+from ..files.checks import literal
+from ..files.intake import Intake, take_in
+from ..files.scratch import Notify
+from ..files.spec import Kind
+from .service import Service, ServiceSettings
+from .settings import LINKS
 
 ASKED_KEY = ("id_type", "id_value")
 _IDENTIFIERS = (

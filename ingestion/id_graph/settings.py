@@ -1,6 +1,6 @@
 """Links between identifiers: the latest row of a pair stands; `is_active` false withdraws it."""
 
-from ingestion.files.spec import Column, Identifier, Kind, Rule, TableSpec
+from ..files.spec import Column, Identifier, Kind, Rule, TableSpec
 
 LINKS = TableSpec(
     source="id_graph",

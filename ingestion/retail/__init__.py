@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import dlt
 from dlt.extract import DltResource
 
-from ingestion.files.intake import Intake
-from ingestion.files.resources import resources
-from ingestion.retail.settings import TRANSACTIONS
+from ..files.intake import Intake
+from ..files.resources import resources
+from .settings import TRANSACTIONS
 
 TABLE = TRANSACTIONS
 

@@ -14,7 +14,7 @@ A changed file is a correction of the one before: lines that left it are withdra
 invoice in common with that one, it is another file of the same name and withdraws nothing.
 """
 
-from ingestion.files.spec import Column, Identifier, Kind, Rule, TableSpec
+from ..files.spec import Column, Identifier, Kind, Rule, TableSpec
 
 TRANSACTIONS = TableSpec(
     source="retail",
