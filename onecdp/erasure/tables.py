@@ -13,6 +13,7 @@ import duckdb
 
 from onecdp.erasure.person import Person
 from onecdp.erasure.rules import Cell, TableRules
+from onecdp.warehouse.sql_text import literal, quoted
 
 MARKER = "erased"
 """`erased-12` replaces the one_id of the number 12, and its root."""
@@ -47,7 +48,7 @@ class _Table:
 
     @property
     def sql(self) -> str:
-        return f"{_name(self.schema)}.{_name(self.name)}"
+        return f"{quoted(self.schema)}.{quoted(self.name)}"
 
 
 def erase(
@@ -116,16 +117,16 @@ def _apply(
     beside = [cell for cell in rule.replace if cell.type_column]
     replaced = 0
     for cell in held:
-        changes = [f"{_name(cell.column)} = marker"]
+        changes = [f"{quoted(cell.column)} = marker"]
         for pair in beside:
             changes += [
-                f"{_name(pair.column)} = marker",
-                f"{_name(pair.type_column)} = {_text(MARKER)}",
+                f"{quoted(pair.column)} = marker",
+                f"{quoted(pair.type_column)} = {literal(MARKER)}",
             ]
         replaced += _changed(
             private,
             f"update {table.sql} as held set {', '.join(changes)}"
-            f" from erased_one_ids where held.{_name(cell.column)} = erased_one_ids.one_id",
+            f" from erased_one_ids where held.{quoted(cell.column)} = erased_one_ids.one_id",
         )
     deleted = sum(
         _changed(private, f"delete from {table.sql} where {_names_person(cell)}")
@@ -133,9 +134,9 @@ def _apply(
     )
     emptied = 0
     for cell in rule.set_null:
-        changes = [f"{_name(cell.column)} = null"]
+        changes = [f"{quoted(cell.column)} = null"]
         if cell.type_column:
-            changes.append(f"{_name(cell.type_column)} = null")
+            changes.append(f"{quoted(cell.type_column)} = null")
         emptied += _changed(
             private,
             f"update {table.sql} set {', '.join(changes)} where {_names_person(cell)}",
@@ -153,12 +154,12 @@ def _apply(
 
 def _names_person(cell: Cell) -> str:
     """SQL: whether a column names the person."""
-    column = _name(cell.column)
+    column = quoted(cell.column)
     if cell.type_column:
-        return f"({_name(cell.type_column)}, {column}) in (from erased_ids)"
+        return f"({quoted(cell.type_column)}, {column}) in (from erased_ids)"
     if cell.holds == "one_id":
         return f"{column} in {_ERASED_ONE_IDS}"
-    return f"{column} in (select id_value from erased_ids where id_type = {_text(cell.holds)})"
+    return f"{column} in (select id_value from erased_ids where id_type = {literal(cell.holds)})"
 
 
 def prune(private: duckdb.DuckDBPyConnection, rules: Sequence[TableRules]) -> None:
@@ -175,7 +176,7 @@ def prune(private: duckdb.DuckDBPyConnection, rules: Sequence[TableRules]) -> No
         if not rule.prune or rule.full_name not in tables:
             continue
         table = tables[rule.full_name]
-        lost = " or ".join(f"{_name(n)} not in (select node_id from {nodes})" for n in rule.prune)
+        lost = " or ".join(f"{quoted(n)} not in (select node_id from {nodes})" for n in rule.prune)
         present = " and not is_present" if "is_present" in table.columns else ""
         private.execute(f"delete from {table.sql} where ({lost}){present}")
 
@@ -191,7 +192,7 @@ def find_leftovers(private: duckdb.DuckDBPyConnection, person: Person) -> tuple[
         if not table.texts:
             continue
         held = ", ".join(
-            f"count(*) filter (where list_contains($1::varchar[], {_name(name)}))"
+            f"count(*) filter (where list_contains($1::varchar[], {quoted(name)}))"
             for name in table.texts
         )
         (counts,) = private.execute(f"select {held} from {table.sql}", [values]).fetchall()
@@ -219,11 +220,3 @@ def _tables(private: duckdb.DuckDBPyConnection) -> list[_Table]:
 def _changed(private: duckdb.DuckDBPyConnection, statement: str) -> int:
     row = private.execute(statement).fetchone()
     return int(row[0]) if row else 0
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _name(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
