@@ -11,11 +11,11 @@ import pytest
 from support.cli import BuiltProject, run_cli
 
 from ingestion import pipelines
+from onecdp.cli.progress import LineProgress
 from onecdp.erasure import tables
 from onecdp.erasure.rules import OTHERS, REBUILT, read_rules
 from onecdp.project.dbt import Dbt
 from onecdp.project.find import Project
-from onecdp.project.progress import LineProgress
 from onecdp.warehouse.files import Warehouse
 
 # What neither dbt nor a source of the project holds, and why nothing in it needs to be erased.

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support.cli import REPOSITORY
 
-from onecdp.project.find import PROJECT_PARTS
+from onecdp.project.scaffold import PROJECT_PARTS
 
 
 @pytest.fixture(scope="module")
