@@ -28,19 +28,20 @@ def forget(
     identifier: str, yes: bool, dry_run: bool, as_of: date | None, as_json: bool,
     project_dir: Path | None, warehouse: Path | None,
 ) -> None:  # fmt: skip
-    """Erase a person, by any identifier that it has now, for good.
+    """Permanently erase a person, given any of their current identifiers.
 
-    Takes every identifier of the person out of all tables and files of the warehouse and keeps the
-    person out of later loads. Sales stay, nobody's. Stopped half-way, the same command goes on.
+    Removes every identifier of the person from all tables and files of the warehouse, and from
+    later loads. Sales are kept without a customer. After an interruption, run the same command
+    again to finish.
 
     \b
     onecdp forget member_id:MBR001 --dry-run
     """
     project = open_project(project_dir, warehouse)
-    from onecdp.cli import output as summary
+    from onecdp.cli import output
+    from onecdp.cli.progress import progress
     from onecdp.erasure.forget import document
     from onecdp.erasure.forget import forget as erase
-    from onecdp.project.progress import progress
     from onecdp.warehouse.files import exclusive
 
     planned: list[Plan] = []
@@ -57,21 +58,17 @@ def forget(
         except click.Abort:
             raise UsageProblem("nothing was erased: nobody said yes; add --yes") from None
 
-    if dry_run or yes:
-        with exclusive(project.warehouse, "onecdp forget"), progress() as shown:
-            done = erase(project, identifier, as_of=as_of, confirm=confirm, progress=shown)
-    else:
-        from onecdp.project.progress import LineProgress
-
-        # A line that moves would run over the question.
-        with exclusive(project.warehouse, "onecdp forget"):
-            done = erase(project, identifier, as_of=as_of, confirm=confirm, progress=LineProgress())
+    with (
+        exclusive(project.warehouse, "onecdp forget"),
+        progress(is_live=dry_run or yes) as shown,
+    ):
+        done = erase(project, identifier, as_of=as_of, confirm=confirm, progress=shown)
     if done.status == "planned":
         done = type(done)("planned", planned[0])
     if as_json:
-        summary.print_json(document(done))
+        output.print_json(document(done))
     else:
-        _tell(done, dry_run)
+        _print(done, dry_run)
     sys.exit(1 if done.leftovers else 0)
 
 
@@ -82,7 +79,7 @@ def _show(plan: Plan) -> None:
         click.echo(f"{removal.table:<48}{removal.rows:>8,}  {removal.what}", err=True)
 
 
-def _tell(done: Forgotten, dry_run: bool) -> None:
+def _print(done: Forgotten, dry_run: bool) -> None:
     if done.status == "planned":
         if dry_run:
             _show(done.plan)

@@ -1,4 +1,4 @@
-"""The commands on the ID map: parse, call, print."""
+"""The commands on the ID map: explain, identity report."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def explain(
 
     answer = ask(project.warehouse.build_file, left, right)
     if as_json:
-        from onecdp.cli import output as summary
+        from onecdp.cli.output import print_json
 
-        summary.print_json(answer.document())
+        print_json(answer.document())
         return
     from onecdp.identity.explain.text import lines
 
@@ -66,9 +66,9 @@ def report(as_json: bool, project_dir: Path | None, warehouse: Path | None) -> N
 
     answer = read(project.warehouse.build_file)
     if as_json:
-        from onecdp.cli import output as summary
+        from onecdp.cli.output import print_json
 
-        summary.print_json(answer.document())
+        print_json(answer.document())
         return
     from onecdp.identity.report.text import lines
 

@@ -1,4 +1,4 @@
-"""What the commands share: their options, and how they find the project."""
+"""Options that several commands share, and the project that they name."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 
 def open_project(project_dir: Path | None, warehouse: Path | None) -> Project:
-    """The project that the options name; imports nothing heavy before it is called."""
-    from onecdp.project import find as project
+    """Opens the project that the options name."""
+    from onecdp.project import find
 
-    return project.open_project(project_dir, warehouse, os.environ)
+    return find.open_project(project_dir, warehouse, os.environ)

@@ -1,4 +1,4 @@
-"""The end of a run: one tidy table for people, one JSON document for machines."""
+"""Prints reports: tables for people, one JSON document for machines."""
 
 from __future__ import annotations
 

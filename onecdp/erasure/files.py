@@ -12,6 +12,7 @@ import duckdb
 from onecdp.errors import OnecdpError
 from onecdp.project.find import Project
 from onecdp.warehouse.files import Warehouse, connect, scratch
+from onecdp.warehouse.sql_text import literal, one_line, quoted
 
 _BLOCK = 1 << 22
 
@@ -68,8 +69,8 @@ def rewrite(warehouse: Warehouse) -> None:
     fresh.unlink(missing_ok=True)
     try:
         with scratch() as both:
-            both.execute(f"attach {_text(file)} as onecdp (read_only)")
-            both.execute(f"attach {_text(fresh)} as fresh")
+            both.execute(f"attach {literal(str(file))} as onecdp (read_only)")
+            both.execute(f"attach {literal(str(fresh))} as fresh")
             both.execute("copy from database onecdp to fresh")
             if _sizes(both, "onecdp") != _sizes(both, "fresh"):
                 raise OnecdpError(f"{fresh} isn't what {file} is; nothing was replaced")
@@ -78,7 +79,7 @@ def rewrite(warehouse: Warehouse) -> None:
         fresh.replace(file)
         _sync(warehouse.folder)
     except (duckdb.Error, OSError) as error:
-        raise OnecdpError(f"{fresh} can't be written: {str(error).splitlines()[0]}") from error
+        raise OnecdpError(f"{fresh} can't be written: {one_line(str(error))}") from error
     finally:
         clean_scratch(warehouse)
 
@@ -90,7 +91,9 @@ def _sizes(both: duckdb.DuckDBPyConnection, database: str) -> dict[str, int]:
     ).fetchall()
     sizes = {}
     for schema, name in tables:
-        (row,) = both.execute(f'select count(*) from {database}."{schema}"."{name}"').fetchall()
+        (row,) = both.execute(
+            f"select count(*) from {database}.{quoted(schema)}.{quoted(name)}"
+        ).fetchall()
         sizes[f"{schema}.{name}"] = int(row[0])
     views = both.execute(
         "select schema_name || '.' || view_name, hash(sql) from duckdb_views()"
@@ -98,10 +101,6 @@ def _sizes(both: duckdb.DuckDBPyConnection, database: str) -> dict[str, int]:
         [database],
     ).fetchall()
     return sizes | {str(name): int(text) for name, text in views}
-
-
-def _text(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _sync(path: Path) -> None:

@@ -19,6 +19,7 @@ import duckdb
 
 from onecdp.erasure import files, tables
 from onecdp.erasure.person import Pair, Person, find, seeds_naming, split
+from onecdp.erasure.rules import TableRules, read_rules
 from onecdp.erasure.tables import Removal
 from onecdp.errors import OnecdpError
 from onecdp.pipeline.publish import Published, publish
@@ -90,28 +91,36 @@ def forget(
     seeds.check(project.folder)
     pipelines = ingestion_code(project)
     erasure = importlib.import_module("ingestion.erasure")
+    deps.ensure(project, progress)
+    with _nameless_command():
+        rules = read_rules(Dbt(project, progress).manifest())
     try:
         with connect(file, read_only=False) as private:
             id_type, value = split(private, text)
             identifier = (id_type, erasure.normalise(id_type, value))
             person = _find(private, identifier)
+            if missing := tables.undeclared(private, rules):
+                raise OnecdpError(
+                    f"{', '.join(missing)}: say under meta.forget in the YAML what `forget` does"
+                    " with the column (docs/erasure.md). Nothing was erased"
+                )
             if person is None:
                 plan, status = Plan(), _status(private, project, erasure, identifier)
                 if status == "already":
                     return Forgotten(status, plan)
             else:
-                if named := seeds_naming(project.folder, person, erasure.normalise):
+                if named := seeds_naming(project.folder, person, erasure.normalise, rules):
                     raise OnecdpError(
                         f"{'; '.join(named)}: names this person and is yours to edit; delete the"
                         " line, then run this again. Nothing was erased"
                     )
                 status = "erased"
-                plan = _take_out(private, project, person, pipelines, erasure, confirm)
+                plan = _take_out(private, project, person, rules, pipelines, erasure, confirm)
                 if not plan.removals:
                     return Forgotten("planned", plan)
     except erasure.KeyProblem as error:
         raise OnecdpError(str(error)) from error
-    return _finish(project, Forgotten(status, plan), person, as_of, progress)
+    return _finish(project, Forgotten(status, plan), person, rules, as_of, progress)
 
 
 def _find(private: duckdb.DuckDBPyConnection, identifier: Pair) -> Person | None:
@@ -137,6 +146,7 @@ def _take_out(
     private: duckdb.DuckDBPyConnection,
     project: Project,
     person: Person,
+    rules: Sequence[TableRules],
     pipelines: Any,
     erasure: Any,
     confirm: Callable[[Plan], bool],
@@ -146,7 +156,7 @@ def _take_out(
     private.execute("begin")
     raw = erasure.erase_raw(private, pipelines.tables(), person.identifiers)
     removals = [Removal(r.table, r.what, r.rows) for r in raw]
-    removals += tables.erase(private, person)
+    removals += tables.erase(private, person, rules)
     plan = Plan(
         identifiers=person.identifiers,
         removals=tuple(removals),
@@ -168,11 +178,11 @@ def _finish(
     project: Project,
     done: Forgotten,
     person: Person | None,
+    rules: Sequence[TableRules],
     as_of: date | None,
     progress: Progress,
 ) -> Forgotten:
     """What needs no values: build, write the private file anew, publish."""
-    deps.ensure(project, progress)
     with _nameless_command():
         built = Dbt(project, progress).build(as_of=as_of, full_refresh=False)
     if not built.ok:
@@ -182,7 +192,7 @@ def _finish(
         )
     warehouse = project.warehouse
     with connect(warehouse.build_file, read_only=False) as private:
-        tables.prune(private)
+        tables.prune(private, rules)
         leftovers = tables.find_leftovers(private, person) if person else ()
     progress.update("forget: writing the private file anew")
     files.rewrite(warehouse)

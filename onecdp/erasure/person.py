@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from onecdp.erasure.rules import TableRules
 from onecdp.errors import OnecdpError, UsageProblem
 
 Pair = tuple[str, str]
@@ -164,27 +165,28 @@ def _pairs(private: duckdb.DuckDBPyConnection, query: str, one_ids: set[str]) ->
 
 
 def seeds_naming(
-    project: Path, person: Person, normalise: Callable[[str, str], str]
+    project: Path,
+    person: Person,
+    normalise: Callable[[str, str], str],
+    rules: Sequence[TableRules],
 ) -> tuple[str, ...]:
-    """The lines of the project's seeds that name the person, as `seeds/file.csv, line 3`."""
+    """Returns the lines of seeds that name the person, as `seeds/file.csv, line 3`.
+
+    Only seeds that declare `refuse` can name one.
+    """
     erased = set(person.identifiers)
     found = []
-    for file in sorted((project / "seeds").rglob("*.csv")):
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            pairs = _pairs_of(reader.fieldnames or ())
-            for row in reader if pairs else ():
-                named = {
-                    (id_type, normalise(id_type, row[value_column] or ""))
-                    for type_column, value_column in pairs
-                    for id_type in [(row[type_column] or "").strip().lower()]
-                }
-                if named & erased:
-                    found.append(f"{file.relative_to(project)}, line {reader.line_num}")
+    for rule in rules:
+        pairs = [(cell.type_column, cell.column) for cell in rule.refuse if cell.type_column]
+        for file in sorted((project / "seeds").rglob(f"{rule.name}.csv")) if pairs else ():
+            with file.open(encoding="utf-8-sig", newline="") as stream:
+                reader = csv.DictReader(stream)
+                for row in reader:
+                    named = {
+                        (id_type, normalise(id_type, row[value_column] or ""))
+                        for type_column, value_column in pairs
+                        for id_type in [(row[type_column] or "").strip().lower()]
+                    }
+                    if named & erased:
+                        found.append(f"{file.relative_to(project)}, line {reader.line_num}")
     return tuple(found)
-
-
-def _pairs_of(columns: Sequence[str]) -> list[tuple[str, str]]:
-    """Columns that hold a type, each with the one of the value beside it."""
-    pairs = [(name, name.removesuffix("id_type") + "id_value") for name in columns]
-    return [p for p in pairs if p[0].endswith("id_type") and p[1] in columns]

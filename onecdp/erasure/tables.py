@@ -1,8 +1,7 @@
-"""Takes a person out of the tables that dbt keeps from run to run.
+"""Takes a person out of the tables that dbt keeps from build to build.
 
-What dbt makes anew follows from the raw tables by the next build. What it keeps is emptied here, by
-the names of the columns: `id_type` beside `id_value`, with or without something before them, a
-column named as a type of identifier, and `one_id`.
+Tables that dbt rebuilds follow from the raw tables at the next build. Each of the others declares
+in its YAML what becomes of it (`rules`); this module does what they declare.
 """
 
 from __future__ import annotations
@@ -12,18 +11,16 @@ from dataclasses import dataclass
 
 import duckdb
 
-from onecdp.erasure.person import Person, read_types
+from onecdp.erasure.person import Person
+from onecdp.erasure.rules import Cell, TableRules
+from onecdp.warehouse.sql_text import literal, quoted
 
 MARKER = "erased"
-"""`erased-12` stands where the one_id of the number 12 stood, and in place of its root."""
+"""`erased-12` replaces the one_id of the number 12, and its root."""
 
 _NOTE = "raw_erasure.unfinished"
-_ONE_IDS = "intermediate.int_identity__one_ids"
-_CHANGES = "marts.id_map_changes"
-_EVENTS = "intermediate.int_events__resolved"
-# Compared with the raw tables by the build, which takes the person out and recounts.
-_FOLLOWING = (_EVENTS, "intermediate.int_customers__activity")
-# Values of at least so many characters, not all digits, are told from other things without a type.
+_ERASED_ONE_IDS = "(select one_id from erased_one_ids)"
+# Shorter values, and numbers, occur elsewhere by chance: they identify nobody without their type.
 _DISTINCTIVE = 6
 
 
@@ -38,40 +35,60 @@ class Removal:
 
 @dataclass(frozen=True)
 class _Table:
-    """A base table; `columns` says of each whether it may be null."""
+    """A base table of the private file; `texts` are its text columns."""
 
     schema: str
     name: str
-    columns: dict[str, bool]
+    columns: tuple[str, ...]
     texts: tuple[str, ...]
 
     @property
-    def full(self) -> str:
+    def full_name(self) -> str:
         return f"{self.schema}.{self.name}"
 
     @property
     def sql(self) -> str:
-        return f"{_name(self.schema)}.{_name(self.name)}"
+        return f"{quoted(self.schema)}.{quoted(self.name)}"
 
 
-def erase(private: duckdb.DuckDBPyConnection, person: Person) -> list[Removal]:
-    """Takes the person out of every table but the raw ones; commits nothing."""
-    private.execute("create or replace temp table gone_ids (id_type varchar, id_value varchar)")
+def erase(
+    private: duckdb.DuckDBPyConnection, person: Person, rules: Sequence[TableRules]
+) -> list[Removal]:
+    """Takes the person out of every declared table but the raw ones; commits nothing."""
+    private.execute("create or replace temp table erased_ids (id_type varchar, id_value varchar)")
     private.executemany(
-        "insert into gone_ids values ($1, $2)", [list(p) for p in person.identifiers]
+        "insert into erased_ids values ($1, $2)", [list(p) for p in person.identifiers]
     )
-    private.execute("create or replace temp table gone_ones (one_id varchar, marker varchar)")
+    private.execute("create or replace temp table erased_one_ids (one_id varchar, marker varchar)")
     private.executemany(
-        "insert into gone_ones values ($1, $2)",
+        "insert into erased_one_ids values ($1, $2)",
         [
             [one_id, f"{MARKER}-{one_int}"]
             for one_id, one_int in zip(person.one_ids, person.one_ints, strict=True)
         ],
     )
-    removals = list(_removals(private, read_types(private)))
-    private.execute("drop table gone_ids")
-    private.execute("drop table gone_ones")
+    tables = {table.full_name: table for table in _tables(private)}
+    removals = [
+        removal
+        for rule in rules
+        if rule.full_name in tables and not rule.schema.startswith("raw_")
+        for removal in _apply(private, tables[rule.full_name], rule)
+    ]
+    private.execute("drop table erased_ids")
+    private.execute("drop table erased_one_ids")
     return [removal for removal in removals if removal.rows]
+
+
+def undeclared(private: duckdb.DuckDBPyConnection, rules: Sequence[TableRules]) -> tuple[str, ...]:
+    """Returns the text columns, as `schema.table.column`, of which no declaration says anything."""
+    tables = {table.full_name: table for table in _tables(private)}
+    return tuple(
+        f"{rule.full_name}.{column}"
+        for rule in rules
+        if rule.full_name in tables
+        for column in tables[rule.full_name].texts
+        if not rule.covers(column)
+    )
 
 
 def set_unfinished(private: duckdb.DuckDBPyConnection) -> None:
@@ -93,90 +110,73 @@ def is_unfinished(private: duckdb.DuckDBPyConnection) -> bool:
         return False
 
 
-def _removals(private: duckdb.DuckDBPyConnection, types: Sequence[str]) -> Iterator[Removal]:
-    ours = "(select one_id from gone_ones)"
-    for table in _tables(private):
-        if table.full in _FOLLOWING:
-            rows = _count(private, f"select count(*) from {table.sql} where one_id in {ours}")
-            what = "without the person" if table.full == _EVENTS else "deleted"
-            yield Removal(table.full, what, rows)
-        elif table.full == _ONE_IDS:
-            rows = _changed(
-                private,
-                f"update {table.sql} as minted set one_id = marker, root_id_value = marker,"
-                f" root_id_type = '{MARKER}' from gone_ones where minted.one_id = gone_ones.one_id",
-            )
-            yield Removal(table.full, f"one_id and root are now {MARKER}-<one_int>", rows)
-        elif table.full == _CHANGES:
-            yield Removal(table.full, "without the person", _mark_changes(private, table))
-        else:
-            yield from _sweep(private, table, types, ours)
-
-
-def _mark_changes(private: duckdb.DuckDBPyConnection, table: _Table) -> int:
-    """Keeps the rows: the model tells what is later than the last of them."""
-    touched = 0
-    for column in ("from_one_id", "to_one_id"):
-        touched += _changed(
-            private,
-            f"update {table.sql} as told set {column} = marker"
-            f" from gone_ones where told.{column} = gone_ones.one_id",
-        )
-    for kind, value in _pair_columns(table):
-        _changed(
-            private,
-            f"update {table.sql} set {_name(kind)} = null, {_name(value)} = null"
-            f" where ({_name(kind)}, {_name(value)}) in (from gone_ids)",
-        )
-    return touched
-
-
-def _sweep(
-    private: duckdb.DuckDBPyConnection, table: _Table, types: Sequence[str], ours: str
+def _apply(
+    private: duckdb.DuckDBPyConnection, table: _Table, rule: TableRules
 ) -> Iterator[Removal]:
-    deleted = emptied = 0
-    if table.schema == "snapshots" and "one_id" in table.columns:
-        deleted += _changed(private, f"delete from {table.sql} where one_id in {ours}")
-    for kind, value in _pair_columns(table):
-        deleted += _changed(
+    held = [cell for cell in rule.replace if cell.holds == "one_id"]
+    beside = [cell for cell in rule.replace if cell.type_column]
+    replaced = 0
+    for cell in held:
+        changes = [f"{quoted(cell.column)} = marker"]
+        for pair in beside:
+            changes += [
+                f"{quoted(pair.column)} = marker",
+                f"{quoted(pair.type_column)} = {literal(MARKER)}",
+            ]
+        replaced += _changed(
             private,
-            f"delete from {table.sql} where ({_name(kind)}, {_name(value)}) in (from gone_ids)",
+            f"update {table.sql} as held set {', '.join(changes)}"
+            f" from erased_one_ids where held.{quoted(cell.column)} = erased_one_ids.one_id",
         )
-    columns = [
-        (name, f"(select id_value from gone_ids where id_type = {_text(name)})")
-        for name in types
-        if name in table.texts
-    ]
-    columns += [
-        (name, ours) for name in table.texts if name == "one_id" or name.endswith("_one_id")
-    ]
-    for name, those in columns:
-        if table.columns[name]:
-            emptied += _changed(
-                private,
-                f"update {table.sql} set {_name(name)} = null where {_name(name)} in {those}",
-            )
-        else:
-            deleted += _changed(private, f"delete from {table.sql} where {_name(name)} in {those}")
-    yield Removal(table.full, "deleted", deleted)
-    yield Removal(table.full, "emptied", emptied)
+    deleted = sum(
+        _changed(private, f"delete from {table.sql} where {_names_person(cell)}")
+        for cell in rule.delete_row
+    )
+    emptied = 0
+    for cell in rule.set_null:
+        changes = [f"{quoted(cell.column)} = null"]
+        if cell.type_column:
+            changes.append(f"{quoted(cell.type_column)} = null")
+        emptied += _changed(
+            private,
+            f"update {table.sql} set {', '.join(changes)} where {_names_person(cell)}",
+        )
+    following = 0
+    if "one_id" in rule.recomputed:
+        following = _changed(
+            private, f"select count(*) from {table.sql} where one_id in {_ERASED_ONE_IDS}"
+        )
+    yield Removal(table.full_name, f"one_id is now {MARKER}-<one_int>", replaced)
+    yield Removal(table.full_name, "deleted", deleted)
+    yield Removal(table.full_name, "emptied", emptied)
+    yield Removal(table.full_name, "recomputed by the build", following)
 
 
-def prune(private: duckdb.DuckDBPyConnection) -> None:
-    """Deletes what numbers identifiers that are nobody's any more; after a build.
+def _names_person(cell: Cell) -> str:
+    """SQL: whether a column names the person."""
+    column = quoted(cell.column)
+    if cell.type_column:
+        return f"({quoted(cell.type_column)}, {column}) in (from erased_ids)"
+    if cell.holds == "one_id":
+        return f"{column} in {_ERASED_ONE_IDS}"
+    return f"{column} in (select id_value from erased_ids where id_type = {literal(cell.holds)})"
 
-    An edge that went stays until what it held together is resolved again, which is done then. The
-    numbers are hashes without a key, so they must not stay.
+
+def prune(private: duckdb.DuckDBPyConnection, rules: Sequence[TableRules]) -> None:
+    """Deletes rows whose identifier no longer exists; after a build.
+
+    A removed edge stays until the cluster that it held together is resolved again, which the build
+    has done. The numbers of identifiers are hashes without a key, so they must not stay.
     """
     nodes = "intermediate.int_identity__nodes"
-    held = {table.full: table for table in _tables(private)}
-    if nodes not in held:
+    tables = {table.full_name: table for table in _tables(private)}
+    if nodes not in tables:
         return
-    for table in held.values():
-        ends = [n for n in table.columns if n == "node_id" or n.endswith("_node_id")]
-        if table.schema != "intermediate" or table.full == nodes or not ends:
+    for rule in rules:
+        if not rule.prune or rule.full_name not in tables:
             continue
-        lost = " or ".join(f"{_name(end)} not in (select node_id from {nodes})" for end in ends)
+        table = tables[rule.full_name]
+        lost = " or ".join(f"{quoted(n)} not in (select node_id from {nodes})" for n in rule.prune)
         present = " and not is_present" if "is_present" in table.columns else ""
         private.execute(f"delete from {table.sql} where ({lost}){present}")
 
@@ -188,57 +188,35 @@ def find_leftovers(private: duckdb.DuckDBPyConnection, person: Person) -> tuple[
         | set(person.one_ids)
     )
     found = []
-    for table in _tables(private, everything=True):
+    for table in _tables(private):
         if not table.texts:
             continue
         held = ", ".join(
-            f"count(*) filter (where list_contains($1::varchar[], {_name(name)}))"
+            f"count(*) filter (where list_contains($1::varchar[], {quoted(name)}))"
             for name in table.texts
         )
         (counts,) = private.execute(f"select {held} from {table.sql}", [values]).fetchall()
-        found += [f"{table.full}.{name}" for name, n in zip(table.texts, counts, strict=True) if n]
+        found += [
+            f"{table.full_name}.{name}" for name, n in zip(table.texts, counts, strict=True) if n
+        ]
     return tuple(found)
 
 
-def _tables(private: duckdb.DuckDBPyConnection, *, everything: bool = False) -> list[_Table]:
-    """The base tables, without the raw ones, the seeds and the audit unless `everything`."""
+def _tables(private: duckdb.DuckDBPyConnection) -> list[_Table]:
     rows = private.execute(
         """select schema_name, table_name, list(column_name order by column_index),
-            list(is_nullable order by column_index), list(data_type order by column_index)
+            list(column_name order by column_index) filter (where data_type = 'VARCHAR')
         from duckdb_columns()
         semi join duckdb_tables() using (database_name, schema_name, table_name)
         where database_name = current_database() and not internal
         group by all order by all"""
     ).fetchall()
     return [
-        _Table(
-            schema,
-            name,
-            dict(zip(columns, nullable, strict=True)),
-            tuple(c for c, kind in zip(columns, kinds, strict=True) if kind == "VARCHAR"),
-        )
-        for schema, name, columns, nullable, kinds in rows
-        if everything or not (schema.startswith("raw_") or schema in ("seeds", "audit"))
+        _Table(schema, name, tuple(columns), tuple(texts or ()))
+        for schema, name, columns, texts in rows
     ]
 
 
-def _pair_columns(table: _Table) -> list[tuple[str, str]]:
-    pairs = [(name, name.removesuffix("id_type") + "id_value") for name in table.texts]
-    return [p for p in pairs if p[0].endswith("id_type") and p[1] in table.texts]
-
-
 def _changed(private: duckdb.DuckDBPyConnection, statement: str) -> int:
-    return _count(private, statement)
-
-
-def _count(private: duckdb.DuckDBPyConnection, statement: str) -> int:
     row = private.execute(statement).fetchone()
     return int(row[0]) if row else 0
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _name(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'

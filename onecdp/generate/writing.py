@@ -31,6 +31,7 @@ from onecdp.generate.identifiers import (
 )
 from onecdp.generate.rates import FIRST_DAY, Delivery
 from onecdp.generate.retail import COUNTRIES
+from onecdp.warehouse.sql_text import literal, one_line
 
 # A source's files come in every format, so that none is only read in its own tests.
 _FORMATS = ("csv", "jsonl.gz", "csv.gz", "jsonl")
@@ -175,11 +176,11 @@ class Writer:
         plain = file.with_suffix("") if file.suffix == ".gz" else file
         self._scratch.register("drawn", pa.table(dict(rows)))
         try:
-            self._scratch.execute(f"copy ({query}) to {_literal(str(plain))} ({how})")
+            self._scratch.execute(f"copy ({query}) to {literal(str(plain))} ({how})")
             if plain != file:
                 _compress(plain, file)
         except (OSError, duckdb.IOException) as error:
-            reason = str(error).splitlines()[0]
+            reason = one_line(str(error))
             raise OnecdpError(f"{file} can't be written: {reason}") from error
         finally:
             self._scratch.unregister("drawn")
@@ -199,12 +200,8 @@ def _compress(plain: Path, packed: Path) -> None:
 
 def named(names: Sequence[str], number: str) -> str:
     """SQL for the name that a number stands for; an empty name is null."""
-    listed = ", ".join(_literal(name) for name in names)
+    listed = ", ".join(literal(name) for name in names)
     return f"nullif(([{listed}])[{number} + 1], '')"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _moment(seconds: str) -> str:

@@ -16,6 +16,7 @@ import duckdb
 
 from onecdp.errors import OnecdpError
 from onecdp.warehouse.files import Warehouse, connect
+from onecdp.warehouse.sql_text import literal, one_line, quoted
 
 SCHEMA = "marts"
 _PRIVATE = "onecdp"
@@ -67,7 +68,7 @@ def publish(warehouse: Warehouse) -> Published:
         fresh.replace(warehouse.marts_file)
         _sync(warehouse.folder)
     except (duckdb.Error, OSError) as error:
-        raise OnecdpError(f"{fresh} can't be written: {str(error).splitlines()[0]}") from error
+        raise OnecdpError(f"{fresh} can't be written: {one_line(str(error))}") from error
     finally:
         fresh.unlink(missing_ok=True)
     return Published(warehouse.marts_file, len(names), left_out)
@@ -128,9 +129,9 @@ def _write(build_file: Path, fresh: Path, names: Sequence[str]) -> None:
     """Copies the named relations of the marts as tables, with their comments."""
     with connect(fresh, read_only=False) as out:
         # Views name their relations with the file's own database name, so it must keep it.
-        out.execute(f"attach {_text(str(build_file))} as {_PRIVATE} (read_only)")
+        out.execute(f"attach {literal(str(build_file))} as {_PRIVATE} (read_only)")
         for name in names:
-            out.execute(f"create table {_name(name)} as from {_PRIVATE}.{SCHEMA}.{_name(name)}")
+            out.execute(f"create table {quoted(name)} as from {_PRIVATE}.{SCHEMA}.{quoted(name)}")
         for statement in _comments(out, names):
             out.execute(statement)
         out.execute(f"detach {_PRIVATE}")
@@ -150,19 +151,11 @@ def _comments(out: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[str]
         " where database_name = ? and schema_name = ? and comment is not null",
         [_PRIVATE, SCHEMA],
     ).fetchall()
-    return [f"comment on table {_name(t)} is {_text(c)}" for t, c in relations if t in names] + [
-        f"comment on column {_name(t)}.{_name(column)} is {_text(c)}"
+    return [f"comment on table {quoted(t)} is {literal(c)}" for t, c in relations if t in names] + [
+        f"comment on column {quoted(t)}.{quoted(column)} is {literal(c)}"
         for t, column, c in columns
         if t in names
     ]
-
-
-def _name(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _sync(path: Path) -> None:

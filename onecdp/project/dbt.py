@@ -127,6 +127,18 @@ class Dbt:
                 os.environ["ONECDP_WAREHOUSE"] = before
             _let_go()
 
+    def manifest(self) -> Any:
+        """Parses the project and returns dbt's Manifest.
+
+        Raises:
+            OnecdpError: dbt cannot parse the project.
+        """
+        self._progress.update("reading the project")
+        answer = self.invoke("parse")
+        if answer.exception is not None:
+            raise OnecdpError(f"dbt: {self._reason(str(answer.exception))}") from answer.exception
+        return answer.result
+
     def build(self, *, as_of: date | None, full_refresh: bool) -> BuildReport:
         """Builds everything and tests the data.
 

@@ -1,33 +1,17 @@
-"""The dbt project: where it is, what it is made of, and a new one from the wheel."""
+"""Finds the dbt project that a command works in, and its warehouse."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from onecdp.errors import OnecdpError, UsageProblem
+from onecdp.errors import UsageProblem
 from onecdp.warehouse.files import Warehouse
 
-# What an analyst gets to own and edit. The wheel carries the same list (pyproject.toml).
-PROJECT_PARTS = (
-    "models",
-    "macros",
-    "seeds",
-    "snapshots",
-    "tests/dbt",
-    "ingestion",
-    ".dlt/config.toml",
-    "dbt_project.yml",
-    "profiles.yml",
-    "packages.yml",
-)
-
 _NAME = re.compile(r"^name:\s*['\"]?onecdp['\"]?\s*(#.*)?$", re.MULTILINE)
-_LIBRARY = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -85,28 +69,3 @@ def open_project(
         Path(named) if (named := environment.get("ONECDP_WAREHOUSE")) else folder / "warehouse"
     )
     return Project(folder, Warehouse(Path(os.path.abspath(chosen.expanduser()))))  # noqa: PTH100
-
-
-def scaffold(target: Path) -> None:
-    """Writes a new project to `target`, from the wheel or from the repository's tree.
-
-    Raises:
-        OnecdpError: `target` isn't empty, or can't be written.
-    """
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise OnecdpError(f"{target} isn't an empty folder; name a new one")
-    packed = _LIBRARY / "_project"
-    source = packed if packed.is_dir() else _LIBRARY.parent
-    junk = shutil.ignore_patterns("__pycache__", "*.pyc")
-    try:
-        for part in PROJECT_PARTS:
-            destination = target / part
-            destination.parent.mkdir(parents=True, exist_ok=True)
-            if (source / part).is_dir():
-                shutil.copytree(source / part, destination, ignore=junk)
-            else:
-                shutil.copyfile(source / part, destination)
-        for template in (_LIBRARY / "project" / "scaffold_files").iterdir():
-            shutil.copyfile(template, target / template.name.replace("dot_", "."))
-    except OSError as error:
-        raise OnecdpError(f"{error.filename or target}: {error.strerror}") from error

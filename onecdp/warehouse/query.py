@@ -9,6 +9,7 @@ import duckdb
 
 from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.warehouse.files import connect
+from onecdp.warehouse.sql_text import one_line
 
 
 def ask(file: Path, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -37,14 +38,3 @@ def ask(file: Path, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
             return [column[0] for column in result.description or []], result.fetchall()
         except duckdb.Error as error:
             raise OnecdpError(one_line(str(error))) from error
-
-
-def one_line(message: str) -> str:
-    """DuckDB's words without the picture of the query."""
-    lines = []
-    for line in map(str.strip, message.splitlines()):
-        # From here on it draws a caret under the query, or tells where in our code it was.
-        if line.startswith(("LINE ", "At:")):
-            break
-        lines.append(line)
-    return " ".join(line for line in lines if line)

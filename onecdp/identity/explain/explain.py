@@ -16,7 +16,7 @@ import duckdb
 
 from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.warehouse.files import connect
-from onecdp.warehouse.query import one_line
+from onecdp.warehouse.sql_text import one_line
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]

@@ -13,7 +13,7 @@ import numpy as np
 from onecdp.errors import OnecdpError
 from onecdp.identity.report.bridges import find_bridges
 from onecdp.warehouse.files import connect
-from onecdp.warehouse.query import one_line
+from onecdp.warehouse.sql_text import one_line
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]

@@ -14,9 +14,9 @@ import pytest
 import yaml
 from support.cli import REPOSITORY, BuiltProject, run_cli
 
+from onecdp.cli.progress import LineProgress
 from onecdp.project.dbt import Dbt
 from onecdp.project.find import Project
-from onecdp.project.progress import LineProgress
 from onecdp.warehouse.files import Warehouse, connect
 
 STANDIN = REPOSITORY / "onecdp" / "project" / "dbt_utils_standin"

@@ -16,11 +16,11 @@ import pytest
 import yaml
 from support.cli import REPOSITORY
 
+from onecdp.cli.progress import LineProgress
 from onecdp.errors import OnecdpError
 from onecdp.pipeline.publish import publish
 from onecdp.project.dbt import Dbt
 from onecdp.project.find import Project
-from onecdp.project.progress import LineProgress
 from onecdp.warehouse.files import Warehouse, connect
 
 
@@ -166,7 +166,7 @@ BUILD = """
 import sys
 from pathlib import Path
 from onecdp.project.dbt import Dbt
-from onecdp.project.progress import LineProgress
+from onecdp.cli.progress import LineProgress
 from onecdp.project.find import Project
 from onecdp.warehouse.files import Warehouse
 folder = Path(sys.argv[1])

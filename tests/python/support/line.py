@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from onecdp.pipeline import stages
 from onecdp.project.dbt import Dbt
-from onecdp.project.find import PROJECT_PARTS, Project, open_project
+from onecdp.project.find import Project, open_project
+from onecdp.project.scaffold import PROJECT_PARTS
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

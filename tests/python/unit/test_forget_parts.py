@@ -11,9 +11,34 @@ import pytest
 from ingestion.erasure import normalise
 from onecdp.erasure import files, person, tables
 from onecdp.erasure.person import Person
+from onecdp.erasure.rules import Cell, TableRules
 from onecdp.errors import UsageProblem
 from onecdp.warehouse.files import Warehouse
 
+ONE_ID = Cell("one_id", holds="one_id")
+RULES = (
+    TableRules(
+        "intermediate",
+        "int_identity__one_ids",
+        replace=(ONE_ID, Cell("root_id_value", type_column="root_id_type")),
+    ),
+    TableRules(
+        "marts",
+        "id_map_changes",
+        replace=(Cell("from_one_id", holds="one_id"), Cell("to_one_id", holds="one_id")),
+        set_null=(Cell("left_id_value", type_column="left_id_type"),),
+    ),
+    TableRules(
+        "snapshots",
+        "profiles",
+        delete_row=(ONE_ID,),
+        set_null=(Cell("email_hash", holds="email_hash"),),
+        with_row=("member_id",),
+    ),
+    TableRules("marts", "own", delete_row=(ONE_ID,), with_row=("note",)),
+    TableRules("marts", "facts", set_null=(ONE_ID,), keep={"note": "of nobody"}),
+    TableRules("raw_crm", "members", delete_row=(Cell("member_id", holds="member_id"),)),
+)
 WHO = Person((("email_hash", "e1"), ("member_id", "M1")), (1, 3), ("ONE1", "ONE3"))
 
 
@@ -153,7 +178,7 @@ def test_tables_lose_the_person_and_nobody_else(private: duckdb.DuckDBPyConnecti
         if columns:
             private.execute(f"create table {table} ({columns})")
         fill(private, table, *rows)
-    removals = {(r.table, r.rows) for r in tables.erase(private, WHO)}
+    removals = {(r.table, r.rows) for r in tables.erase(private, WHO, RULES)}
     assert ("raw_crm.members", 1) not in removals
     left = {
         name: private.execute(f"from {name} order by all").fetchall()
@@ -187,7 +212,13 @@ def test_numbers_of_identifiers_that_are_gone_go_too(private: duckdb.DuckDBPyCon
         " as e (left_node_id, right_node_id, is_present)"
     )
     private.execute("create table intermediate.clusters as select unnest([1, 2]) as node_id")
-    tables.prune(private)
+    tables.prune(
+        private,
+        [
+            TableRules("intermediate", "edges", prune=("left_node_id", "right_node_id")),
+            TableRules("intermediate", "clusters", prune=("node_id",)),
+        ],
+    )
     edges = private.execute("from intermediate.edges order by all").fetchall()
     assert edges == [(1, 1, False), (1, 1, True)]
     assert private.execute("from intermediate.clusters").fetchall() == [(1,)]
@@ -199,7 +230,12 @@ def test_seeds_are_read_in_the_one_spelling(tmp_path: Path) -> None:
         "a_id_type,a_id_value,id_type,id_value\nx,y,x,y\nmember_id,m1,Email_Hash, E1 \n"
     )
     (tmp_path / "seeds" / "other.csv").write_text("id_type,priority\nmember_id,M1\n")
-    assert person.seeds_naming(tmp_path, WHO, normalise) == ("seeds/pairs.csv, line 3",)
+    refuse = (
+        Cell("a_id_value", type_column="a_id_type"),
+        Cell("id_value", type_column="id_type"),
+    )
+    rules = [TableRules("seeds", "pairs", refuse=refuse), TableRules("seeds", "other")]
+    assert person.seeds_naming(tmp_path, WHO, normalise, rules) == ("seeds/pairs.csv, line 3",)
 
 
 def test_a_rewritten_file_is_the_same_without_the_bytes(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from support.cli import REPOSITORY
 
 from onecdp.errors import UsageProblem
-from onecdp.project.find import PROJECT_PARTS, find_project, open_project, scaffold
+from onecdp.project.find import find_project, open_project
+from onecdp.project.scaffold import PROJECT_PARTS, scaffold
 
 
 def write_project(folder: Path, name: str = "onecdp") -> Path:

@@ -1,0 +1,59 @@
+-- Links within a row of a source: a star from its identifier of the highest priority, the hub, to
+-- each of its others. Rows with the same identifiers are one set.
+
+with sightings as (
+
+    select * from {{ ref('int_identity__sightings') }}
+    where not is_blocked and source_name <> 'id_graph'
+
+),
+
+id_types as (
+
+    select * from {{ ref('id_types') }}
+
+),
+
+ranked as (
+
+    select
+        sightings.*,
+        id_types.priority,
+        id_types.default_confidence,
+        row_number() over (
+            partition by sightings.source_name, sightings.set_number
+            order by id_types.priority, sightings.id_value, sightings.column_name
+        ) as place_in_set
+    from sightings
+    inner join id_types on sightings.id_type = id_types.id_type
+
+),
+
+final as (
+
+    select
+        other.source_name,
+        other.set_number,
+        other.column_name,
+        hub.node_id as left_node_id,
+        other.node_id as right_node_id,
+        hub.priority as left_priority,
+        other.priority as right_priority,
+        other.source_channel,
+        'deterministic' as method,
+        least(hub.default_confidence, other.default_confidence) as confidence,
+        other.first_seen,
+        other.last_seen,
+        other.times_seen,
+        other.is_active
+    from ranked as other
+    inner join ranked as hub
+        on
+            other.source_name = hub.source_name
+            and other.set_number = hub.set_number
+            and hub.place_in_set = 1
+    where other.place_in_set > 1 and other.node_id <> hub.node_id
+
+)
+
+select * from final

@@ -1,0 +1,118 @@
+-- Both sides of every refused pair of clusters, identifier by identifier, with the time in which
+-- a person held it: a value of a type with a window counts from its first to its last link, and
+-- for the days of the window after that. A side without a date is for ever.
+
+with refused_pairs as (
+
+    select distinct
+        lower_cluster_id,
+        upper_cluster_id
+    from {{ ref('int_identity__edge_outcomes') }}
+    where not is_kept
+
+),
+
+node_clusters as (
+
+    select * from {{ ref('int_identity__node_clusters') }}
+
+),
+
+edges as (
+
+    select * from {{ ref('int_identity__edges') }}
+    where is_present
+
+),
+
+id_types as (
+
+    select * from {{ ref('id_types') }}
+
+),
+
+sides as (
+
+    select
+        lower_cluster_id,
+        upper_cluster_id,
+        lower_cluster_id as cluster_id
+    from refused_pairs
+    union all
+    select
+        lower_cluster_id,
+        upper_cluster_id,
+        upper_cluster_id as cluster_id
+    from refused_pairs
+
+),
+
+members as (
+
+    select
+        sides.lower_cluster_id,
+        sides.upper_cluster_id,
+        sides.cluster_id,
+        node_clusters.node_id,
+        id_types.id_type,
+        id_types.priority,
+        id_types.max_values,
+        id_types.window_days
+    from sides
+    inner join node_clusters on sides.cluster_id = node_clusters.cluster_id
+    inner join id_types on node_clusters.priority = id_types.priority
+
+),
+
+windowed_nodes as (
+
+    select distinct node_id
+    from members
+    where window_days is not null
+
+),
+
+seen as (
+
+    select
+        windowed_nodes.node_id,
+        edges.first_seen,
+        edges.last_seen
+    from edges
+    inner join windowed_nodes on edges.left_node_id = windowed_nodes.node_id
+    union all
+    select
+        windowed_nodes.node_id,
+        edges.first_seen,
+        edges.last_seen
+    from edges
+    inner join windowed_nodes on edges.right_node_id = windowed_nodes.node_id
+
+),
+
+held as (
+
+    select
+        node_id,
+        case when count(first_seen) = count(*) then min(first_seen) end as held_from,
+        case when count(last_seen) = count(*) then max(last_seen) end as last_seen
+    from seen
+    group by node_id
+
+),
+
+final as (
+
+    select
+        members.*,
+        coalesce(held.held_from, cast('0001-01-01' as timestamp)) as held_from,
+        coalesce(
+            {{ dbt.dateadd('day', 'members.window_days', 'held.last_seen') }}, -- noqa: LT05
+            cast('9999-12-31' as timestamp)
+        ) as held_until
+    from members
+    left join held on members.node_id = held.node_id
+
+)
+
+select * from final

@@ -1,0 +1,158 @@
+"""The daily job and its steps: run, ingest, build, publish."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from onecdp.cli.options import as_of_option, in_project, json_option, open_project
+
+if TYPE_CHECKING:
+    from onecdp.pipeline.stages import SourceReport
+    from onecdp.project.find import Project
+
+# 0 is all fine; errors bring 1 or 2 themselves (onecdp.errors).
+EXIT_FAILED = 1
+EXIT_QUARANTINED = 3
+EXIT_REFUSED = 4
+
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A folder with any of crm/ app/ retail/ id_graph/. [default: the sample]",
+)
+full_refresh_option = click.option(
+    "--full-refresh", is_flag=True, help="Rebuild the incremental tables from the raw ones."
+)
+
+
+@click.command()
+@data_option
+@as_of_option
+@full_refresh_option
+@json_option
+@in_project
+def run(
+    data: Path | None, as_of: date | None, full_refresh: bool, as_json: bool,
+    project_dir: Path | None, warehouse: Path | None,
+) -> None:  # fmt: skip
+    """Do the daily job: load, build, test, publish.
+
+    Readers keep the old marts if a test fails.
+
+    \b
+    onecdp run --data exports/ --as-of 2026-06-06
+    """
+    project = open_project(project_dir, warehouse)
+    folder = _folder(project, data)
+    from onecdp.cli import output
+    from onecdp.cli.progress import progress
+    from onecdp.pipeline import stages
+    from onecdp.warehouse.files import exclusive
+
+    with exclusive(project.warehouse, "onecdp run"), progress() as shown:
+        report = stages.run(
+            project,
+            folder,
+            as_of=as_of,
+            full_refresh=full_refresh,
+            progress=shown,
+        )
+    if as_json:
+        output.print_json(output.run_document(report))
+    else:
+        output.print_run(report)
+    sys.exit(_exit_code(report.sources) if report.build.ok else EXIT_FAILED)
+
+
+@click.command()
+@data_option
+@json_option
+@in_project
+def ingest(
+    data: Path | None, as_json: bool, project_dir: Path | None, warehouse: Path | None
+) -> None:
+    """Load files into the raw tables; files already loaded are skipped.
+
+    \b
+    onecdp ingest --data exports/
+    """
+    project = open_project(project_dir, warehouse)
+    folder = _folder(project, data)
+    from onecdp.cli import output
+    from onecdp.cli.progress import progress
+    from onecdp.pipeline import stages
+    from onecdp.warehouse.files import exclusive
+
+    with exclusive(project.warehouse, "onecdp ingest"), progress() as shown:
+        sources = stages.ingest(project, folder, shown)
+    if as_json:
+        output.print_json({"sources": output.sources_document(sources)})
+    else:
+        output.print_sources(sources)
+    sys.exit(_exit_code(sources))
+
+
+@click.command()
+@as_of_option
+@full_refresh_option
+@in_project
+def build(
+    as_of: date | None, full_refresh: bool, project_dir: Path | None, warehouse: Path | None
+) -> None:
+    """Build and test the tables in the private file; `dbt build` with progress.
+
+    \b
+    onecdp build --as-of 2026-06-06
+    """
+    project = open_project(project_dir, warehouse)
+    from onecdp.cli import output
+    from onecdp.cli.progress import progress
+    from onecdp.project import dbt_packages as packages
+    from onecdp.project.dbt import Dbt
+    from onecdp.warehouse.files import exclusive
+
+    with exclusive(project.warehouse, "onecdp build"), progress() as shown:
+        packages.ensure(project, shown)
+        report = Dbt(project, shown).build(as_of=as_of, full_refresh=full_refresh)
+    output.print_build(report)
+    sys.exit(0 if report.ok else EXIT_FAILED)
+
+
+@click.command()
+@in_project
+def publish(project_dir: Path | None, warehouse: Path | None) -> None:
+    """Replace the published file by the marts that were built.
+
+    Refuses while the last build isn't clean.
+
+    \b
+    onecdp publish
+    """
+    project = open_project(project_dir, warehouse)
+    from onecdp.pipeline.publish import publish as replace
+    from onecdp.warehouse.files import exclusive
+
+    with exclusive(project.warehouse, "onecdp publish"):
+        published = replace(project.warehouse)
+    if published.notice:
+        click.echo(published.notice, err=True)
+    click.echo(f"published {published.tables} tables: {published.file}")
+
+
+def _folder(project: Project, data: Path | None) -> Path:
+    from onecdp.pipeline.stages import check_data
+
+    return check_data(project, data if data is not None else project.sample_data)
+
+
+def _exit_code(sources: Sequence[SourceReport]) -> int:
+    if any(source.refused for source in sources):
+        return EXIT_REFUSED
+    return EXIT_QUARANTINED if any(source.rows_quarantined for source in sources) else 0

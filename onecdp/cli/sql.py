@@ -1,0 +1,36 @@
+"""`onecdp sql`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from onecdp.cli.options import in_project, json_option, open_project
+
+
+@click.command()
+@click.argument("query")
+@click.option("--private", is_flag=True, help="Ask the private build file, not the published one.")
+@json_option
+@in_project
+def sql(
+    query: str, private: bool, as_json: bool, project_dir: Path | None, warehouse: Path | None
+) -> None:
+    """Ask the published marts one question; no other file is read or written.
+
+    \b
+    onecdp sql "select rfm_segment, count(*) from customer_segments group by all"
+    """
+    project = open_project(project_dir, warehouse)
+    from onecdp.cli.output import SHOWN_ROWS, print_json, print_rows
+    from onecdp.warehouse.query import ask
+
+    file = project.warehouse.build_file if private else project.warehouse.marts_file
+    columns, rows = ask(file, query)
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    print_rows(columns, rows[:SHOWN_ROWS])
+    if len(rows) > SHOWN_ROWS:
+        click.echo(f"the first {SHOWN_ROWS:,} of {len(rows):,} rows; --json gives all", err=True)

@@ -1,0 +1,1 @@
+"""The warehouse folder: the one place in onecdp that opens DuckDB."""
