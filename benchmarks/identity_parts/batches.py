@@ -158,7 +158,7 @@ def _resolve(connection: duckdb.DuckDBPyConnection, clock: _Clock) -> None:
     connection.execute("""
         update out.map
         set component_id = written.component_id, cluster_id = written.cluster_id,
-            resolved_to = written.resolved_to
+            resolved_through_at = written.resolved_through_at
         from written
         where map.node_id = written.node_id
             and (map.component_id, map.cluster_id) <> (written.component_id, written.cluster_id)

@@ -60,7 +60,7 @@ def graph_with_rules(connection: duckdb.DuckDBPyConnection) -> None:
         first_places,
         columns,
         {
-            "resolved_to": f"timestamp '{FULL_RUN_AT}'",
+            "resolved_through_at": f"timestamp '{FULL_RUN_AT}'",
             "settings_fingerprint": f"{RULES.fingerprint}::bigint",
         },
     )

@@ -1,21 +1,39 @@
+{%- set identifiers = identifier_columns().get('stg_app__events', {}) %}
+
 with stg_app__events as (
 
     select * from {{ ref('stg_app__events') }}
 
 ),
 
-valid_ids as (
+blocked_identifiers as (
+
+    select * from {{ ref('int_identity__blocked_identifiers') }}
+
+),
+
+typed as (
 
     select
-        *,
-        {{ unless_blocklisted('union_id', 'union_id') }} as valid_union_id,
-        {{ unless_blocklisted('open_id', 'open_id') }} as valid_open_id,
-        {{ unless_blocklisted('device_id', 'device_id') }} as valid_device_id,
+        events.*,
+        -- Whose event it is: the first of its identifiers that the blocklist does not match.
         case
-            when event_type in ('refund', 'return') then 'return'
-            else event_type
+            {%- for column, id_type in identifiers.items() %}
+            when
+                events.{{ column }} is not null
+                and events.{{ column }} not in (
+                    select blocked.id_value
+                    from blocked_identifiers as blocked
+                    where blocked.id_type = '{{ id_type }}'
+                )
+                then '{{ column }}'
+            {%- endfor %}
+        end as id_column,
+        case
+            when events.event_type in ('refund', 'return') then 'return'
+            else events.event_type
         end as unified_event_type
-    from stg_app__events
+    from stg_app__events as events
 
 ),
 
@@ -24,12 +42,16 @@ final as (
     select
         event_id,
         'app' as source_name,
-        case
-            when valid_union_id is not null then 'union_id'
-            when valid_open_id is not null then 'open_id'
-            when valid_device_id is not null then 'device_id'
+        case id_column
+            {%- for column, id_type in identifiers.items() %}
+            when '{{ column }}' then '{{ id_type }}'
+            {%- endfor %}
         end as id_type,
-        coalesce(valid_union_id, valid_open_id, valid_device_id) as id_value,
+        case id_column
+            {%- for column in identifiers %}
+            when '{{ column }}' then {{ column }}
+            {%- endfor %}
+        end as id_value,
         unified_event_type as event_type,
         coalesce(channel, 'app') as channel,
         platform,
@@ -39,7 +61,7 @@ final as (
             when unified_event_type = 'purchase' then 1
             when unified_event_type = 'return' then -1
         end as quantity,
-        -- Nothing but a purchase or a return moves money, whatever price the event shows.
+        -- Only purchases and returns move money, whatever price the event shows.
         cast(
             case
                 when unified_event_type = 'purchase' then coalesce(item_price, 0)
@@ -53,7 +75,7 @@ final as (
         cast(null as varchar) as country,
         false as is_withdrawn,
         loaded_at
-    from valid_ids
+    from typed
 
 )
 

@@ -1,3 +1,5 @@
+{%- set identifiers = identifier_columns().get('stg_retail__transactions', {}) %}
+
 with stg_retail__transactions as (
 
     select * from {{ ref('stg_retail__transactions') }}
@@ -10,12 +12,29 @@ retail_non_product_codes as (
 
 ),
 
+blocked_identifiers as (
+
+    select * from {{ ref('int_identity__blocked_identifiers') }}
+
+),
+
 typed as (
 
     select
         transactions.*,
-        {{ unless_blocklisted('retail_customer_id', 'transactions.retail_customer_id') }}
-            as valid_customer_id,
+        -- Whose event it is: the first of its identifiers that the blocklist does not match.
+        case
+            {%- for column, id_type in identifiers.items() %}
+            when
+                transactions.{{ column }} is not null
+                and transactions.{{ column }} not in (
+                    select blocked.id_value
+                    from blocked_identifiers as blocked
+                    where blocked.id_type = '{{ id_type }}'
+                )
+                then '{{ column }}'
+            {%- endfor %}
+        end as id_column,
         case
             when
                 transactions.invoice like 'A%'
@@ -37,8 +56,16 @@ final as (
         -- The invoice and the line in it: one invoice can hold the same stock code twice.
         'retail:' || invoice || ':' || cast(line_number as varchar) as event_id,
         'retail' as source_name,
-        case when valid_customer_id is not null then 'retail_customer_id' end as id_type,
-        valid_customer_id as id_value,
+        case id_column
+            {%- for column, id_type in identifiers.items() %}
+            when '{{ column }}' then '{{ id_type }}'
+            {%- endfor %}
+        end as id_type,
+        case id_column
+            {%- for column in identifiers %}
+            when '{{ column }}' then {{ column }}
+            {%- endfor %}
+        end as id_value,
         event_type,
         'online_retail' as channel,
         cast(null as varchar) as platform,

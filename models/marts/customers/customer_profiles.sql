@@ -1,5 +1,11 @@
 {{ config(materialized='table') }}
 
+{#- The types that ship. Those that a project adds are rows of id_map: DECISIONS.md. -#}
+{%- set id_columns = [
+    'member_id', 'union_id', 'retail_customer_id', 'mobile_hash', 'email_hash', 'open_id',
+    'device_id',
+] %}
+
 with identifiers as (
 
     select * from {{ ref('int_customers__identifiers') }}
@@ -29,7 +35,7 @@ final as (
     select
         identifiers.one_id,
         identifiers.one_int,
-        {%- for id in identifier_columns() %}
+        {%- for id in id_columns %}
         identifiers.{{ id }},
         {%- endfor %}
         identifiers.identifier_count,

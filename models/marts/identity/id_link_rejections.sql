@@ -2,7 +2,8 @@
 
 with refused_edges as (
 
-    select * from {{ ref('int_identity__refused_edges') }}
+    select * from {{ ref('int_identity__edge_outcomes') }}
+    where not is_kept
 
 ),
 

@@ -8,9 +8,8 @@ final as (
 
     select
         trim(event_id) as event_id,
-        {{ normalize_identifier("'union_id'", 'union_id') }} as union_id,
-        {{ normalize_identifier("'open_id'", 'open_id') }} as open_id,
-        {{ normalize_identifier("'device_id'", 'device_id') }} as device_id,
+        -- The columns to which _app__models.yml gives an id_type.
+        {{ staged_identifiers('stg_app__events') }}
         lower(trim(event_type)) as event_type,
         nullif(trim(page_name), '') as page_name,
         nullif(trim(item_id), '') as item_id,

@@ -7,11 +7,8 @@ with source as (
 final as (
 
     select
-        {{ normalize_identifier("'member_id'", 'member_id') }} as member_id,
-        {{ normalize_identifier("'mobile_hash'", 'mobile_hash') }} as mobile_hash,
-        {{ normalize_identifier("'email_hash'", 'email_hash') }} as email_hash,
-        {{ normalize_identifier("'retail_customer_id'", 'retail_customer_id') }}
-            as retail_customer_id,
+        -- The columns to which _crm__models.yml gives an id_type.
+        {{ staged_identifiers('stg_crm__members') }}
         nullif(trim(real_name), '') as real_name,
         nullif(trim(gender), '') as gender,
         birthday,

@@ -24,7 +24,7 @@ CLUSTER_COLUMNS = (
     ("node_id", pa.int64()),
     ("component_id", pa.int64()),
     ("cluster_id", pa.int64()),
-    ("resolved_to", pa.timestamp("us")),
+    ("resolved_through_at", pa.timestamp("us")),
     ("settings_fingerprint", pa.int64()),
 )
 _EDGE_COLUMNS = (
@@ -55,9 +55,9 @@ def resolve(
 
     Returns:
         Rows in no order: node_id, component_id (smallest node id of its connected component),
-        cluster_id (smallest node id of its cluster, int64), resolved_to (timestamp; the newest
-        changed_at of all edges), settings_fingerprint (int64). They replace the stored rows of
-        the same nodes. All nodes of `edges` and `previous` if there is no previous result or it
+        cluster_id (smallest node id of its cluster, int64), resolved_through_at (timestamp; the
+        newest changed_at of all edges), settings_fingerprint (int64). They replace the stored rows
+        of the same nodes. All nodes of `edges` and `previous` if there is no previous result or it
         was made by other rules; else those of the components that an edge has changed since.
         A node that has lost its last edge is a component of its own.
 
@@ -67,7 +67,7 @@ def resolve(
     if len({limit.priority for limit in settings.limits}) < len(settings.limits):
         raise ValueError(f"a type has two limits: {settings.limits}")
     edges = edges.set_alias("edges")
-    resolved_to = _one(edges.aggregate("max(changed_at)"))
+    resolved_through_at = _one(edges.aggregate("max(changed_at)"))
     standing = edges.filter("is_present")
     since = None if previous is None else _resolved_since(previous, settings.fingerprint)
     if previous is None or since is None:
@@ -98,7 +98,7 @@ def resolve(
     for batch in others:
         graph.add_nodes(batch["node_id"].to_numpy())
     components, clusters = divide(connection, graph, standing, settings)
-    return _as_table(graph.ids, components, clusters, resolved_to, settings.fingerprint)
+    return _as_table(graph.ids, components, clusters, resolved_through_at, settings.fingerprint)
 
 
 def _resolved_since(previous: duckdb.DuckDBPyRelation, fingerprint: int) -> datetime | None:
@@ -106,7 +106,7 @@ def _resolved_since(previous: duckdb.DuckDBPyRelation, fingerprint: int) -> date
     is_other = f"settings_fingerprint is distinct from {fingerprint}"
     if previous.filter(is_other).limit(1).fetchone():
         return None
-    newest: datetime | None = _one(previous.aggregate("max(resolved_to)"))
+    newest: datetime | None = _one(previous.aggregate("max(resolved_through_at)"))
     return newest
 
 
@@ -147,13 +147,19 @@ def batches(relation: duckdb.DuckDBPyRelation) -> Iterator[pa.RecordBatch]:
 
 
 def _as_table(
-    node_id: Ints, component_id: Ints, cluster_id: Ints, resolved_to: object, fingerprint: int
+    node_id: Ints,
+    component_id: Ints,
+    cluster_id: Ints,
+    resolved_through_at: object,
+    fingerprint: int,
 ) -> pa.Table:
     rows = len(node_id)
     columns = [node_id, component_id, cluster_id]
     constants = [
         _repeated(pa.scalar(value, kind), rows)
-        for value, (_, kind) in zip((resolved_to, fingerprint), CLUSTER_COLUMNS[3:], strict=True)
+        for value, (_, kind) in zip(
+            (resolved_through_at, fingerprint), CLUSTER_COLUMNS[3:], strict=True
+        )
     ]
     return pa.table([*columns, *constants], schema=pa.schema(CLUSTER_COLUMNS))
 

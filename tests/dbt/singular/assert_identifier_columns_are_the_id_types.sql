@@ -1,31 +1,27 @@
--- The macro that names the identifier columns and the seed that ranks them say the same.
+-- Every id_type that a staging model's YAML declares is a type of seeds/id_types.csv.
 
-with columns_of_macro as (
+{%- set declared = identifier_columns() %}
 
-    {% for id in identifier_columns() %}
+with columns_declared as (
+
+    {%- for model_name, columns in declared.items() %}
+    {%- for column, id_type in columns.items() %}
     select
-        '{{ id }}' as id_type,
-        {{ loop.index }} as priority_rank
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
-
-),
-
-id_types as (
-
+        '{{ model_name }}' as model_name,
+        '{{ column }}' as column_name,
+        '{{ id_type }}' as id_type
+    union all
+    {%- endfor %}
+    {%- endfor %}
     select
-        id_type,
-        row_number() over (order by priority) as priority_rank
-    from {{ ref('id_types') }}
+        null as model_name,
+        null as column_name,
+        null as id_type
+    where false
 
 )
 
-select
-    columns_of_macro.id_type as column_name,
-    id_types.id_type
-from columns_of_macro
-full outer join id_types
-    on
-        columns_of_macro.id_type = id_types.id_type
-        and columns_of_macro.priority_rank = id_types.priority_rank
-where columns_of_macro.id_type is null or id_types.id_type is null
+select columns_declared.*
+from columns_declared
+left join {{ ref('id_types') }} as id_types on columns_declared.id_type = id_types.id_type
+where id_types.id_type is null

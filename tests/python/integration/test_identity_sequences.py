@@ -37,8 +37,8 @@ COMPARED = {
     "clusters": "select node_id, component_id, cluster_id"
     " from intermediate.int_identity__node_clusters",
     "confidences": "select node_id, confidence from intermediate.int_identity__confidences"
-    " where node_id in (select left_node_id from intermediate.int_identity__kept_edges"
-    " union select right_node_id from intermediate.int_identity__kept_edges)",
+    " where node_id in (select unnest([left_node_id, right_node_id])"
+    " from intermediate.int_identity__edge_outcomes where is_kept)",
 }
 
 

@@ -44,7 +44,7 @@ create table intermediate.int_identity__edges (
     is_present boolean, changed_at timestamp
 );
 create table intermediate.int_identity__clusters (
-    node_id bigint, component_id bigint, cluster_id bigint, resolved_to timestamp,
+    node_id bigint, component_id bigint, cluster_id bigint, resolved_through_at timestamp,
     settings_fingerprint varchar
 );
 create table intermediate.int_identity__one_ids (

@@ -169,21 +169,21 @@ def test_batch_by_batch_gives_what_resolving_all_gives(
         was, now = now, data.draw(st.sampled_from([now, now, now, *rules]))
         written = store.resolve(now)
 
-        # The same as all at once, row for row but for resolved_to; and as the plain replay.
+        # The same as all at once, row for row but for resolved_through_at; and as the plain replay.
         stored, anew = store.clusters, store.resolve_anew(now)
         for one, other in ((stored, anew), (anew, stored)):  # noqa: B007 (DuckDB finds them)
             assert not connection.execute(
-                "select * exclude (resolved_to) from one except all "
-                "select * exclude (resolved_to) from other"
+                "select * exclude (resolved_through_at) from one except all "
+                "select * exclude (resolved_through_at) from other"
             ).fetchall()
         expected, _ = clusters_by_rule(store.present, now)
         in_an_edge = {node for cluster in expected for node in cluster}
         assert {p for p in parts(by_node(stored), 1) if p & in_an_edge} == set(
             map(frozenset, expected)
         )
-        assert set(stored["resolved_to"].to_pylist()) <= {
-            *before["resolved_to"].to_pylist(),
-            *anew["resolved_to"].to_pylist(),
+        assert set(stored["resolved_through_at"].to_pylist()) <= {
+            *before["resolved_through_at"].to_pylist(),
+            *anew["resolved_through_at"].to_pylist(),
         }
 
         # Rows of components that no change touches are not written.

@@ -8,9 +8,16 @@ def model(dbt, session):
     if not dbt.config.meta_get("is_on"):
         return no_links()
     members = dbt.ref("stg_crm__members").filter("not is_deleted")
-    # Of the identifiers those without junk.
-    identifiers = dbt.ref("int_identity__id_sets").filter(
-        "source_channel = 'crm' and member_id is not null"
+    columns = ("member_id", "mobile_hash", "email_hash")
+    one_row_per_account = ", ".join(
+        f"max(case when column_name = '{column}' then id_value end) as {column}"
+        for column in columns
+    )
+    identifiers = (
+        dbt.ref("int_identity__sightings")
+        .filter("source_name = 'crm' and not is_blocked")
+        .aggregate(f"set_number, {one_row_per_account}", "set_number")
+        .filter("member_id is not null")
     )
     junk = dbt.ref("id_blocklist").filter(
         "id_type = '*' and match = 'exact' and id_value is not null"

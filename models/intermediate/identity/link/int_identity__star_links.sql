@@ -1,10 +1,10 @@
--- From the best-known identifier of each combination to its others.
+-- Links within a row of a source: a star from its identifier of the highest priority, the hub, to
+-- each of its others. Rows with the same identifiers are one set.
 
-{%- set ids = identifier_columns() %}
+with sightings as (
 
-with id_sets as (
-
-    select * from {{ ref('int_identity__id_sets') }}
+    select * from {{ ref('int_identity__sightings') }}
+    where not is_blocked and source_name <> 'id_graph'
 
 ),
 
@@ -14,44 +14,45 @@ id_types as (
 
 ),
 
-hubs as (
+ranked as (
 
     select
-        *,
-        case
-            {%- for id in ids %}
-            when {{ id }} is not null then '{{ id }}'
-            {%- endfor %}
-        end as hub_type,
-        coalesce({{ ids | join(', ') }}) as hub_value
-    from id_sets
+        sightings.*,
+        id_types.priority,
+        id_types.default_confidence,
+        row_number() over (
+            partition by sightings.source_name, sightings.set_number
+            order by id_types.priority, sightings.id_value, sightings.column_name
+        ) as place_in_set
+    from sightings
+    inner join id_types on sightings.id_type = id_types.id_type
 
 ),
 
 final as (
 
-    {%- for id in ids[1:] %}
     select
-        hubs.id_set_id,
-        {{ node_id('hubs.hub_type', 'hubs.hub_value') }} as left_node_id,
-        {{ node_id("'" ~ id ~ "'", 'hubs.' ~ id) }} as right_node_id,
+        other.source_name,
+        other.set_number,
+        other.column_name,
+        hub.node_id as left_node_id,
+        other.node_id as right_node_id,
         hub.priority as left_priority,
         other.priority as right_priority,
-        hubs.source_channel,
+        other.source_channel,
         'deterministic' as method,
         least(hub.default_confidence, other.default_confidence) as confidence,
-        hubs.first_seen,
-        hubs.last_seen,
-        hubs.times_seen,
-        hubs.is_active
-    from hubs
-    inner join id_types as hub on hubs.hub_type = hub.id_type
-    inner join id_types as other on other.id_type = '{{ id }}'
-    where hubs.{{ id }} is not null and hubs.hub_type <> '{{ id }}'
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
+        other.first_seen,
+        other.last_seen,
+        other.times_seen,
+        other.is_active
+    from ranked as other
+    inner join ranked as hub
+        on
+            other.source_name = hub.source_name
+            and other.set_number = hub.set_number
+            and hub.place_in_set = 1
+    where other.place_in_set > 1 and other.node_id <> hub.node_id
 
 )
 

@@ -19,9 +19,9 @@ id_types as (
 
 ),
 
-blocked_values as (
+blocked_identifiers as (
 
-    select * from {{ ref('int_identity__blocked_values') }}
+    select * from {{ ref('int_identity__blocked_identifiers') }}
 
 ),
 
@@ -60,14 +60,14 @@ usable as (
     from stg_id_graph__links as links
     inner join id_types as left_type on links.left_id_type = left_type.id_type
     inner join id_types as right_type on links.right_id_type = right_type.id_type
-    left join blocked_values as left_blocked
+    left join blocked_identifiers as left_blocked
         on
             links.left_id_type = left_blocked.id_type
-            and lower(links.left_id_value) = left_blocked.id_value
-    left join blocked_values as right_blocked
+            and links.left_id_value = left_blocked.id_value
+    left join blocked_identifiers as right_blocked
         on
             links.right_id_type = right_blocked.id_type
-            and lower(links.right_id_value) = right_blocked.id_value
+            and links.right_id_value = right_blocked.id_value
     where
         links.left_id_value is not null
         and links.right_id_value is not null
@@ -77,8 +77,6 @@ usable as (
         )
         and left_blocked.id_value is null
         and right_blocked.id_value is null
-        and not {{ matches_blocked_pattern('links.left_id_type', 'links.left_id_value') }}
-        and not {{ matches_blocked_pattern('links.right_id_type', 'links.right_id_value') }}
 
 ),
 

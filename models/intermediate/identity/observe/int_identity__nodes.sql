@@ -1,8 +1,18 @@
+-- Every identifier once, with when and where it was seen.
+
 {{ config(materialized='table') }}
 
-with identifiers as (
+with sightings as (
 
-    select * from {{ ref('int_identity__identifiers') }}
+    select * from {{ ref('int_identity__sightings') }}
+    where not is_blocked and source_name <> 'id_graph'
+
+),
+
+-- Only usable links: the other end of one that is blocked or unknown is not evidence of anybody.
+graph_links as (
+
+    select * from {{ ref('int_identity__graph_links') }}
 
 ),
 
@@ -12,14 +22,41 @@ id_types as (
 
 ),
 
+seen as (
+
+    select
+        node_id,
+        id_type,
+        id_value,
+        source_channel,
+        first_seen,
+        last_seen,
+        times_seen,
+        is_active
+    from sightings
+    {%- for end in ['left', 'right'] %}
+    union all
+    select
+        {{ end }}_node_id as node_id,
+        {{ end }}_id_type as id_type,
+        {{ end }}_id_value as id_value,
+        source_channel,
+        first_seen,
+        last_seen,
+        1 as times_seen,
+        is_active
+    from graph_links
+    {%- endfor %}
+
+),
+
 grouped as (
 
     select
         node_id,
         any_value(id_type) as id_type,
         any_value(id_value) as id_value,
-        -- Whether all texts are one: told by another number of theirs, since comparing the texts
-        -- themselves takes half of this model's time.
+        -- Detects hash collisions with a second hash: comparing the texts takes half of the time.
         min({{ hash_63_bits("id_value || ':' || id_type") }}) as least_check,
         max({{ hash_63_bits("id_value || ':' || id_type") }}) as greatest_check,
         -- The channel of an identifier is where it was seen first.
@@ -31,7 +68,7 @@ grouped as (
         max(last_seen) as last_seen,
         sum(times_seen) as times_seen,
         bool_or(is_active) as is_active
-    from identifiers
+    from seen
     group by node_id
 
 ),

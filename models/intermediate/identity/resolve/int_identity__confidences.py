@@ -11,24 +11,25 @@ def model(dbt, session):
         unique_key="node_id",
         incremental_strategy="delete+insert",
     )
-    edges = dbt.ref("int_identity__kept_edges")
+    edges = dbt.ref("int_identity__edge_outcomes").filter("is_kept")
     # What the next run takes as done: the last resolution, and the rules that it had.
     newest = dbt.ref("int_identity__clusters").aggregate(
-        "max(resolved_to) as resolved_to, max(settings_fingerprint) as settings_fingerprint"
+        "max(resolved_through_at) as resolved_through_at,"
+        " max(settings_fingerprint) as settings_fingerprint"
     )
     done = newest.to_arrow_table()
     alone = None
     if dbt.is_incremental:
         stored = session.table(str(dbt.this))
-        known = stored.aggregate("max(resolved_to), max(settings_fingerprint)").fetchone()
+        known = stored.aggregate("max(resolved_through_at), max(settings_fingerprint)").fetchone()
         if known[1] == done["settings_fingerprint"][0].as_py():
             since = known[0] and known[0].isoformat(sep=" ")
-            edges = edges.filter(f"resolved_to > timestamp '{since or '0001-01-01'}'")
+            edges = edges.filter(f"resolved_through_at > timestamp '{since or '0001-01-01'}'")
         else:
             # Other rules divide anew what no edge has changed. Who has no link left is a root.
             alone = stored.project("node_id")
     edges = edges.to_arrow_table()
-    roots = dbt.ref("int_identity__claims").select("root_node_id").to_arrow_table()
+    roots = dbt.ref("int_identity__cluster_one_ids").select("root_node_id").to_arrow_table()
     confidences = widest_path_confidences(edges, roots)
     if alone is not None:
         linked = confidences["node_id"]

@@ -29,9 +29,9 @@ node_clusters as (
 
 ),
 
-claims as (
+cluster_one_ids as (
 
-    select * from {{ ref('int_identity__claims') }}
+    select * from {{ ref('int_identity__cluster_one_ids') }}
 
 ),
 
@@ -45,14 +45,14 @@ present as (
 
     select
         nodes.node_id,
-        claims.one_id,
-        claims.one_int,
+        cluster_one_ids.one_id,
+        cluster_one_ids.one_int,
         nodes.id_type,
         nodes.id_value,
         nodes.source_channel,
         -- Whatever a root was before, it is sure of itself.
         case
-            when nodes.node_id = claims.root_node_id then 1.0
+            when nodes.node_id = cluster_one_ids.root_node_id then 1.0
             else confidences.confidence
         end as confidence,
         nodes.first_seen,
@@ -60,7 +60,7 @@ present as (
         nodes.is_active
     from nodes
     inner join node_clusters on nodes.node_id = node_clusters.node_id
-    inner join claims on node_clusters.cluster_id = claims.cluster_id
+    inner join cluster_one_ids on node_clusters.cluster_id = cluster_one_ids.cluster_id
     left join confidences on nodes.node_id = confidences.node_id
 
 ),

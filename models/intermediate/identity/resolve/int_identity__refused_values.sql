@@ -2,12 +2,13 @@
 -- a person held it: a value of a type with a window counts from its first to its last link, and
 -- for the days of the window after that. A side without a date is for ever.
 
-with refused_edges as (
+with refused_pairs as (
 
     select distinct
         lower_cluster_id,
         upper_cluster_id
-    from {{ ref('int_identity__refused_edges') }}
+    from {{ ref('int_identity__edge_outcomes') }}
+    where not is_kept
 
 ),
 
@@ -36,13 +37,13 @@ sides as (
         lower_cluster_id,
         upper_cluster_id,
         lower_cluster_id as cluster_id
-    from refused_edges
+    from refused_pairs
     union all
     select
         lower_cluster_id,
         upper_cluster_id,
         upper_cluster_id as cluster_id
-    from refused_edges
+    from refused_pairs
 
 ),
 

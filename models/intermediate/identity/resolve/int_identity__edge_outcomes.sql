@@ -1,7 +1,5 @@
--- Edges whose ends the resolution kept apart: exactly those that would have broken a constraint.
--- Few, and read by all that looks for the reasons.
-
-{{ config(materialized='table') }}
+-- Whether the resolution kept each edge. An edge between two clusters was refused, since it would
+-- have broken a constraint; confidences and explanations follow the kept ones.
 
 with edges as (
 
@@ -21,20 +19,17 @@ final as (
     select
         edges.left_node_id,
         edges.right_node_id,
-        edges.left_priority,
-        edges.right_priority,
         edges.method_rank,
         edges.confidence,
         edges.first_seen,
-        left_end.cluster_id as left_cluster_id,
-        right_end.cluster_id as right_cluster_id,
-        -- A pair of clusters, whichever side the edge comes from.
+        left_end.cluster_id = right_end.cluster_id as is_kept,
+        -- The two clusters in a fixed order, whichever side the edge comes from.
         least(left_end.cluster_id, right_end.cluster_id) as lower_cluster_id,
-        greatest(left_end.cluster_id, right_end.cluster_id) as upper_cluster_id
+        greatest(left_end.cluster_id, right_end.cluster_id) as upper_cluster_id,
+        left_end.resolved_through_at
     from edges
     inner join clusters as left_end on edges.left_node_id = left_end.node_id
     inner join clusters as right_end on edges.right_node_id = right_end.node_id
-    where left_end.cluster_id <> right_end.cluster_id
 
 )
 

@@ -1,5 +1,6 @@
--- Which one_id a cluster carries now: of those whose root it holds, the one minted first. The
--- others rest; when a link is withdrawn and their root stands alone again, they are back.
+-- The one_id of each cluster: of those whose root the cluster holds, the one minted first. The
+-- others stay reserved: when a split separates their root again, the side that holds it gets them
+-- back.
 
 {{ config(materialized='table') }}
 
@@ -18,7 +19,7 @@ one_ids as (
 
 ),
 
-claims as (
+ranked as (
 
     select
         node_clusters.cluster_id,
@@ -27,7 +28,7 @@ claims as (
         one_ids.one_int,
         row_number() over (
             partition by node_clusters.cluster_id order by one_ids.one_int
-        ) as claim_rank
+        ) as mint_rank
     from one_ids
     inner join node_clusters on one_ids.root_node_id = node_clusters.node_id
 
@@ -40,8 +41,8 @@ final as (
         root_node_id,
         one_id,
         one_int
-    from claims
-    where claim_rank = 1
+    from ranked
+    where mint_rank = 1
 
 )
 
