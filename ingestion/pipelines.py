@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import ModuleType
@@ -51,6 +51,11 @@ def tables() -> list[TableSpec]:
     return [module.TABLE for module in SOURCES]
 
 
+def source_names() -> tuple[str, ...]:
+    """The names of all sources, in the order in which they are loaded."""
+    return tuple(module.TABLE.source for module in SOURCES)
+
+
 @dataclass(frozen=True)
 class SourceReport:
     """What one run did with one source.
@@ -85,24 +90,31 @@ class _ProjectContext(RunContext):
         return str(self._work)
 
 
-def load(data_dir: Path, warehouse: Path, notify: Callable[[str], None]) -> list[SourceReport]:
+def load(
+    data_dir: Path,
+    warehouse: Path,
+    notify: Callable[[str], None],
+    sources: Collection[str] | None = None,
+) -> list[SourceReport]:
     """Loads what is new or changed below `data_dir/<source>/` into the warehouse.
 
     Args:
         data_dir: a folder with any of `crm`, `app`, `retail` and `id_graph` in it.
         warehouse: the warehouse folder; made if it is not there.
         notify: gets a line of text for every step of the work.
+        sources: names of the sources to load; all if None.
 
     Returns:
-        A report per source, in the order of `SOURCES`, also for the absent ones.
+        A report per source to load, in the order of `SOURCES`, also for the absent ones.
 
     Raises:
         IngestError: nothing more could be loaded; what is loaded by then stays, and the next
             run goes on from there.
     """
     if not data_dir.is_dir():
-        names = ", ".join(module.TABLE.source for module in SOURCES)
+        names = ", ".join(source_names())
         raise IngestError(f"{data_dir} is not a folder; it should hold any of {names}")
+    chosen = source_names() if sources is None else sources
     # dlt takes a relative path for one below its own folder.
     warehouse = warehouse.resolve()
     work = warehouse / ".dlt"
@@ -119,8 +131,12 @@ def load(data_dir: Path, warehouse: Path, notify: Callable[[str], None]) -> list
             service = read_settings()
         except BadSettings as error:
             raise IngestError(f"the ID graph's service, [sources.id_graph]: {error}") from error
-        reports = [_load_files(module, data_dir, warehouse, notify) for module in SOURCES]
-        if service is None:
+        reports = [
+            _load_files(module, data_dir, warehouse, notify)
+            for module in SOURCES
+            if module.TABLE.source in chosen
+        ]
+        if service is None or id_graph.TABLE.source not in chosen:
             return reports
         # Last, because it asks about what the files brought.
         answered = _load_answers(service, warehouse, notify)
