@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -76,6 +76,11 @@ def identifiers() -> list[DeclaredIdentifier]:
         raise IngestError(str(error)) from error
 
 
+def source_names() -> tuple[str, ...]:
+    """The names of all sources, in the order in which they are loaded."""
+    return tuple(source.name for source in SOURCES)
+
+
 @dataclass(frozen=True)
 class SourceReport:
     """What one run did with one source.
@@ -110,25 +115,32 @@ class _ProjectContext(RunContext):
         return str(self._work)
 
 
-def load(data_dir: Path, warehouse: Path, notify: Callable[[str], None]) -> list[SourceReport]:
+def load(
+    data_dir: Path,
+    warehouse: Path,
+    notify: Callable[[str], None],
+    sources: Collection[str] | None = None,
+) -> list[SourceReport]:
     """Loads what is new or changed below `data_dir/<source>/` into the warehouse.
 
     Args:
         data_dir: a folder with the folder of any source in it.
         warehouse: the warehouse folder; made if it is not there.
         notify: gets a line of text for every step of the work.
+        sources: names of the sources to load; all if None.
 
     Returns:
-        A report per source, in the order of `SOURCES`, also for the absent ones.
+        A report per source to load, in the order of `SOURCES`, also for the absent ones.
 
     Raises:
         IngestError: nothing more could be loaded; what is loaded by then stays, and the next
             run goes on from there.
     """
     if not data_dir.is_dir():
-        names = ", ".join(source.name for source in SOURCES)
+        names = ", ".join(source_names())
         raise IngestError(f"{data_dir} is not a folder; it should hold any of {names}")
     declared = tables()
+    chosen = source_names() if sources is None else sources
     # dlt takes a relative path for one below its own folder.
     warehouse = warehouse.resolve()
     work = warehouse / ".dlt"
@@ -146,9 +158,11 @@ def load(data_dir: Path, warehouse: Path, notify: Callable[[str], None]) -> list
         except BadSettings as error:
             raise IngestError(f"the ID graph's service, [sources.id_graph]: {error}") from error
         reports = [
-            _load_source(source, declared, data_dir, warehouse, notify) for source in SOURCES
+            _load_source(source, declared, data_dir, warehouse, notify)
+            for source in SOURCES
+            if source.name in chosen
         ]
-        if service is None:
+        if service is None or LINKS.source not in chosen:
             return reports
         # Last, because it asks about what the files brought.
         answered = _load_answers(service, declared, warehouse, notify)

@@ -14,7 +14,7 @@ from onecdp.errors import UsageProblem
 if TYPE_CHECKING:
     from datetime import date
 
-    from onecdp.erasure.forget import Forgotten, Plan
+    from onecdp.pipeline.forget import Forgotten, Plan
 
 
 @click.command()
@@ -40,9 +40,9 @@ def forget(
     project = open_project(project_dir, warehouse)
     from onecdp.cli import output
     from onecdp.cli.progress import progress
-    from onecdp.erasure.forget import document
-    from onecdp.erasure.forget import forget as erase
-    from onecdp.warehouse.files import exclusive
+    from onecdp.pipeline import Context
+    from onecdp.pipeline.forget import document
+    from onecdp.pipeline.forget import forget as erase
 
     planned: list[Plan] = []
 
@@ -58,11 +58,8 @@ def forget(
         except click.Abort:
             raise UsageProblem("nothing was erased: nobody said yes; add --yes") from None
 
-    with (
-        exclusive(project.warehouse, "onecdp forget"),
-        progress(is_live=dry_run or yes) as shown,
-    ):
-        done = erase(project, identifier, as_of=as_of, confirm=confirm, progress=shown)
+    with progress(is_live=dry_run or yes) as shown:
+        done = erase(Context(project, shown), identifier, confirm=confirm, as_of=as_of)
     if done.status == "planned":
         done = type(done)("planned", planned[0])
     if as_json:

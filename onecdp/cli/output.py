@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from onecdp.pipeline.stages import RunReport, SourceReport
-from onecdp.project.dbt import BuildReport, Finding
+from onecdp.pipeline.ingest import SourceReport
+from onecdp.pipeline.run import RunReport
+from onecdp.project.dbt_report import BuildReport, Finding
 
 SHOWN_ROWS = 1000
 SHOWN_FINDINGS = 10

@@ -13,8 +13,7 @@ import click
 from onecdp.cli.options import as_of_option, in_project, json_option, open_project
 
 if TYPE_CHECKING:
-    from onecdp.pipeline.stages import SourceReport
-    from onecdp.project.find import Project
+    from onecdp.pipeline.ingest import SourceReport
 
 # 0 is all fine; errors bring 1 or 2 themselves (onecdp.errors).
 EXIT_FAILED = 1
@@ -50,20 +49,13 @@ def run(
     onecdp run --data exports/ --as-of 2026-06-06
     """
     project = open_project(project_dir, warehouse)
-    folder = _folder(project, data)
+    from onecdp import pipeline
     from onecdp.cli import output
     from onecdp.cli.progress import progress
-    from onecdp.pipeline import stages
-    from onecdp.warehouse.files import exclusive
 
-    with exclusive(project.warehouse, "onecdp run"), progress() as shown:
-        report = stages.run(
-            project,
-            folder,
-            as_of=as_of,
-            full_refresh=full_refresh,
-            progress=shown,
-        )
+    with progress() as shown:
+        context = pipeline.Context(project, shown)
+        report = pipeline.run(context, data, as_of=as_of, full_refresh=full_refresh)
     if as_json:
         output.print_json(output.run_document(report))
     else:
@@ -73,30 +65,32 @@ def run(
 
 @click.command()
 @data_option
+@click.option("--source", multiple=True, metavar="NAME",
+              help="Load only this source; can be repeated. [default: all]")  # fmt: skip
 @json_option
 @in_project
 def ingest(
-    data: Path | None, as_json: bool, project_dir: Path | None, warehouse: Path | None
-) -> None:
+    data: Path | None, source: tuple[str, ...], as_json: bool,
+    project_dir: Path | None, warehouse: Path | None,
+) -> None:  # fmt: skip
     """Load files into the raw tables; files already loaded are skipped.
 
     \b
     onecdp ingest --data exports/
+    onecdp ingest --data exports/ --source crm --source app
     """
     project = open_project(project_dir, warehouse)
-    folder = _folder(project, data)
+    from onecdp import pipeline
     from onecdp.cli import output
     from onecdp.cli.progress import progress
-    from onecdp.pipeline import stages
-    from onecdp.warehouse.files import exclusive
 
-    with exclusive(project.warehouse, "onecdp ingest"), progress() as shown:
-        sources = stages.ingest(project, folder, shown)
+    with progress() as shown:
+        report = pipeline.ingest(pipeline.Context(project, shown), data, sources=source or None)
     if as_json:
-        output.print_json({"sources": output.sources_document(sources)})
+        output.print_json({"sources": output.sources_document(report.sources)})
     else:
-        output.print_sources(sources)
-    sys.exit(_exit_code(sources))
+        output.print_sources(report.sources)
+    sys.exit(_exit_code(report.sources))
 
 
 @click.command()
@@ -112,15 +106,13 @@ def build(
     onecdp build --as-of 2026-06-06
     """
     project = open_project(project_dir, warehouse)
+    from onecdp import pipeline
     from onecdp.cli import output
     from onecdp.cli.progress import progress
-    from onecdp.project import dbt_packages as packages
-    from onecdp.project.dbt import Dbt
-    from onecdp.warehouse.files import exclusive
 
-    with exclusive(project.warehouse, "onecdp build"), progress() as shown:
-        packages.ensure(project, shown)
-        report = Dbt(project, shown).build(as_of=as_of, full_refresh=full_refresh)
+    with progress() as shown:
+        context = pipeline.Context(project, shown)
+        report = pipeline.build(context, as_of=as_of, full_refresh=full_refresh)
     output.print_build(report)
     sys.exit(0 if report.ok else EXIT_FAILED)
 
@@ -136,20 +128,12 @@ def publish(project_dir: Path | None, warehouse: Path | None) -> None:
     onecdp publish
     """
     project = open_project(project_dir, warehouse)
-    from onecdp.pipeline.publish import publish as replace
-    from onecdp.warehouse.files import exclusive
+    from onecdp import pipeline
 
-    with exclusive(project.warehouse, "onecdp publish"):
-        published = replace(project.warehouse)
+    published = pipeline.publish(pipeline.Context(project))
     if published.notice:
         click.echo(published.notice, err=True)
     click.echo(f"published {published.tables} tables: {published.file}")
-
-
-def _folder(project: Project, data: Path | None) -> Path:
-    from onecdp.pipeline.stages import check_data
-
-    return check_data(project, data if data is not None else project.sample_data)
 
 
 def _exit_code(sources: Sequence[SourceReport]) -> int:

@@ -1,1 +1,19 @@
-"""The stages of a run: ingest, build, publish, and all of them in order."""
+"""The daily job and its steps, for a command line, a scheduler or a server.
+
+Each is a function of one `Context` and returns a report:
+
+    context = Context(open_project(Path("my-cdp"), None, os.environ))
+    report = run(context, Path("exports"))
+
+They hold the warehouse folder while they work, raise `OnecdpError` for what the user can put
+right, and print nothing.
+"""
+
+from onecdp.pipeline.build import build
+from onecdp.pipeline.context import Context
+from onecdp.pipeline.forget import forget
+from onecdp.pipeline.ingest import ingest
+from onecdp.pipeline.publish import publish
+from onecdp.pipeline.run import run
+
+__all__ = ["Context", "build", "forget", "ingest", "publish", "run"]

@@ -1,8 +1,8 @@
-"""Write, audit, publish: the marts leave the private file only after every test has passed.
+"""Publish: replaces the published file by the marts, after every test has passed.
 
-Readers open `marts.duckdb` and nothing else. It is written beside the old one and takes its place
-in one step, so a reader sees the old marts or the new ones; one that holds the old file open keeps
-reading it undisturbed.
+Readers open `marts.duckdb` and nothing else. The new file is written beside the old one and takes
+its place by an atomic rename, so a reader sees the old marts or the new ones, never a mixture. A
+reader that has the old file open goes on reading it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from onecdp.errors import OnecdpError
+from onecdp.pipeline.context import Context
 from onecdp.warehouse.files import Warehouse, connect
 from onecdp.warehouse.sql_text import literal, one_line, quoted
 
@@ -25,7 +26,7 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Published:
-    """What stands in the published file now.
+    """What was published.
 
     Attributes:
         file: The published file.
@@ -46,13 +47,19 @@ class Published:
         return f"publish: left out {names}: no model of the project makes it any more"
 
 
-def publish(warehouse: Warehouse) -> Published:
+def publish(context: Context) -> Published:
     """Replaces the published file by the marts of the private one.
 
     Raises:
         OnecdpError: The last build isn't clean, or a file can't be opened or written. The published
-            file is then the one it was.
+            file is then unchanged.
     """
+    with context.lock("onecdp publish"):
+        return publish_marts(context.warehouse)
+
+
+def publish_marts(warehouse: Warehouse) -> Published:
+    """Publishes, with the lock held by the caller."""
     _remove_leftovers(warehouse)
     if not warehouse.build_file.is_file():
         raise OnecdpError(f"{warehouse.build_file} isn't there; run `onecdp run` first")
@@ -75,7 +82,7 @@ def publish(warehouse: Warehouse) -> Published:
 
 
 def _remove_leftovers(warehouse: Warehouse) -> None:
-    # A publish that was killed. The folder's lock says that no other one is at work.
+    # Of a publish that was killed: the lock excludes another one that is running.
     for leftover in warehouse.folder.glob(f"{warehouse.marts_file.name}.*.tmp*"):
         leftover.unlink()
 

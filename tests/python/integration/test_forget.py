@@ -26,7 +26,7 @@ KILLS = {
     "after the commit": "f.Dbt.build = lambda *a, **k: os._exit(9)",
     "after the build": "f.tables.prune = lambda *a: os._exit(9)",
     "while writing": "f.files._sync = lambda *a: os._exit(9)",
-    "after writing": "f.publish = lambda *a: os._exit(9)",
+    "after writing": "f.publish_marts = lambda *a: os._exit(9)",
     "at the end": "f.tables.set_finished = lambda *a: os._exit(9)",
 }
 
@@ -188,7 +188,8 @@ def test_a_kill_and_the_same_command_again(
     killed = subprocess.run(
         [
             sys.executable, "-c",
-            "import os, sys, onecdp.erasure.forget as f; from onecdp.cli.main import main\n"
+            "import importlib, os, sys; from onecdp.cli.main import main\n"
+            "f = importlib.import_module('onecdp.pipeline.forget')\n"
             f"{KILLS[moment]}\nmain({command})",
         ],
         cwd=project.folder, env=clean_environment(), capture_output=True, text=True, check=False,

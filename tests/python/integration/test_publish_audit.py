@@ -18,7 +18,7 @@ from support.cli import REPOSITORY
 
 from onecdp.cli.progress import LineProgress
 from onecdp.errors import OnecdpError
-from onecdp.pipeline.publish import publish
+from onecdp.pipeline.publish import publish_marts
 from onecdp.project.dbt import Dbt
 from onecdp.project.find import Project
 from onecdp.warehouse.files import Warehouse, connect
@@ -78,7 +78,7 @@ CLEAN = {
 def test_a_clean_build_is_recorded_and_published_and_again(project: Project) -> None:
     assert dbt(project, "build")
     assert statuses(project) == CLEAN
-    assert publish(project.warehouse).tables == 2
+    assert publish_marts(project.warehouse).tables == 2
 
     assert dbt(project, "build")
     assert statuses(project) == CLEAN
@@ -88,15 +88,15 @@ def test_a_failing_test_stops_publishing_until_a_build_is_clean(project: Project
     assert not dbt(project, "build", "--vars", "limit: 1")
     assert statuses(project) == CLEAN | {"assert_totals_are_small": "fail", "report": "skipped"}
     with pytest.raises(OnecdpError, match=r"report \(skipped\), assert_totals_are_small \(fail\)"):
-        publish(project.warehouse)
+        publish_marts(project.warehouse)
 
     # The test alone, made good, doesn't make good the model that was skipped.
     assert dbt(project, "test")
     with pytest.raises(OnecdpError, match=r"clean: report \(skipped\);"):
-        publish(project.warehouse)
+        publish_marts(project.warehouse)
 
     assert dbt(project, "build")
-    assert publish(project.warehouse).tables == 2
+    assert publish_marts(project.warehouse).tables == 2
 
 
 def test_models_rebuilt_without_their_tests_are_not_published(project: Project) -> None:
@@ -105,10 +105,10 @@ def test_models_rebuilt_without_their_tests_are_not_published(project: Project) 
     assert dbt(project, "run", "--select", "totals")
     assert statuses(project) == CLEAN | {"assert_totals_are_small": "stale"}
     with pytest.raises(OnecdpError, match=r"assert_totals_are_small \(stale\)"):
-        publish(project.warehouse)
+        publish_marts(project.warehouse)
 
     assert dbt(project, "test")
-    assert publish(project.warehouse).tables == 2
+    assert publish_marts(project.warehouse).tables == 2
 
 
 def test_empty_tables_are_not_published(project: Project) -> None:
@@ -117,7 +117,7 @@ def test_empty_tables_are_not_published(project: Project) -> None:
     assert dbt(project, "build", "--empty")
 
     with pytest.raises(OnecdpError, match=r"report \(empty\), totals \(empty\)"):
-        publish(project.warehouse)
+        publish_marts(project.warehouse)
 
 
 def test_a_node_that_is_gone_is_forgotten_by_a_whole_build(project: Project) -> None:
@@ -137,7 +137,7 @@ def test_a_renamed_mart_is_published_under_its_new_name_only(project: Project) -
         "{{ config(alias='summary') }} select amount from {{ ref('totals') }}"
     )
     assert dbt(project, "build")
-    assert publish(project.warehouse).left_out == ()
+    assert publish_marts(project.warehouse).left_out == ()
 
     (models / "totals.sql").rename(models / "sums.sql")
     (models / "report.sql").write_text(
@@ -145,7 +145,7 @@ def test_a_renamed_mart_is_published_under_its_new_name_only(project: Project) -
     )
     (project.folder / "tests" / "assert_totals_are_small.sql").unlink()
     assert dbt(project, "build")
-    published = publish(project.warehouse)
+    published = publish_marts(project.warehouse)
 
     assert published.left_out == ("totals",)
     with connect(published.file, read_only=True) as marts:
@@ -190,9 +190,9 @@ def test_a_killed_build_is_not_published_until_a_whole_one_ends(project: Project
     slow.unlink()
 
     with pytest.raises(OnecdpError, match="didn't finish; run `onecdp build` again"):
-        publish(project.warehouse)
+        publish_marts(project.warehouse)
     assert dbt(project, "test")
     with pytest.raises(OnecdpError, match="didn't finish"):
-        publish(project.warehouse)
+        publish_marts(project.warehouse)
     assert dbt(project, "build")
-    assert publish(project.warehouse).tables == 2
+    assert publish_marts(project.warehouse).tables == 2

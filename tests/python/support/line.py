@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from onecdp.pipeline import stages
+from onecdp.pipeline import Context, ingest
+from onecdp.pipeline.ingest import SourceReport
 from onecdp.project.dbt import Dbt
 from onecdp.project.find import Project, open_project
 from onecdp.project.scaffold import PROJECT_PARTS
@@ -56,8 +57,8 @@ class Line:
         path.parent.mkdir(exist_ok=True)
         path.write_text("\n".join(lines) + "\n")
 
-    def ingest(self) -> list[stages.SourceReport]:
-        return list(stages.ingest(self.project, self.data, Quiet()))
+    def ingest(self) -> list[SourceReport]:
+        return list(ingest(Context(self.project), self.data).sources)
 
     def build(self, *options: str, tests: bool = True) -> None:
         """Runs dbt build; without tests where a test looks at the marts itself, many times."""
@@ -80,7 +81,7 @@ class Line:
         )
         assert answer.success, answer.exception
 
-    def run(self, *options: str, tests: bool = True) -> list[stages.SourceReport]:
+    def run(self, *options: str, tests: bool = True) -> list[SourceReport]:
         reports = self.ingest()
         self.build(*options, tests=tests)
         return reports

@@ -65,6 +65,28 @@ def test_data_without_any_source_is_a_usage_error(tmp_path: Path) -> None:
     assert "holds no source" in result.stderr
 
 
+def test_an_unknown_source_is_a_usage_error_that_names_the_known_ones() -> None:
+    result = call("ingest", "--project-dir", str(REPOSITORY), "--source", "crm", "--source", "erp")
+
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "onecdp: no source is called 'erp'; expected crm or app or retail or id_graph\n"
+    )
+
+
+def test_a_chosen_source_must_have_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+
+    result = call(
+        "ingest", "--project-dir", str(REPOSITORY), "--data", str(tmp_path), "--source", "crm"
+    )
+
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"onecdp: {tmp_path} holds no source; expected a folder with any of crm/\n"
+    )
+
+
 @pytest.mark.parametrize("day", ["yesterday", "2026-13-01", "06/06/2026", ""])
 def test_as_of_must_be_a_date(day: str) -> None:
     result = call("run", "--project-dir", str(REPOSITORY), "--as-of", day)

@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 
-from onecdp.project.dbt import last_exception
+from onecdp.project.dbt_report import last_exception
 
 
 class AudienceError(ValueError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onecdp.cli.output import print_build
-from onecdp.project.dbt import BuildReport, Counts, Finding
+from onecdp.project.dbt_report import BuildReport, Counts, Finding
 
 
 def report(failures: int = 0, warnings: int = 0) -> BuildReport:

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from onecdp.errors import OnecdpError
-from onecdp.pipeline.publish import publish
+from onecdp.pipeline.publish import publish_marts
 from onecdp.warehouse.files import Warehouse
 
 
@@ -60,7 +60,7 @@ def read(file: Path, query: str) -> list[tuple[object, ...]]:
 def test_marts_come_out_as_tables_and_nothing_else_does(tmp_path: Path) -> None:
     warehouse = build(tmp_path)
 
-    published = publish(warehouse)
+    published = publish_marts(warehouse)
 
     assert published.tables == 2
     tables = read(
@@ -75,7 +75,7 @@ def test_marts_come_out_as_tables_and_nothing_else_does(tmp_path: Path) -> None:
 def test_descriptions_come_along(tmp_path: Path) -> None:
     warehouse = build(tmp_path)
 
-    publish(warehouse)
+    publish_marts(warehouse)
 
     assert read(
         warehouse.marts_file, "select table_name, comment from duckdb_tables() order by all"
@@ -101,7 +101,7 @@ def test_what_a_model_that_is_gone_left_behind_is_not_published(tmp_path: Path) 
             " values ('model.onecdp.o', 'success', 'i', now(), 'intermediate', 'old_name')"
         )
 
-    published = publish(warehouse)
+    published = publish_marts(warehouse)
 
     assert published.left_out == ("old_name",)
     assert published.notice == (
@@ -114,23 +114,23 @@ def test_what_a_model_that_is_gone_left_behind_is_not_published(tmp_path: Path) 
 
 
 def test_a_clean_publish_has_no_notice(tmp_path: Path) -> None:
-    assert publish(build(tmp_path)).notice is None
+    assert publish_marts(build(tmp_path)).notice is None
 
 
 @pytest.mark.parametrize("status", ["success", "pass", "warn", "no-op"])
 def test_a_clean_build_is_published(tmp_path: Path, status: str) -> None:
-    assert publish(build(tmp_path, statuses={"not_null_id_map": status})).file.is_file()
+    assert publish_marts(build(tmp_path, statuses={"not_null_id_map": status})).file.is_file()
 
 
 @pytest.mark.parametrize("status", ["error", "fail", "skipped", "stale", "empty", "runtime error"])
 def test_an_unclean_build_is_refused_by_name_and_the_old_file_stays(
     tmp_path: Path, status: str
 ) -> None:
-    publish(build(tmp_path, amount=1))
+    publish_marts(build(tmp_path, amount=1))
     before = (tmp_path / "marts.duckdb").read_bytes()
 
     with pytest.raises(OnecdpError) as caught:
-        publish(
+        publish_marts(
             build(tmp_path, amount=2, statuses={"id_map": "success", "not_null_id_map": status})
         )
 
@@ -144,22 +144,22 @@ def test_of_many_failures_a_few_are_named(tmp_path: Path) -> None:
     statuses = {f"test_{n}": "fail" for n in range(7)}
 
     with pytest.raises(OnecdpError, match=r"test_4 \(fail\) and 2 more; put it right"):
-        publish(build(tmp_path, statuses=statuses))
+        publish_marts(build(tmp_path, statuses=statuses))
 
 
 def test_a_build_that_was_killed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OnecdpError, match=r"the build that began at 2026-06-06 .* didn't finish"):
-        publish(build(tmp_path, statuses={"id_map": "success", "abc": "running"}))
+        publish_marts(build(tmp_path, statuses={"id_map": "success", "abc": "running"}))
 
 
 def test_nothing_built_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OnecdpError, match=r"onecdp\.duckdb isn't there; run `onecdp run` first"):
-        publish(Warehouse(tmp_path))
+        publish_marts(Warehouse(tmp_path))
 
     # What `onecdp ingest` leaves: raw tables and no audit.
     duckdb.connect(tmp_path / "onecdp.duckdb").close()
     with pytest.raises(OnecdpError, match="nothing was built yet; run `onecdp build` first"):
-        publish(Warehouse(tmp_path))
+        publish_marts(Warehouse(tmp_path))
 
 
 def test_what_a_killed_publish_left_is_cleared_away(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_what_a_killed_publish_left_is_cleared_away(tmp_path: Path) -> None:
     (tmp_path / "marts.duckdb.4711.tmp").write_bytes(b"half a file")
     (tmp_path / "marts.duckdb.4711.tmp.wal").write_bytes(b"half a log")
 
-    publish(warehouse)
+    publish_marts(warehouse)
 
     assert sorted(p.name for p in tmp_path.iterdir()) == ["marts.duckdb", "onecdp.duckdb"]
 
@@ -184,7 +184,7 @@ for _ in sys.stdin:
 
 def test_a_reader_that_holds_the_old_file_is_not_disturbed(tmp_path: Path) -> None:
     warehouse = build(tmp_path, amount=1)
-    publish(warehouse)
+    publish_marts(warehouse)
     reader = subprocess.Popen(
         [sys.executable, "-c", READER, str(warehouse.marts_file)],
         stdin=subprocess.PIPE,
@@ -197,7 +197,7 @@ def test_a_reader_that_holds_the_old_file_is_not_disturbed(tmp_path: Path) -> No
         assert reader.stdout.readline() == "(1, 1, 1)\n"
 
         for amount in (2, 3):
-            publish(build(tmp_path, amount=amount))
+            publish_marts(build(tmp_path, amount=amount))
             print(file=reader.stdin, flush=True)
             assert reader.stdout.readline() == "(1, 1, 1)\n"
         assert read(warehouse.marts_file, "select amount from id_map") == [(3,)]
@@ -209,17 +209,18 @@ def test_a_reader_that_holds_the_old_file_is_not_disturbed(tmp_path: Path) -> No
 KILLED_BEFORE_THE_RENAME = """
 import os, signal, sys
 from pathlib import Path
-import onecdp.pipeline.publish
+import importlib
 from onecdp.warehouse.files import Warehouse
 def die(path):
     os.kill(os.getpid(), signal.SIGKILL)
-onecdp.pipeline.publish._sync = die
-onecdp.pipeline.publish.publish(Warehouse(Path(sys.argv[1])))
+publish = importlib.import_module('onecdp.pipeline.publish')
+publish._sync = die
+publish.publish_marts(Warehouse(Path(sys.argv[1])))
 """
 
 
 def test_a_publish_killed_before_the_rename_leaves_the_old_file(tmp_path: Path) -> None:
-    publish(build(tmp_path, amount=1))
+    publish_marts(build(tmp_path, amount=1))
     build(tmp_path, amount=2)
 
     killed = subprocess.run(
@@ -229,7 +230,7 @@ def test_a_publish_killed_before_the_rename_leaves_the_old_file(tmp_path: Path) 
     assert killed.returncode == -signal.SIGKILL
     assert len(list(tmp_path.glob("marts.duckdb.*.tmp"))) == 1
     assert read(tmp_path / "marts.duckdb", "select amount from id_map") == [(1,)]
-    publish(Warehouse(tmp_path))
+    publish_marts(Warehouse(tmp_path))
     assert read(tmp_path / "marts.duckdb", "select amount from id_map") == [(2,)]
     assert not list(tmp_path.glob("*.tmp"))
 
@@ -240,6 +241,6 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
         with pytest.raises(OnecdpError, match="can't be"):
-            publish(warehouse)
+            publish_marts(warehouse)
     finally:
         tmp_path.chmod(0o700)

@@ -1,13 +1,12 @@
-"""`onecdp forget`: erases a person, in steps that may be interrupted at any of them.
+"""Forget: erases a person, in steps that can be interrupted and continued.
 
-First everything that needs to know the values, in one transaction, which leaves a note that the
-rest is to be done; then the rest, which needs none: build, write the private file anew, publish.
-Whoever comes again with the same identifier finds its tombstone and the note, and goes on.
+First comes everything that needs the person's values, in one transaction, which also records that
+the erasure is unfinished. The rest needs none of them: build, rewrite the private file, publish.
+The same command, given again, finds the tombstone of the identifier and that record, and continues.
 """
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,13 +21,13 @@ from onecdp.erasure.person import Pair, Person, find, seeds_naming, split
 from onecdp.erasure.rules import TableRules, read_rules
 from onecdp.erasure.tables import Removal
 from onecdp.errors import OnecdpError
-from onecdp.pipeline.publish import Published, publish
-from onecdp.pipeline.stages import ingestion_code
-from onecdp.project import dbt_packages as deps
-from onecdp.project import seeds
+from onecdp.pipeline.build import build_tables
+from onecdp.pipeline.context import Context
+from onecdp.pipeline.publish import Published, publish_marts
+from onecdp.project import dbt_packages, seeds
 from onecdp.project.dbt import Dbt
 from onecdp.project.find import Project
-from onecdp.project.progress import Progress
+from onecdp.project.ingestion import Ingestion, load_ingestion
 from onecdp.warehouse.files import connect
 
 
@@ -65,33 +64,39 @@ class Forgotten:
 
 
 def forget(
-    project: Project,
+    context: Context,
     text: str,
     *,
-    as_of: date | None,
     confirm: Callable[[Plan], bool],
-    progress: Progress,
+    as_of: date | None = None,
 ) -> Forgotten:
-    """Erases the person whom `ID_TYPE:VALUE` names.
+    """Erases the person who has the identifier `text`.
 
     Args:
-        project: The project and its warehouse, held exclusively.
-        text: The identifier.
-        as_of: The day that the marts count to; None leaves it to dbt_project.yml.
-        confirm: Is shown the plan; False leaves everything as it is.
-        progress: Told what is being done.
+        context: The project and its warehouse.
+        text: The identifier, as `ID_TYPE:VALUE`.
+        confirm: Is given the plan; returning False leaves everything as it is.
+        as_of: The day that recency is counted to; None leaves it to dbt_project.yml.
 
     Raises:
-        OnecdpError: Nobody is meant, or a step failed; the same command goes on from there.
+        OnecdpError: Nobody has the identifier, or a step failed; the same call continues there.
     """
+    with context.lock("onecdp forget"):
+        return _forget(context, text, confirm, as_of)
+
+
+def _forget(
+    context: Context, text: str, confirm: Callable[[Plan], bool], as_of: date | None
+) -> Forgotten:
+    project, progress = context.project, context.progress
     file = project.warehouse.build_file
     if not file.is_file():
         raise OnecdpError(f"{file} isn't there; run `onecdp run` first")
-    # The build at the end would stop at them, when the raw tables have forgotten already.
+    # Before anything is erased: an invalid seed would stop the build at the end half-way.
     seeds.check(project.folder)
-    pipelines = ingestion_code(project)
-    erasure = importlib.import_module("ingestion.erasure")
-    deps.ensure(project, progress)
+    ingestion = load_ingestion(project.folder)
+    erasure = ingestion.erasure
+    dbt_packages.ensure(project, progress)
     with _nameless_command():
         rules = read_rules(Dbt(project, progress).manifest())
     try:
@@ -115,12 +120,12 @@ def forget(
                         " line, then run this again. Nothing was erased"
                     )
                 status = "erased"
-                plan = _take_out(private, project, person, rules, pipelines, erasure, confirm)
+                plan = _take_out(private, project, person, rules, ingestion, confirm)
                 if not plan.removals:
                     return Forgotten("planned", plan)
     except erasure.KeyProblem as error:
         raise OnecdpError(str(error)) from error
-    return _finish(project, Forgotten(status, plan), person, rules, as_of, progress)
+    return _finish(context, Forgotten(status, plan), person, rules, as_of)
 
 
 def _find(private: duckdb.DuckDBPyConnection, identifier: Pair) -> Person | None:
@@ -147,14 +152,14 @@ def _take_out(
     project: Project,
     person: Person,
     rules: Sequence[TableRules],
-    pipelines: Any,
-    erasure: Any,
+    ingestion: Ingestion,
     confirm: Callable[[Plan], bool],
 ) -> Plan:
-    """All that needs the values; without removals if it was not confirmed."""
+    """Does what needs the person's values; the plan has no removals if it was not confirmed."""
+    erasure = ingestion.erasure
     private.execute("set TimeZone = 'UTC'")
     private.execute("begin")
-    raw = erasure.erase_raw(private, pipelines.tables(), person.identifiers)
+    raw = erasure.erase_raw(private, ingestion.pipelines.tables(), person.identifiers)
     removals = [Removal(r.table, r.what, r.rows) for r in raw]
     removals += tables.erase(private, person, rules)
     plan = Plan(
@@ -167,7 +172,7 @@ def _take_out(
         return Plan(plan.identifiers, (), plan.data_files)
     erasure.set_tombstones(private, project.warehouse.folder, person.identifiers)
     tables.set_unfinished(private)
-    # Before the commit: whoever comes after it no longer knows what to look for.
+    # Before the commit, because a later command doesn't know the values to look for.
     values = [value for _, value in person.identifiers]
     files.clean(project, [*values, *person.one_ids])
     private.execute("commit")
@@ -175,28 +180,27 @@ def _take_out(
 
 
 def _finish(
-    project: Project,
+    context: Context,
     done: Forgotten,
     person: Person | None,
     rules: Sequence[TableRules],
     as_of: date | None,
-    progress: Progress,
 ) -> Forgotten:
-    """What needs no values: build, write the private file anew, publish."""
+    """Does what needs no values: build, rewrite the private file, publish."""
     with _nameless_command():
-        built = Dbt(project, progress).build(as_of=as_of, full_refresh=False)
+        built = build_tables(context, as_of=as_of)
     if not built.ok:
         raise OnecdpError(
             f"the raw tables have forgotten the person, but the build failed: {built.failures[0]};"
             " readers still see the old marts. Put it right, then run this again"
         )
-    warehouse = project.warehouse
+    warehouse = context.warehouse
     with connect(warehouse.build_file, read_only=False) as private:
         tables.prune(private, rules)
         leftovers = tables.find_leftovers(private, person) if person else ()
-    progress.update("forget: writing the private file anew")
+    context.progress.update("forget: rewriting the private file")
     files.rewrite(warehouse)
-    published = publish(warehouse)
+    published = publish_marts(warehouse)
     if not leftovers:
         with connect(warehouse.build_file, read_only=False) as private:
             tables.set_finished(private)

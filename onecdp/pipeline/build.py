@@ -1,0 +1,59 @@
+"""Build: runs `dbt build` in the private file, data tests included."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from onecdp.errors import OnecdpError
+from onecdp.pipeline.context import Context
+from onecdp.project import dbt_packages, seeds
+from onecdp.project.dbt import Dbt
+from onecdp.project.dbt_report import BuildReport
+from onecdp.warehouse.files import connect
+
+
+def build(
+    context: Context, *, as_of: date | None = None, full_refresh: bool = False
+) -> BuildReport:
+    """Builds and tests the tables of the private file.
+
+    A failed model or test is reported, not raised.
+
+    Args:
+        context: The project and its warehouse.
+        as_of: The day that recency is counted to; None leaves it to dbt_project.yml.
+        full_refresh: Rebuild the incremental models from the raw tables.
+
+    Raises:
+        OnecdpError: dbt couldn't start, such as for a mistake in a model, an invalid seed, a locked
+            warehouse or one without raw tables.
+    """
+    with context.lock("onecdp build"):
+        dbt_packages.ensure(context.project, context.progress)
+        return build_tables(context, as_of=as_of, full_refresh=full_refresh)
+
+
+def build_tables(
+    context: Context, *, as_of: date | None = None, full_refresh: bool = False
+) -> BuildReport:
+    """Builds, with the dbt packages installed and the lock held by the caller."""
+    project = context.project
+    # dbt would notice a locked file only after it has read the whole project, and report missing
+    # raw tables once per staging model.
+    if not _has_raw_tables(project.warehouse.build_file):
+        raise OnecdpError("nothing was ingested yet; run `onecdp ingest` first")
+    seeds.check(project.folder)
+    return Dbt(project, context.progress).build(as_of=as_of, full_refresh=full_refresh)
+
+
+def _has_raw_tables(file: Path) -> bool:
+    """Whether ingestion wrote into the private file, be it empty tables."""
+    if not file.is_file():
+        return False
+    with connect(file, read_only=True) as private:
+        row = private.execute(
+            "select count(*) from duckdb_tables()"
+            " where schema_name like 'raw@_%' escape '@' and table_name = 'loads'"
+        ).fetchone()
+    return bool(row and row[0])

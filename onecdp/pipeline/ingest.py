@@ -1,0 +1,135 @@
+"""Ingest: loads files into the raw tables, by the project's own ingestion code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from onecdp.errors import OnecdpError, UsageProblem
+from onecdp.pipeline.context import Context
+from onecdp.project.find import Project
+from onecdp.project.ingestion import load_ingestion
+
+# Says what a warehouse was filled with; a file beside the two databases.
+_FILLED_WITH = ".filled-with"
+_SAMPLE, _OWN = "the sample", "your own data"
+
+
+class SourceReport(Protocol):
+    """What `ingestion.pipelines.load` reports of a source; counts are rows unless named else."""
+
+    source: str
+    files_loaded: int
+    files_skipped: int
+    refused: tuple[tuple[str, str], ...]
+    rows_read: int
+    rows_loaded: int
+    rows_quarantined: int
+    rows_duplicate: int
+    rows_superseded: int
+    rows_withdrawn: int
+    rows_erased: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What was loaded: one report per source, in the order in which they were loaded."""
+
+    sources: tuple[SourceReport, ...]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Data that was checked and can be loaded.
+
+    Attributes:
+        data: Its folder, absolute.
+        sources: The sources to load; None loads all.
+    """
+
+    data: Path
+    sources: tuple[str, ...] | None
+
+
+def ingest(
+    context: Context, data: Path | None = None, *, sources: Sequence[str] | None = None
+) -> IngestReport:
+    """Loads the files of `data`; files already loaded are skipped.
+
+    Args:
+        context: The project and its warehouse.
+        data: A folder with a folder per source; None loads the project's sample.
+        sources: Names of the sources to load; None loads all.
+
+    Raises:
+        UsageProblem: There is no such source, no such data, or the sample would be mixed with the
+            user's own data.
+        OnecdpError: The ingestion code can't be imported, or what it reports as an error.
+    """
+    delivery = check(context.project, data, sources)
+    with context.lock("onecdp ingest"):
+        return load(context, delivery)
+
+
+def check(project: Project, data: Path | None, sources: Sequence[str] | None = None) -> Delivery:
+    """Returns what is to be loaded; takes no lock and writes nothing.
+
+    Raises:
+        UsageProblem: A source isn't one of the project's, or `data` isn't there or has no folder of
+            any source.
+    """
+    data = project.sample_data if data is None else data
+    known: tuple[str, ...] = load_ingestion(project.folder).pipelines.source_names()
+    chosen = known if sources is None else tuple(name for name in known if name in sources)
+    if unknown := [name for name in sources or () if name not in known]:
+        raise UsageProblem(f"no source is called {unknown[0]!r}; expected {' or '.join(known)}")
+    expected = "expected a folder with any of " + " ".join(f"{source}/" for source in chosen)
+    if not data.is_dir():
+        raise UsageProblem(f"{data} is no folder; {expected}")
+    if not any((data / source).is_dir() for source in chosen):
+        raise UsageProblem(f"{data} holds no source; {expected}")
+    return Delivery(data.resolve(), None if sources is None else chosen)
+
+
+def load(context: Context, delivery: Delivery) -> IngestReport:
+    """Loads checked data; the caller holds the lock.
+
+    Raises:
+        OnecdpError: What ingestion reports as an error.
+        UsageProblem: The sample would be mixed with the user's own data.
+    """
+    project, progress = context.project, context.progress
+    progress.update("ingest: starting")
+    pipelines = load_ingestion(project.folder).pipelines
+    _keep_sample_apart(project, delivery.data)
+    try:
+        progress.update(f"ingest: files of {delivery.data}")
+        reports: Sequence[SourceReport] = pipelines.load(
+            delivery.data, project.warehouse.folder, progress.note, sources=delivery.sources
+        )
+    except pipelines.IngestError as error:
+        raise OnecdpError(str(error)) from error
+    return IngestReport(tuple(reports))
+
+
+def _keep_sample_apart(project: Project, data: Path) -> None:
+    """Raises if `data` would mix the sample's people with the user's in one warehouse."""
+    warehouse = project.warehouse
+    note = warehouse.folder / _FILLED_WITH
+    new = _SAMPLE if data == project.sample_data.resolve() else _OWN
+    held = note.read_text() if warehouse.build_file.is_file() and note.is_file() else new
+    if held != new:
+        this = "no --data means the sample; name your folder with --data, or"
+        raise UsageProblem(
+            f"{warehouse.folder} holds {held}; "
+            + (
+                f"{this} another warehouse with --warehouse"
+                if new == _SAMPLE
+                else "name another folder with --warehouse, or delete it"
+            )
+        )
+    warehouse.folder.mkdir(parents=True, exist_ok=True)
+    note.write_text(new)

@@ -1,0 +1,149 @@
+"""What a dbt run did, read from its results, with reasons that a user can act upon."""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from onecdp.project.find import Project
+from onecdp.warehouse.files import explain
+
+_CLASS = re.compile(r"^(?:[A-Za-z_]\w*\.)*(?P<name>[A-Z]\w*): ")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A node that failed or warned, and why.
+
+    Attributes:
+        node: Its name, such as `not_null_id_map_one_id`.
+        status: `error`, `fail` or `warn`.
+        reason: One line.
+        rows: How many rows a test found; None for what is no test of data.
+        compiled: The SQL that ran, where dbt wrote it.
+    """
+
+    node: str
+    status: str
+    reason: str
+    rows: int | None
+    compiled: Path | None
+
+    def __str__(self) -> str:
+        """One line for the user."""
+        where = f"; see {_short(self.compiled)}" if self.compiled else ""
+        return f"{self.status}: {self.node}: {self.reason}{where}"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many nodes of a kind ended how."""
+
+    passed: int = 0
+    warned: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a dbt run did.
+
+    Attributes:
+        models: Models, seeds and snapshots.
+        tests: Data tests.
+        failures: What failed; what was skipped because of it isn't listed.
+        warnings: What warned: it is published, and somebody should look at it.
+    """
+
+    models: Counts
+    tests: Counts
+    failures: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failures
+
+
+def read_results(results: Sequence[Any], project: Project) -> BuildReport:
+    """Returns the report of dbt's `RunResult`s."""
+    models: Counter[str] = Counter()
+    tests: Counter[str] = Counter()
+    failures, warnings = [], []
+    for result in results:
+        kind = str(result.node.resource_type)
+        status = str(result.status)
+        outcome = _outcome(status)
+        if kind == "test":
+            tests[outcome] += 1
+        elif kind in ("model", "seed", "snapshot"):
+            models[outcome] += 1
+        if outcome == "failed":
+            failures.append(_finding(result, status, project))
+        elif outcome == "warned":
+            warnings.append(_finding(result, status, project))
+    return BuildReport(Counts(**models), Counts(**tests), tuple(failures), tuple(warnings))
+
+
+def _finding(result: Any, status: str, project: Project) -> Finding:
+    compiled = getattr(result.node, "compiled_path", None)
+    return Finding(
+        node=result.node.name,
+        status=status,
+        reason=reason_in(result.message or "no reason given; see logs/dbt.log", project),
+        rows=result.failures,
+        compiled=project.folder / compiled if compiled else None,
+    )
+
+
+def reason_in(message: str, project: Project) -> str:
+    """Returns the part of a dbt message that a user can act upon, in one line."""
+    if "Could not set lock" in message:
+        return explain(message, project.warehouse.build_file)
+    if "Traceback (most recent call last)" in message:
+        return last_exception(message)
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    # "Runtime Error in model x (models/x.sql)" repeats what is printed before the reason.
+    if len(lines) > 1 and re.match(r"(Runtime|Database|Compilation) Error in ", lines[0]):
+        lines = lines[1:]
+    return " ".join(lines)[:600]
+
+
+def last_exception(message: str) -> str:
+    r"""The message of the exception that a traceback ends with, in one line.
+
+    >>> last_exception('Traceback (most recent call last):\n  File "m.py"\nValueError: no tag')
+    'no tag'
+    """
+    lines = message.rstrip().splitlines()
+    # dbt indents what it quotes; the exception stands where the word Traceback does.
+    start = next(n for n, line in enumerate(lines) if line.lstrip().startswith("Traceback"))
+    indent = len(lines[start]) - len(lines[start].lstrip())
+    quoted = [line[indent:] for line in lines[start:]]
+    frame = max((n for n, line in enumerate(quoted) if line.startswith("  File ")), default=0)
+    said = [line for line in quoted[frame + 1 :] if line and not line.startswith(" ")]
+    reason = " ".join(" ".join(said or quoted[-1:]).split())
+    raised = _CLASS.match(reason)
+    # Ours and ValueError are for the user; of a KeyError the name says more than the message.
+    if raised is None or (raised["name"] != "ValueError" and raised["name"] in vars(builtins)):
+        return reason
+    return reason[raised.end() :]
+
+
+def _outcome(status: str) -> str:
+    if status in ("success", "pass", "no-op"):
+        return "passed"
+    if status == "warn":
+        return "warned"
+    return "skipped" if status == "skipped" else "failed"
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
