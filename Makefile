@@ -47,6 +47,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/yamllint --strict .
 	$(BIN)/dbt --quiet parse
 	$(BIN)/dbt-bouncer --config-file .dbt-bouncer.yml
@@ -58,4 +59,4 @@ format: setup
 	$(BIN)/sqlfluff fix --processes 2 models snapshots tests/dbt
 
 clean:
-	rm -rf .venv dbt_packages target logs warehouse dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv dbt_packages target logs warehouse dist build .mypy_cache .ruff_cache .import_linter_cache .pytest_cache

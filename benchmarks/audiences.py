@@ -23,7 +23,7 @@ from rich.table import Table
 
 from onecdp.audiences.bitmaps import build_bitmaps, count, load_bitmaps
 from onecdp.audiences.rules import parse
-from onecdp.warehouse.sql_functions import register
+from onecdp.audiences.sql_functions import register
 
 RUNS = 5
 SHARE = 0.08

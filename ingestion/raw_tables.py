@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from onecdp.warehouse.sql_text import literal, quoted
+
 from .declaration import Kind, TableSpec
 
 SQL_TYPES = {
@@ -46,16 +48,6 @@ COUNTED = {"line_number", "is_withdrawn"}
 
 # A row of a sheet is kept under `book.xlsx#Sheet`; the file is the part before.
 FILE_OF = r"regexp_replace({0}, '(\.xlsx(\.gz)?)#.*$', '\1', 'i')"
-
-
-def quoted(name: str) -> str:
-    """A column name as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A string as SQL."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def columns_sql(spec: TableSpec) -> str:

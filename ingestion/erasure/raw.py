@@ -10,8 +10,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from onecdp.warehouse.sql_text import literal, quoted
+
 from ..declaration import TableSpec
-from ..raw_tables import COUNTED, FILE_OF, content_hash, literal, quoted
+from ..raw_tables import COUNTED, FILE_OF, content_hash
 from .filtering import hide_quarantined
 from .striking import blank, find_struck
 from .tombstones import (

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import duckdb
 
+from onecdp.warehouse.sql_text import literal, quoted
+
 from ..declaration import Identifier, TableSpec
-from ..raw_tables import literal, quoted
 from .tombstones import spelled
 
 

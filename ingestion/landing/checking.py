@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import duckdb
 
+from onecdp.warehouse.sql_text import quoted
+
 from ..declaration import Kind, TableSpec
 from ..erasure.filtering import filter_erased
 from ..erasure.tombstones import Tombstones
-from ..raw_tables import content_hash, quoted
+from ..raw_tables import content_hash
 from .kinds import amount_complaint, complaint, typed
 from .staging import Staged, payload
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import duckdb
 
+from onecdp.warehouse.sql_text import literal, quoted
+
 from ..declaration import Rule, TableSpec
-from ..raw_tables import literal, quoted
 from .invoice_lines import Numbered, number_lines
 
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import duckdb
 
+from onecdp.warehouse.sql_text import quoted
+
 from ..declaration import TableSpec
-from ..raw_tables import FILE_OF, quoted
+from ..raw_tables import FILE_OF
 
 PLACE = "{0}.name || coalesce('#' || {1}._part, '')"
 """The `_file` of a row, out of its place and the part of it."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from onecdp.warehouse.sql_text import quoted
+
 from ..declaration import Column, Kind
-from ..raw_tables import quoted
 
 DECIMAL = r"'^[+-]?([0-9]{1,40}\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$'"
 WHOLE = r"'^[+-]?[0-9]{1,40}(\.0*)?$'"

@@ -10,10 +10,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from onecdp.warehouse.sql_text import literal
+
 from ..declaration import TableSpec
 from ..erasure.filtering import HIDDEN, hide_quarantined, names_erased
 from ..erasure.tombstones import Tombstones, read_tombstones
-from ..raw_tables import literal
 from .arrivals import Arrivals, Notify, Place
 from .checking import Checked, check
 from .deduplicate import Outcomes, deduplicate

@@ -7,8 +7,10 @@ from dataclasses import dataclass, fields
 
 import duckdb
 
+from onecdp.warehouse.sql_text import quoted
+
 from ..declaration import TableSpec
-from ..raw_tables import FILE_OF, columns_sql, quoted
+from ..raw_tables import FILE_OF, columns_sql
 from .checking import Checked
 from .deduplicate import Outcomes
 from .invoice_lines import PLACE, Removed

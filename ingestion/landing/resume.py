@@ -7,7 +7,7 @@ from pathlib import Path
 import dlt
 import duckdb
 
-from ..raw_tables import literal, quoted
+from onecdp.warehouse.sql_text import literal, quoted
 
 
 def remove_staged_copies(pipeline: dlt.Pipeline, database: Path) -> None:

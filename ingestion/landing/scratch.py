@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from ..raw_tables import literal
+from onecdp.warehouse.sql_text import literal
 
 
 def open_scratch(folder: Path) -> duckdb.DuckDBPyConnection:

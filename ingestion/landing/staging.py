@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
+from onecdp.warehouse.sql_text import literal, quoted
+
 from ..declaration import TableSpec
-from ..raw_tables import literal, quoted
 from .arrivals import Chunk, Notify, Place, Refused
 from .kinds import day_first, day_first_complaint
 

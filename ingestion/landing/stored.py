@@ -8,8 +8,10 @@ from pathlib import Path
 
 import duckdb
 
+from onecdp.warehouse.sql_text import literal, quoted
+
 from ..declaration import TableSpec
-from ..raw_tables import LOADS, QUARANTINE, TABLE_NAME, columns_sql, literal, quoted
+from ..raw_tables import LOADS, QUARANTINE, TABLE_NAME, columns_sql
 
 
 class TypeChanged(Exception):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onecdp.cli.options import as_of_option, in_project, json_option, open_project
+from onecdp.cli.options import as_of_option, in_project, json_option, open_project, wait_option
 from onecdp.errors import UsageProblem
 
 if TYPE_CHECKING:
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.option("--dry-run", is_flag=True, help="Show what would go, and leave it.")
 @as_of_option
+@wait_option
 @json_option
 @in_project
 def forget(
-    identifier: str, yes: bool, dry_run: bool, as_of: date | None, as_json: bool,
+    identifier: str, yes: bool, dry_run: bool, as_of: date | None, wait: int, as_json: bool,
     project_dir: Path | None, warehouse: Path | None,
 ) -> None:  # fmt: skip
     """Permanently erase a person, given any of their current identifiers.
@@ -59,7 +60,7 @@ def forget(
             raise UsageProblem("nothing was erased: nobody said yes; add --yes") from None
 
     with progress(is_live=dry_run or yes) as shown:
-        done = erase(Context(project, shown), identifier, confirm=confirm, as_of=as_of)
+        done = erase(Context(project, shown, wait), identifier, confirm=confirm, as_of=as_of)
     if done.status == "planned":
         done = type(done)("planned", planned[0])
     if as_json:

@@ -36,6 +36,13 @@ as_of_option = click.option(
     metavar="DATE",
     help="The day to count to, as 2026-06-06. [default: today]",
 )
+wait_option = click.option(
+    "--wait",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="SECONDS",
+    help="Wait for another command in this warehouse. [default: refuse at once]",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onecdp.cli.options import as_of_option, in_project, json_option, open_project
+from onecdp.cli.options import as_of_option, in_project, json_option, open_project, wait_option
 
 if TYPE_CHECKING:
     from onecdp.pipeline.ingest import SourceReport
@@ -35,10 +35,11 @@ full_refresh_option = click.option(
 @data_option
 @as_of_option
 @full_refresh_option
+@wait_option
 @json_option
 @in_project
 def run(
-    data: Path | None, as_of: date | None, full_refresh: bool, as_json: bool,
+    data: Path | None, as_of: date | None, full_refresh: bool, wait: int, as_json: bool,
     project_dir: Path | None, warehouse: Path | None,
 ) -> None:  # fmt: skip
     """Do the daily job: load, build, test, publish.
@@ -54,7 +55,7 @@ def run(
     from onecdp.cli.progress import progress
 
     with progress() as shown:
-        context = pipeline.Context(project, shown)
+        context = pipeline.Context(project, shown, wait)
         report = pipeline.run(context, data, as_of=as_of, full_refresh=full_refresh)
     if as_json:
         output.print_json(output.run_document(report))
@@ -67,10 +68,11 @@ def run(
 @data_option
 @click.option("--source", multiple=True, metavar="NAME",
               help="Load only this source; can be repeated. [default: all]")  # fmt: skip
+@wait_option
 @json_option
 @in_project
 def ingest(
-    data: Path | None, source: tuple[str, ...], as_json: bool,
+    data: Path | None, source: tuple[str, ...], wait: int, as_json: bool,
     project_dir: Path | None, warehouse: Path | None,
 ) -> None:  # fmt: skip
     """Load files into the raw tables; files already loaded are skipped.
@@ -85,7 +87,8 @@ def ingest(
     from onecdp.cli.progress import progress
 
     with progress() as shown:
-        report = pipeline.ingest(pipeline.Context(project, shown), data, sources=source or None)
+        context = pipeline.Context(project, shown, wait)
+        report = pipeline.ingest(context, data, sources=source or None)
     if as_json:
         output.print_json({"sources": output.sources_document(report.sources)})
     else:
@@ -96,10 +99,12 @@ def ingest(
 @click.command()
 @as_of_option
 @full_refresh_option
+@wait_option
 @in_project
 def build(
-    as_of: date | None, full_refresh: bool, project_dir: Path | None, warehouse: Path | None
-) -> None:
+    as_of: date | None, full_refresh: bool, wait: int,
+    project_dir: Path | None, warehouse: Path | None,
+) -> None:  # fmt: skip
     """Build and test the tables in the private file; `dbt build` with progress.
 
     \b
@@ -111,15 +116,16 @@ def build(
     from onecdp.cli.progress import progress
 
     with progress() as shown:
-        context = pipeline.Context(project, shown)
+        context = pipeline.Context(project, shown, wait)
         report = pipeline.build(context, as_of=as_of, full_refresh=full_refresh)
     output.print_build(report)
     sys.exit(0 if report.ok else EXIT_FAILED)
 
 
 @click.command()
+@wait_option
 @in_project
-def publish(project_dir: Path | None, warehouse: Path | None) -> None:
+def publish(wait: int, project_dir: Path | None, warehouse: Path | None) -> None:
     """Replace the published file by the marts that were built.
 
     Refuses while the last build isn't clean.
@@ -129,8 +135,9 @@ def publish(project_dir: Path | None, warehouse: Path | None) -> None:
     """
     project = open_project(project_dir, warehouse)
     from onecdp import pipeline
+    from onecdp.cli.progress import LineProgress
 
-    published = pipeline.publish(pipeline.Context(project))
+    published = pipeline.publish(pipeline.Context(project, LineProgress(), wait))
     if published.notice:
         click.echo(published.notice, err=True)
     click.echo(f"published {published.tables} tables: {published.file}")

@@ -23,11 +23,13 @@ def sql(
     onecdp sql "select rfm_segment, count(*) from customer_segments group by all"
     """
     project = open_project(project_dir, warehouse)
+    from onecdp.audiences import sql_functions as bitmaps
     from onecdp.cli.output import SHOWN_ROWS, print_json, print_rows
+    from onecdp.identity.graph_service import sql_functions as id_graph
     from onecdp.warehouse.query import ask
 
     file = project.warehouse.build_file if private else project.warehouse.marts_file
-    columns, rows = ask(file, query)
+    columns, rows = ask(file, query, (*bitmaps.functions(), *id_graph.functions()))
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
         return

@@ -11,6 +11,7 @@ from onecdp.project import dbt_packages, seeds
 from onecdp.project.dbt import Dbt
 from onecdp.project.dbt_report import BuildReport
 from onecdp.warehouse.files import connect
+from onecdp.warehouse.schemas import RAW_PREFIX
 
 
 def build(
@@ -54,6 +55,7 @@ def _has_raw_tables(file: Path) -> bool:
     with connect(file, read_only=True) as private:
         row = private.execute(
             "select count(*) from duckdb_tables()"
-            " where schema_name like 'raw@_%' escape '@' and table_name = 'loads'"
+            " where starts_with(schema_name, $1) and table_name = 'loads'",
+            [RAW_PREFIX],
         ).fetchone()
     return bool(row and row[0])

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from onecdp.project.find import Project
 from onecdp.project.progress import Progress, Silent
-from onecdp.warehouse.files import Warehouse, exclusive
+from onecdp.warehouse.files import Warehouse
+from onecdp.warehouse.lock import exclusive
 
 
 @dataclass(frozen=True)
@@ -17,10 +18,13 @@ class Context:
     Attributes:
         project: The project and its warehouse.
         progress: Receives progress; by default nobody does.
+        wait_seconds: How long to wait for another command that works in the warehouse folder; 0
+            refuses at once.
     """
 
     project: Project
     progress: Progress = field(default_factory=Silent)
+    wait_seconds: float = 0
 
     @property
     def warehouse(self) -> Warehouse:
@@ -31,6 +35,8 @@ class Context:
         """Holds the warehouse folder, so that two commands don't interleave.
 
         Raises:
-            OnecdpError: Another onecdp command works in the folder, or it can't be written.
+            OnecdpError: Another onecdp command still works in the folder, or it can't be written.
         """
-        return exclusive(self.warehouse, command)
+        return exclusive(
+            self.warehouse, command, wait_seconds=self.wait_seconds, notify=self.progress.note
+        )

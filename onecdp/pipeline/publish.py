@@ -17,9 +17,9 @@ import duckdb
 from onecdp.errors import OnecdpError
 from onecdp.pipeline.context import Context
 from onecdp.warehouse.files import Warehouse, connect
+from onecdp.warehouse.schemas import AUDIT, MARTS
 from onecdp.warehouse.sql_text import literal, one_line, quoted
 
-SCHEMA = "marts"
 _PRIVATE = "onecdp"
 _NAMED = 5
 
@@ -43,7 +43,7 @@ class Published:
         """One line on what was left out, if anything was."""
         if not self.left_out:
             return None
-        names = ", ".join(f"{SCHEMA}.{name}" for name in self.left_out)
+        names = ", ".join(f"{MARTS}.{name}" for name in self.left_out)
         return f"publish: left out {names}: no model of the project makes it any more"
 
 
@@ -92,7 +92,7 @@ def _audit(private: duckdb.DuckDBPyConnection) -> None:
     try:
         rows = private.execute(
             "select unique_id, status, strftime(finished_at, '%Y-%m-%d %H:%M')"
-            " from audit.node_status order by unique_id"
+            f" from {AUDIT}.node_status order by unique_id"
         ).fetchall()
     except duckdb.CatalogException:
         rows = []
@@ -121,10 +121,10 @@ def _relations(private: duckdb.DuckDBPyConnection) -> tuple[tuple[str, ...], tup
     """The names of the marts that models make, and of those that a model which is gone left."""
     rows = private.execute(
         "select table_name, table_name in ("
-        "   select relation_name from audit.node_status where relation_schema = $1)"
+        f"   select relation_name from {AUDIT}.node_status where relation_schema = $1)"
         " from information_schema.tables"
         " where table_catalog = current_database() and table_schema = $1 order by all",
-        [SCHEMA],
+        [MARTS],
     ).fetchall()
     return (
         tuple(name for name, is_made in rows if is_made),
@@ -138,7 +138,7 @@ def _write(build_file: Path, fresh: Path, names: Sequence[str]) -> None:
         # Views name their relations with the file's own database name, so it must keep it.
         out.execute(f"attach {literal(str(build_file))} as {_PRIVATE} (read_only)")
         for name in names:
-            out.execute(f"create table {quoted(name)} as from {_PRIVATE}.{SCHEMA}.{quoted(name)}")
+            out.execute(f"create table {quoted(name)} as from {_PRIVATE}.{MARTS}.{quoted(name)}")
         for statement in _comments(out, names):
             out.execute(statement)
         out.execute(f"detach {_PRIVATE}")
@@ -151,12 +151,12 @@ def _comments(out: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[str]
         " where database_name = ? and schema_name = ? and comment is not null"
         " union all select view_name, comment from duckdb_views()"
         " where database_name = ? and schema_name = ? and comment is not null",
-        [_PRIVATE, SCHEMA, _PRIVATE, SCHEMA],
+        [_PRIVATE, MARTS, _PRIVATE, MARTS],
     ).fetchall()
     columns = out.execute(
         "select table_name, column_name, comment from duckdb_columns()"
         " where database_name = ? and schema_name = ? and comment is not null",
-        [_PRIVATE, SCHEMA],
+        [_PRIVATE, MARTS],
     ).fetchall()
     return [f"comment on table {quoted(t)} is {literal(c)}" for t, c in relations if t in names] + [
         f"comment on column {quoted(t)}.{quoted(column)} is {literal(c)}"

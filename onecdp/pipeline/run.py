@@ -17,6 +17,7 @@ from onecdp.pipeline.publish import Published, publish_marts
 from onecdp.project import dbt_packages, seeds
 from onecdp.project.dbt_report import BuildReport
 from onecdp.warehouse.files import Warehouse, connect
+from onecdp.warehouse.schemas import MARTS, SEEDS
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,8 @@ def _read_audiences(warehouse: Warehouse) -> tuple[Audience, ...]:
     with connect(warehouse.build_file, read_only=True) as private:
         rows = private.execute(
             "select a.package_id, a.package_name, a.segment_rule, count(p.one_id)"
-            " from seeds.audiences as a"
-            " left join marts.audience_packages as p on a.package_id = p.package_id"
+            f" from {SEEDS}.audiences as a"
+            f" left join {MARTS}.audience_packages as p on a.package_id = p.package_id"
             " group by all order by a.package_id"
         ).fetchall()
     return tuple(Audience(*row) for row in rows)

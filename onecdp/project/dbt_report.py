@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from onecdp.project.find import Project
-from onecdp.warehouse.files import explain
+from onecdp.warehouse.files import opening_problem
 
 _CLASS = re.compile(r"^(?:[A-Za-z_]\w*\.)*(?P<name>[A-Z]\w*): ")
 
@@ -106,7 +106,7 @@ def _finding(result: Any, status: str, project: Project) -> Finding:
 def reason_in(message: str, project: Project) -> str:
     """Returns the part of a dbt message that a user can act upon, in one line."""
     if "Could not set lock" in message:
-        return explain(message, project.warehouse.build_file)
+        return opening_problem(message, project.warehouse.build_file)
     if "Traceback (most recent call last)" in message:
         return last_exception(message)
     lines = [line.strip() for line in message.splitlines() if line.strip()]

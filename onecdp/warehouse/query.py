@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,21 @@ import duckdb
 
 from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.warehouse.files import connect
+from onecdp.warehouse.sql_functions import SqlFunction, register
 from onecdp.warehouse.sql_text import one_line
 
 
-def ask(file: Path, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+def ask(
+    file: Path, query: str, functions: Iterable[SqlFunction] = ()
+) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Runs `query` and returns the columns' names and the rows.
 
-    The query reads `file` and nothing else: no other file, and it writes none.
+    The query reads `file` and no other file, and writes none.
+
+    Args:
+        file: A DuckDB file.
+        query: One SQL statement.
+        functions: Functions of ours that the query may call.
 
     Raises:
         OnecdpError: There is no such file yet, or DuckDB can't run the query.
@@ -23,11 +32,9 @@ def ask(file: Path, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """
     if not file.is_file():
         raise OnecdpError(f"{file} isn't there yet; run `onecdp run` first")
-    from onecdp.warehouse.sql_functions import register
-
     with connect(file, read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
-        register(connection)
+        register(connection, functions)
         # A file opened read-only still lets COPY TO and ATTACH write others.
         connection.execute("set enable_external_access = false")
         try:

@@ -12,11 +12,11 @@ import orjson
 import pyarrow as pa
 
 from onecdp.identity.graph_service.exchange import ExchangeFailed
+from onecdp.warehouse.sql_text import literal, quoted
 
 from ...declaration import Kind, TableSpec
 from ...erasure.tombstones import spelled
 from ...landing.arrivals import MAX_RECORD
-from ...raw_tables import literal, quoted
 from .service import Service
 from .tables import LINKS
 

@@ -10,7 +10,7 @@ from support.id_graph import serving
 
 from ingestion.sources.id_graph.service import Service, ServiceSettings
 from ingestion.sources.id_graph.tables import LINKS
-from onecdp.warehouse.sql_functions import register
+from onecdp.identity.graph_service.sql_functions import register
 
 TEXT = (Path(__file__).parents[3] / "docs" / "id-graph.md").read_text()
 EXAMPLES = [

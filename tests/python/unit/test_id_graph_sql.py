@@ -9,7 +9,7 @@ import pytest
 from support.id_graph import MISDEEDS, honest, serving, status
 
 from onecdp.identity.graph_service import client as id_graph
-from onecdp.warehouse.sql_functions import register
+from onecdp.identity.graph_service.sql_functions import register
 
 TOKEN = "very-secret-token"
 

@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -6,12 +7,13 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onecdp.audiences.bitmaps import build_bitmaps
 from onecdp.audiences.packages import AudienceError, evaluate_audiences
-from onecdp.warehouse.sql_functions import register
+from onecdp.audiences.sql_functions import register
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs" / "audiences.md"
@@ -42,6 +44,7 @@ def value(connection, expression, *parameters):
     return row[0]
 
 
+@settings(deadline=None)
 @given(a=numbers, b=numbers, c=numbers, probe=st.integers(-(2**40), 2**40) | st.integers(1, 30))
 def test_set_algebra(connection, a, b, c, probe):
     blobs = [blob(a), blob(b), blob(c)]
@@ -119,7 +122,7 @@ def test_the_functions_outlive_the_connection_that_brought_them(tmp_path):
     # DuckDB keeps functions per file and process; it crashes if their code is gone.
     script = f"""
 import duckdb
-from onecdp.warehouse.sql_functions import register
+from onecdp.audiences.sql_functions import register
 first = duckdb.connect({str(tmp_path / "x.duckdb")!r})
 register(first)
 register(first)
@@ -136,13 +139,15 @@ print(second.execute("select bitmap_count($1), bitmap_to_array($1)", [empty]).fe
 
 def test_registering_does_not_import_dbt():
     script = (
-        "import sys, onecdp.warehouse.sql_functions; print(any(m == 'dbt' for m in sys.modules))"
+        "import sys, onecdp.audiences.sql_functions; print(any(m == 'dbt' for m in sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
     assert run.stdout == "False\n"
 
 
 def test_dbt_models_have_the_functions(tmp_path):
+    profile = yaml.safe_load((ROOT / "profiles.yml").read_text())
+    plugins = profile["onecdp"]["outputs"]["dev"]["plugins"]
     hexes = {tag: blob(members).hex() for tag, members in SETS.items()}
     count = "bitmap_and_count(from_hex('{At Risk}'), from_hex('{High Value}'))".format(**hexes)
     files = {
@@ -152,10 +157,13 @@ def test_dbt_models_have_the_functions(tmp_path):
         "profiles.yml": (
             "tiny:\n  target: dev\n  outputs:\n    dev:\n      type: duckdb\n"
             f"      path: '{tmp_path / 'tiny.duckdb'}'\n      threads: 2\n"
-            "      plugins: [{module: onecdp.warehouse.sql_functions}]\n"
+            f"      plugins: {json.dumps(plugins)}\n"
         ),
         "models/overlap.sql": f"select {count} as customers",
-        "models/doubled.sql": "select 2 * customers as customers from {{ ref('overlap') }}",
+        "models/doubled.sql": (
+            "select 2 * customers as customers, normalize_id('DEV0001', 'device_id') as one_id"
+            " from {{ ref('overlap') }}"
+        ),
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -166,7 +174,7 @@ def test_dbt_models_have_the_functions(tmp_path):
     run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert run.returncode == 0, run.stdout + run.stderr
     with duckdb.connect(tmp_path / "tiny.duckdb", read_only=True) as built:
-        assert built.execute("select customers from doubled").fetchall() == [(4,)]
+        assert built.execute("from doubled").fetchall() == [(4, "ONE_DEV_EV0001")]
 
 
 def blocks(kind):

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from onecdp.errors import OnecdpError
-from onecdp.warehouse.files import Warehouse, connect, exclusive
+from onecdp.warehouse.files import Warehouse, connect
+from onecdp.warehouse.lock import exclusive
 
 HOLD_FILE = (
     "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); input()"
@@ -23,7 +24,8 @@ HOLD_FILE = (
 HOLD_FOLDER = """
 import sys
 from pathlib import Path
-from onecdp.warehouse.files import Warehouse, exclusive
+from onecdp.warehouse.files import Warehouse
+from onecdp.warehouse.lock import exclusive
 with exclusive(Warehouse(Path(sys.argv[1])), 'onecdp run'):
     print('held', flush=True)
     input()
@@ -76,6 +78,28 @@ def test_who_comes_second_is_told_who_is_first(tmp_path: Path) -> None:
             pass
 
         assert f"in use by `onecdp run` (process {process.pid}, since " in str(caught.value)
+
+
+def test_a_command_can_wait_for_the_first_one(tmp_path: Path) -> None:
+    notes: list[str] = []
+    with holder(HOLD_FOLDER, tmp_path) as process:
+        release = threading.Timer(1.0, process.kill)
+        release.start()
+
+        with exclusive(Warehouse(tmp_path), "onecdp build", wait_seconds=60, notify=notes.append):
+            release.join()
+
+    assert len(notes) == 1
+    assert notes[0].startswith(f"{tmp_path} is in use by `onecdp run` (process {process.pid}, ")
+
+
+def test_a_wait_that_was_too_short_is_one_line(tmp_path: Path) -> None:
+    with (
+        holder(HOLD_FOLDER, tmp_path),
+        pytest.raises(OnecdpError, match=r"still in use by `onecdp run` \(.*\) after 0\.2 seconds"),
+        exclusive(Warehouse(tmp_path), "onecdp build", wait_seconds=0.2),
+    ):
+        pass
 
 
 def test_a_killed_process_lets_go(tmp_path: Path) -> None:
