@@ -7,7 +7,7 @@
 - `landing/`: the only entrance to the raw tables: types, quarantine, deduplication, balance.
 - `erasure/`: keeps erased people out, and erases them from what is stored.
 - `identifiers`: which columns hold identifiers, read from the YAML of the staging models.
-- `pipelines`: runs them all and hands the result to dlt.
+- `pipelines`: runs them all; `dlt_load` is one load by dlt.
 
 `pipelines` uses `sources`, these use `readers`, these `landing`, it `erasure`; nothing imports the
 other way. `declaration` and `raw_tables` are at the bottom.

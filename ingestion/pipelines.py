@@ -6,30 +6,23 @@ configured.
 
 from __future__ import annotations
 
-import re
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-import dlt
 import duckdb
-from dlt.common.exceptions import DltException
-from dlt.common.runtime.run_context import RunContext, switched_run_context
+from dlt.common.runtime.run_context import switched_run_context
 from dlt.common.runtime.telemetry import stop_telemetry
 from dlt.extract import DltResource
 
 from .declaration import BadDeclaration, TableSpec
-from .erasure import KeyProblem
+from .dlt_load import DATABASE, IngestError, ProjectContext, Take, run_load
 from .identifiers import DeclaredIdentifier, read_identifiers, resolve
 from .landing.arrivals import Arrivals
 from .landing.land import Landed, land
 from .landing.resources import resources
-from .landing.resume import remove_staged_copies
-from .landing.scratch import open_scratch
-from .landing.stored import TypeChanged
 from .readers.reader import Context
 from .sources import SOURCES
 from .sources.id_graph.answers import land_answers
@@ -37,19 +30,17 @@ from .sources.id_graph.service import BadSettings, ServiceSettings, read_setting
 from .sources.id_graph.tables import LINKS
 from .sources.source import Source
 
-__all__ = ["SOURCES", "IngestError", "SourceReport", "identifiers", "load", "tables"]
+__all__ = [
+    "SOURCES",
+    "IngestError",
+    "SourceReport",
+    "identifiers",
+    "load",
+    "source_names",
+    "tables",
+]
 
 PROJECT = Path(__file__).resolve().parent.parent
-DATABASE = "onecdp.duckdb"
-# What DuckDB says when another process, or this one, has the file open.
-LOCK_SIGNS = ("Could not set lock", "different configuration", "Unique file handle conflict")
-
-Take = Callable[[duckdb.DuckDBPyConnection, Path], tuple[Landed, Iterable[DltResource]]]
-"""Lands what is new, with a scratch database and a scratch folder, and says what dlt writes."""
-
-
-class IngestError(Exception):
-    """An error for the user, in one line."""
 
 
 def tables() -> list[TableSpec]:
@@ -103,18 +94,6 @@ class SourceReport:
     seconds: float
 
 
-class _ProjectContext(RunContext):
-    """dlt with the settings of the project, wherever it was started, and no folder elsewhere."""
-
-    def __init__(self, work: Path) -> None:
-        super().__init__(str(PROJECT))
-        self._work = work
-
-    @property
-    def global_dir(self) -> str:
-        return str(self._work)
-
-
 def load(
     data_dir: Path,
     warehouse: Path,
@@ -147,7 +126,7 @@ def load(
     work.mkdir(parents=True, exist_ok=True)
     for leftover in work.glob("scratch*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    context = _ProjectContext(work)
+    context = ProjectContext(PROJECT, work)
     with switched_run_context(context):
         # Before the switch dlt has started by the settings of the current folder, which may have
         # none: then it would report every load to its makers.
@@ -188,7 +167,7 @@ def _load_source(
         landed = land(connection, specs, arrive, warehouse / DATABASE, notify)
         return landed, resources(landed)
 
-    return _load(source.name, take, warehouse, notify)
+    return _timed(source.name, take, warehouse, notify)
 
 
 def _load_answers(
@@ -207,66 +186,18 @@ def _load_answers(
         return answers.landed, answers.resources()
 
     # The answers are a place, but no file of the user's.
-    return replace(_load(links.source, take, warehouse, notify), files_loaded=0)
+    return replace(_timed(links.source, take, warehouse, notify), files_loaded=0)
+
+
+def _timed(source: str, take: Take, warehouse: Path, notify: Callable[[str], None]) -> SourceReport:
+    start = time.monotonic()
+    landed = run_load(source, take, warehouse, notify)
+    return _report(landed, time.monotonic() - start)
 
 
 def _sum(files: SourceReport, answers: SourceReport) -> SourceReport:
     names = [field.name for field in fields(SourceReport) if field.name != "source"]
     return replace(files, **{name: getattr(files, name) + getattr(answers, name) for name in names})
-
-
-def _load(source: str, take: Take, warehouse: Path, notify: Callable[[str], None]) -> SourceReport:
-    """Loads one source; what dlt keeps on disk is dropped and made anew if it is of no use.
-
-    The raw tables and their loads are the truth. The working folder matters only for a load that
-    was interrupted, and whatever it had not finished is read from the files again.
-    """
-    start = time.monotonic()
-    database = warehouse / DATABASE
-    work = warehouse / ".dlt" / source
-    if not database.exists():
-        shutil.rmtree(work, ignore_errors=True)
-    try:
-        try:
-            landed = _run(source, take, warehouse, notify)
-        except Exception as error:
-            is_for_the_user = isinstance(error, TypeChanged | KeyProblem)
-            if is_for_the_user or _is_locked(error) or not work.exists():
-                raise
-            notify(f"{source}: starting over, the last load left something that cannot be finished")
-            shutil.rmtree(work)
-            landed = _run(source, take, warehouse, notify)
-    except (TypeChanged, KeyProblem) as error:
-        raise IngestError(f"{source}: {error}") from error
-    except (DltException, duckdb.Error, OSError) as error:
-        raise IngestError(_in_one_line(error, source, database)) from error
-    return _report(landed, time.monotonic() - start)
-
-
-def _run(source: str, take: Take, warehouse: Path, notify: Callable[[str], None]) -> Landed:
-    database = warehouse / DATABASE
-    pipeline = dlt.pipeline(
-        source,
-        destination=dlt.destinations.duckdb(str(database)),
-        dataset_name=f"raw_{source}",
-        pipelines_dir=str(warehouse / ".dlt"),
-    )
-    if pipeline.has_pending_data:
-        notify(f"{source}: finishing an interrupted load")
-        remove_staged_copies(pipeline, database)
-        pipeline.run()
-    with tempfile.TemporaryDirectory(prefix="scratch", dir=warehouse / ".dlt") as folder:
-        scratch = Path(folder)
-        connection = open_scratch(scratch)
-        try:
-            landed, written = take(connection, scratch)
-            if not landed.is_empty:
-                notify(f"{source}: writing {landed.counts.loaded:,} rows")
-                to_write = dlt.source(lambda: written, name=source, section=source)()
-                pipeline.run(to_write, loader_file_format="parquet")
-        finally:
-            connection.close()
-    return landed
 
 
 def _report(landed: Landed, seconds: float) -> SourceReport:
@@ -285,25 +216,3 @@ def _report(landed: Landed, seconds: float) -> SourceReport:
         rows_erased=counts.erased,
         seconds=seconds,
     )
-
-
-def _is_locked(error: BaseException) -> bool:
-    text = _root(error)
-    return any(sign in text for sign in LOCK_SIGNS)
-
-
-def _root(error: BaseException) -> str:
-    """What the first of the chained errors says."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__ or error
-    return str(error) or type(error).__name__
-
-
-def _in_one_line(error: BaseException, source: str, database: Path) -> str:
-    text = _root(error)
-    if _is_locked(error):
-        holder = re.search(r"PID \d+", text)
-        who = f"another process ({holder.group()})" if holder else "this process"
-        return f"{database} is held open by {who}; close it there and run again"
-    first = next((line for line in text.splitlines() if line.strip()), text)
-    return f"{source}: could not be loaded into {database}: {first}"

@@ -1,0 +1,123 @@
+"""One load by dlt: into the raw tables of a source, resumable, with its errors in one line."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import dlt
+import duckdb
+from dlt.common.exceptions import DltException
+from dlt.common.runtime.run_context import RunContext
+from dlt.extract import DltResource
+
+from .erasure import KeyProblem
+from .landing.land import Landed
+from .landing.resume import remove_staged_copies
+from .landing.scratch import open_scratch
+from .landing.stored import TypeChanged
+
+DATABASE = "onecdp.duckdb"
+# What DuckDB says when another process, or this one, has the file open.
+LOCK_SIGNS = ("Could not set lock", "different configuration", "Unique file handle conflict")
+
+Take = Callable[[duckdb.DuckDBPyConnection, Path], tuple[Landed, Iterable[DltResource]]]
+"""Lands what is new, with a scratch database and a scratch folder, and says what dlt writes."""
+
+
+class IngestError(Exception):
+    """An error for the user, in one line."""
+
+
+class ProjectContext(RunContext):
+    """dlt with the settings of the project, wherever it was started, and no folder elsewhere."""
+
+    def __init__(self, project: Path, work: Path) -> None:
+        """Sets the project's folder, and the folder that dlt works in."""
+        super().__init__(str(project))
+        self._work = work
+
+    @property
+    def global_dir(self) -> str:
+        """The folder that dlt works in."""
+        return str(self._work)
+
+
+def run_load(source: str, take: Take, warehouse: Path, notify: Callable[[str], None]) -> Landed:
+    """Loads one source; what dlt keeps on disk is dropped and made anew if it is of no use.
+
+    The raw tables and their loads are the truth. The working folder matters only for a load that
+    was interrupted, and whatever it had not finished is read from the files again.
+
+    Raises:
+        IngestError: it could not be loaded.
+    """
+    database = warehouse / DATABASE
+    work = warehouse / ".dlt" / source
+    if not database.exists():
+        shutil.rmtree(work, ignore_errors=True)
+    try:
+        try:
+            return _run(source, take, warehouse, notify)
+        except Exception as error:
+            is_for_the_user = isinstance(error, TypeChanged | KeyProblem)
+            if is_for_the_user or _is_locked(error) or not work.exists():
+                raise
+            notify(f"{source}: starting over, the last load left something that cannot be finished")
+            shutil.rmtree(work)
+            return _run(source, take, warehouse, notify)
+    except (TypeChanged, KeyProblem) as error:
+        raise IngestError(f"{source}: {error}") from error
+    except (DltException, duckdb.Error, OSError) as error:
+        raise IngestError(_in_one_line(error, source, database)) from error
+
+
+def _run(source: str, take: Take, warehouse: Path, notify: Callable[[str], None]) -> Landed:
+    database = warehouse / DATABASE
+    pipeline = dlt.pipeline(
+        source,
+        destination=dlt.destinations.duckdb(str(database)),
+        dataset_name=f"raw_{source}",
+        pipelines_dir=str(warehouse / ".dlt"),
+    )
+    if pipeline.has_pending_data:
+        notify(f"{source}: finishing an interrupted load")
+        remove_staged_copies(pipeline, database)
+        pipeline.run()
+    with tempfile.TemporaryDirectory(prefix="scratch", dir=warehouse / ".dlt") as folder:
+        scratch = Path(folder)
+        connection = open_scratch(scratch)
+        try:
+            landed, written = take(connection, scratch)
+            if not landed.is_empty:
+                notify(f"{source}: writing {landed.counts.loaded:,} rows")
+                to_write = dlt.source(lambda: written, name=source, section=source)()
+                pipeline.run(to_write, loader_file_format="parquet")
+        finally:
+            connection.close()
+    return landed
+
+
+def _is_locked(error: BaseException) -> bool:
+    text = _root(error)
+    return any(sign in text for sign in LOCK_SIGNS)
+
+
+def _root(error: BaseException) -> str:
+    """What the first of the chained errors says."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return str(error) or type(error).__name__
+
+
+def _in_one_line(error: BaseException, source: str, database: Path) -> str:
+    text = _root(error)
+    if _is_locked(error):
+        holder = re.search(r"PID \d+", text)
+        who = f"another process ({holder.group()})" if holder else "this process"
+        return f"{database} is held open by {who}; close it there and run again"
+    first = next((line for line in text.splitlines() if line.strip()), text)
+    return f"{source}: could not be loaded into {database}: {first}"
