@@ -1,7 +1,7 @@
 """`onecdp explain`: what makes identifiers one person, or keeps them two.
 
 The answers are those of the SQL functions that the build puts into the private file
-(macros/compat/explain, docs/identity.md); here they are asked and put together.
+(macros/identity/explain, docs/identity.md); here they are asked and put together.
 """
 
 from __future__ import annotations

@@ -69,9 +69,7 @@ order by all
 """
 _AT_CAP = """
 with settings as (
-    select cast(value as bigint) as cap
-    from intermediate.int_identity__settings
-    where setting = 'identity_max_cluster_size'
+    select max_cluster_size as cap from identity_limits()
 ),
 stopped as (
     select unnest([left_one_id, right_one_id]) as one_id

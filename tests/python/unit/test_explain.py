@@ -298,8 +298,10 @@ def test_source_rows_of_every_kind(tmp_path: Path) -> None:
             insert into staging.stg_retail__transactions values
                 ('17850', '2024-01-01', false, 'retail.csv', 2),
                 ('17850', '2024-01-01', true, 'retail.csv', 3);
-            insert into intermediate.int_identity__overrides values
-                ('must_link', 'member_id', 'M1', 'member_id', 'M2', 'she says so')
+            insert into intermediate.int_identity__overrides by name
+                select 'must_link' as override, 'member_id' as left_id_type,
+                    'M1' as left_id_value, 'member_id' as right_id_type,
+                    'M2' as right_id_value, 'she says so' as reason
         """)
 
     answer = explain(tmp_path / "onecdp.duckdb", name(retail), name(D1))
