@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from support.explain import Link, Node, Shop, one_id
 
 from onecdp.errors import OnecdpError, UsageProblem
-from onecdp.identity.explain.explain import Apart, Person, Together, explain, split_identifier
-from onecdp.identity.explain.text import lines
+from onecdp.identity.explain import Apart, Person, Together, explain, lines, split_identifier
 
 M1, M2, M3, M4 = (("member_id", f"M{number}") for number in range(1, 5))
 P1, P2 = ("mobile_hash", "p1"), ("mobile_hash", "p2")

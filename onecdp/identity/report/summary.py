@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 
 from onecdp.errors import OnecdpError
-from onecdp.identity.report.bridges import find_bridges
 from onecdp.warehouse.files import connect
 from onecdp.warehouse.sql_text import one_line
 
@@ -205,6 +203,12 @@ def report(file: Path) -> Report:
 
 
 def _bridges(connection: duckdb.DuckDBPyConnection) -> BridgeReport:
+    # Imported here: numba takes half a second to import, and a run only counts the IDs.
+    import numpy as np
+    import pyarrow as pa
+
+    from onecdp.identity.report.bridges import find_bridges
+
     links = connection.execute(_LINKS).fetchnumpy()
     left, right = links["left_node_id"], links["right_node_id"]
     found = find_bridges(left, right, links["link_count"])
@@ -217,13 +221,15 @@ def _bridges(connection: duckdb.DuckDBPyConnection) -> BridgeReport:
     chosen = np.lexsort((right[positions], left[positions], -smaller, confidence))[:SHOWN]
     connection.register(
         "weakest",
-        _arrow(
-            rank=np.arange(len(chosen)),
-            left_node_id=left[positions][chosen],
-            right_node_id=right[positions][chosen],
-            confidence=confidence[chosen],
-            left_size=sizes[0][chosen],
-            right_size=sizes[1][chosen],
+        pa.table(
+            {
+                "rank": np.arange(len(chosen)),
+                "left_node_id": left[positions][chosen],
+                "right_node_id": right[positions][chosen],
+                "confidence": confidence[chosen],
+                "left_size": sizes[0][chosen],
+                "right_size": sizes[1][chosen],
+            }
         ),
     )
     return BridgeReport(
@@ -232,12 +238,6 @@ def _bridges(connection: duckdb.DuckDBPyConnection) -> BridgeReport:
         cutting=int((smaller > 1).sum()),
         weakest=_rows(connection, _WEAKEST),
     )
-
-
-def _arrow(**columns: Any) -> Any:
-    import pyarrow as pa
-
-    return pa.table(columns)
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Rows:
