@@ -146,7 +146,7 @@ class Findings:
         seconds.add_column("of it")
         for each in self.measured:
             parts = ", ".join(f"{name} {value:.1f}" for name, value in each.stages.items())
-            numbers = (f"{each.seconds:.1f}", f"{each.cpu:.1f}", f"{each.peak:.2f}")
+            numbers = (f"{each.seconds:.2f}", f"{each.cpu:.1f}", f"{each.peak:.2f}")
             seconds.add_row(each.scenario, each.work, *numbers, parts)
         console.print(seconds)
         if not self.goals:
