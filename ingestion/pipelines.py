@@ -10,36 +10,42 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from types import ModuleType
 
 import dlt
 import duckdb
 from dlt.common.exceptions import DltException
 from dlt.common.runtime.run_context import RunContext, switched_run_context
 from dlt.common.runtime.telemetry import stop_telemetry
-from dlt.extract import DltSource
+from dlt.extract import DltResource
 
-from . import app, crm, id_graph, retail
+from .declaration import BadDeclaration, TableSpec
 from .erasure import KeyProblem
-from .files.intake import Intake, take_in
-from .files.resume import take_back_copies
-from .files.scratch import open_scratch
-from .files.spec import TableSpec, TypeChanged
-from .id_graph.answers import take_answers
-from .id_graph.service import BadSettings, ServiceSettings, read_settings
+from .identifiers import DeclaredIdentifier, read_identifiers, resolve
+from .landing.arrivals import Arrivals
+from .landing.land import Landed, land
+from .landing.resources import resources
+from .landing.resume import remove_staged_copies
+from .landing.scratch import open_scratch
+from .landing.stored import TypeChanged
+from .readers.reader import Context
+from .sources import SOURCES
+from .sources.id_graph.answers import land_answers
+from .sources.id_graph.service import BadSettings, ServiceSettings, read_settings
+from .sources.id_graph.tables import LINKS
+from .sources.source import Source
 
-SOURCES: tuple[ModuleType, ...] = (crm, app, retail, id_graph)
+__all__ = ["SOURCES", "IngestError", "SourceReport", "identifiers", "load", "tables"]
+
+PROJECT = Path(__file__).resolve().parent.parent
 DATABASE = "onecdp.duckdb"
 # What DuckDB says when another process, or this one, has the file open.
 LOCK_SIGNS = ("Could not set lock", "different configuration", "Unique file handle conflict")
 
-Take = Callable[[duckdb.DuckDBPyConnection, Path], Intake]
-"""Takes in what is new, with a scratch database and a scratch folder."""
-Tables = Callable[[Intake], DltSource]
-"""The dlt source that hands over what was taken in."""
+Take = Callable[[duckdb.DuckDBPyConnection, Path], tuple[Landed, Iterable[DltResource]]]
+"""Lands what is new, with a scratch database and a scratch folder, and says what dlt writes."""
 
 
 class IngestError(Exception):
@@ -47,13 +53,32 @@ class IngestError(Exception):
 
 
 def tables() -> list[TableSpec]:
-    """The raw tables of all sources."""
-    return [module.TABLE for module in SOURCES]
+    """The raw tables of all sources, with the identifiers that the staging models declare.
+
+    Raises:
+        IngestError: A declaration cannot work.
+    """
+    try:
+        return resolve([spec for source in SOURCES for spec in source.tables], PROJECT)
+    except BadDeclaration as error:
+        raise IngestError(str(error)) from error
+
+
+def identifiers() -> list[DeclaredIdentifier]:
+    """Which raw column holds which type of identifier, as the staging models declare it.
+
+    Raises:
+        IngestError: A declaration cannot work.
+    """
+    try:
+        return read_identifiers(PROJECT)
+    except BadDeclaration as error:
+        raise IngestError(str(error)) from error
 
 
 def source_names() -> tuple[str, ...]:
     """The names of all sources, in the order in which they are loaded."""
-    return tuple(module.TABLE.source for module in SOURCES)
+    return tuple(source.name for source in SOURCES)
 
 
 @dataclass(frozen=True)
@@ -82,7 +107,7 @@ class _ProjectContext(RunContext):
     """dlt with the settings of the project, wherever it was started, and no folder elsewhere."""
 
     def __init__(self, work: Path) -> None:
-        super().__init__(str(Path(__file__).resolve().parent.parent))
+        super().__init__(str(PROJECT))
         self._work = work
 
     @property
@@ -99,7 +124,7 @@ def load(
     """Loads what is new or changed below `data_dir/<source>/` into the warehouse.
 
     Args:
-        data_dir: a folder with any of `crm`, `app`, `retail` and `id_graph` in it.
+        data_dir: a folder with the folder of any source in it.
         warehouse: the warehouse folder; made if it is not there.
         notify: gets a line of text for every step of the work.
         sources: names of the sources to load; all if None.
@@ -114,6 +139,7 @@ def load(
     if not data_dir.is_dir():
         names = ", ".join(source_names())
         raise IngestError(f"{data_dir} is not a folder; it should hold any of {names}")
+    declared = tables()
     chosen = source_names() if sources is None else sources
     # dlt takes a relative path for one below its own folder.
     warehouse = warehouse.resolve()
@@ -132,38 +158,56 @@ def load(
         except BadSettings as error:
             raise IngestError(f"the ID graph's service, [sources.id_graph]: {error}") from error
         reports = [
-            _load_files(module, data_dir, warehouse, notify)
-            for module in SOURCES
-            if module.TABLE.source in chosen
+            _load_source(source, declared, data_dir, warehouse, notify)
+            for source in SOURCES
+            if source.name in chosen
         ]
-        if service is None or id_graph.TABLE.source not in chosen:
+        if service is None or LINKS.source not in chosen:
             return reports
         # Last, because it asks about what the files brought.
-        answered = _load_answers(service, warehouse, notify)
+        answered = _load_answers(service, declared, warehouse, notify)
         return [_sum(r, answered) if r.source == answered.source else r for r in reports]
 
 
-def _load_files(
-    module: ModuleType, data_dir: Path, warehouse: Path, notify: Callable[[str], None]
+def _load_source(
+    source: Source,
+    declared: Sequence[TableSpec],
+    data_dir: Path,
+    warehouse: Path,
+    notify: Callable[[str], None],
 ) -> SourceReport:
-    spec: TableSpec = module.TABLE
-    folder, database = data_dir / spec.source, warehouse / DATABASE
+    specs = [spec for spec in declared if spec.source == source.name]
 
-    def take(connection: duckdb.DuckDBPyConnection, scratch: Path) -> Intake:
-        return take_in(connection, spec, folder, database, scratch, notify)
+    def take(
+        connection: duckdb.DuckDBPyConnection, scratch: Path
+    ) -> tuple[Landed, Iterable[DltResource]]:
+        def arrive(loaded: Mapping[str, str]) -> Mapping[str, Arrivals]:
+            context = Context(data_dir / source.name, loaded, scratch, notify)
+            return source.reader.arrivals(specs, context)
 
-    return _load_source(spec, take, module.source, warehouse, notify)
+        landed = land(connection, specs, arrive, warehouse / DATABASE, notify)
+        return landed, resources(landed)
+
+    return _load(source.name, take, warehouse, notify)
 
 
 def _load_answers(
-    service: ServiceSettings, warehouse: Path, notify: Callable[[str], None]
+    service: ServiceSettings,
+    declared: Sequence[TableSpec],
+    warehouse: Path,
+    notify: Callable[[str], None],
 ) -> SourceReport:
-    def take(connection: duckdb.DuckDBPyConnection, scratch: Path) -> Intake:
-        return take_answers(connection, service, warehouse / DATABASE, scratch, notify)
+    (links,) = (s for s in declared if (s.source, s.table) == (LINKS.source, LINKS.table))
 
-    report = _load_source(id_graph.TABLE, take, id_graph.answers, warehouse, notify)
-    # The answers pass through a file of ours, which is none of the user's.
-    return replace(report, files_loaded=0)
+    def take(
+        connection: duckdb.DuckDBPyConnection, _: Path
+    ) -> tuple[Landed, Iterable[DltResource]]:
+        database = warehouse / DATABASE
+        answers = land_answers(connection, service, links, declared, database, notify)
+        return answers.landed, answers.resources()
+
+    # The answers are a place, but no file of the user's.
+    return replace(_load(links.source, take, warehouse, notify), files_loaded=0)
 
 
 def _sum(files: SourceReport, answers: SourceReport) -> SourceReport:
@@ -171,77 +215,74 @@ def _sum(files: SourceReport, answers: SourceReport) -> SourceReport:
     return replace(files, **{name: getattr(files, name) + getattr(answers, name) for name in names})
 
 
-def _load_source(
-    spec: TableSpec, take: Take, tables: Tables, warehouse: Path, notify: Callable[[str], None]
-) -> SourceReport:
+def _load(source: str, take: Take, warehouse: Path, notify: Callable[[str], None]) -> SourceReport:
     """Loads one source; what dlt keeps on disk is dropped and made anew if it is of no use.
 
     The raw tables and their loads are the truth. The working folder matters only for a load that
     was interrupted, and whatever it had not finished is read from the files again.
     """
     start = time.monotonic()
-    source = spec.source
     database = warehouse / DATABASE
     work = warehouse / ".dlt" / source
     if not database.exists():
         shutil.rmtree(work, ignore_errors=True)
     try:
         try:
-            intake = _run(spec, take, tables, warehouse, notify)
+            landed = _run(source, take, warehouse, notify)
         except Exception as error:
-            is_told = isinstance(error, TypeChanged | KeyProblem)
-            if is_told or _is_locked(error) or not work.exists():
+            is_for_the_user = isinstance(error, TypeChanged | KeyProblem)
+            if is_for_the_user or _is_locked(error) or not work.exists():
                 raise
             notify(f"{source}: starting over, the last load left something that cannot be finished")
             shutil.rmtree(work)
-            intake = _run(spec, take, tables, warehouse, notify)
+            landed = _run(source, take, warehouse, notify)
     except (TypeChanged, KeyProblem) as error:
         raise IngestError(f"{source}: {error}") from error
     except (DltException, duckdb.Error, OSError) as error:
         raise IngestError(_in_one_line(error, source, database)) from error
-    return _report(intake, time.monotonic() - start)
+    return _report(landed, time.monotonic() - start)
 
 
-def _run(
-    spec: TableSpec, take: Take, tables: Tables, warehouse: Path, notify: Callable[[str], None]
-) -> Intake:
+def _run(source: str, take: Take, warehouse: Path, notify: Callable[[str], None]) -> Landed:
     database = warehouse / DATABASE
     pipeline = dlt.pipeline(
-        spec.source,
+        source,
         destination=dlt.destinations.duckdb(str(database)),
-        dataset_name=spec.dataset,
+        dataset_name=f"raw_{source}",
         pipelines_dir=str(warehouse / ".dlt"),
     )
     if pipeline.has_pending_data:
-        notify(f"{spec.source}: finishing an interrupted load")
-        take_back_copies(pipeline, database)
+        notify(f"{source}: finishing an interrupted load")
+        remove_staged_copies(pipeline, database)
         pipeline.run()
     with tempfile.TemporaryDirectory(prefix="scratch", dir=warehouse / ".dlt") as folder:
         scratch = Path(folder)
         connection = open_scratch(scratch)
         try:
-            intake = take(connection, scratch)
-            if not intake.is_empty:
-                notify(f"{spec.source}: writing {intake.counts.loaded:,} rows")
-                pipeline.run(tables(intake), loader_file_format="parquet")
+            landed, written = take(connection, scratch)
+            if not landed.is_empty:
+                notify(f"{source}: writing {landed.counts.loaded:,} rows")
+                to_write = dlt.source(lambda: written, name=source, section=source)()
+                pipeline.run(to_write, loader_file_format="parquet")
         finally:
             connection.close()
-    return intake
+    return landed
 
 
-def _report(intake: Intake, seconds: float) -> SourceReport:
+def _report(landed: Landed, seconds: float) -> SourceReport:
+    counts = landed.counts
     return SourceReport(
-        source=intake.spec.source,
-        files_loaded=intake.files_loaded,
-        files_skipped=intake.files_skipped,
-        refused=intake.refused,
-        rows_read=intake.counts.read,
-        rows_loaded=intake.counts.loaded,
-        rows_quarantined=intake.counts.quarantined,
-        rows_duplicate=intake.counts.duplicate,
-        rows_superseded=intake.counts.superseded,
-        rows_withdrawn=intake.counts.withdrawn,
-        rows_erased=intake.counts.erased,
+        source=landed.source,
+        files_loaded=landed.places_loaded,
+        files_skipped=landed.places_skipped,
+        refused=landed.refused,
+        rows_read=counts.read,
+        rows_loaded=counts.loaded,
+        rows_quarantined=counts.quarantined,
+        rows_duplicate=counts.duplicate,
+        rows_superseded=counts.superseded,
+        rows_withdrawn=counts.withdrawn,
+        rows_erased=counts.erased,
         seconds=seconds,
     )
 

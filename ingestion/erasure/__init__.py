@@ -1,9 +1,9 @@
-"""Erased people: what the raw tables give up, and how loading keeps them out from then on.
+"""Erased people: deleted from the raw tables, and filtered from every later load.
 
 Of a person who was erased only tombstones are left, keyed hashes of the identifiers
-(`tombstones`). A load compares its rows with them (`loading`), and `raw` takes a person out of what
-was loaded before. Both strike the same columns (`striking`), so that a row that is loaded again is
-the row that stands.
+(`tombstones`). `raw` erases a person from what was loaded before, and `filtering` compares the rows
+of a load with the tombstones. Both blank the same columns (`striking`), so that a row that is
+loaded again equals the stored one.
 """
 
 from .raw import RawRemoval, erase_raw, is_erased, set_tombstones

@@ -1,4 +1,4 @@
-"""Takes a person out of the raw tables."""
+"""Erases a person from the raw tables."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from ..files.checks import content_hash, literal, quoted
-from ..files.rows import COUNTED
-from ..files.spec import TableSpec
-from ..files.verdicts import FILE_OF
-from .loading import hide_quarantined
+from onecdp.warehouse.sql_text import literal, quoted
+
+from ..declaration import TableSpec
+from ..raw_tables import COUNTED, FILE_OF, content_hash
+from .filtering import hide_quarantined
 from .striking import blank, find_struck
 from .tombstones import (
     SCHEMA,
@@ -31,7 +31,7 @@ Pairs = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class RawRemoval:
-    """What a raw table gives up: `what` happens to how many `rows`, which came from `files`."""
+    """What happens to a raw table: `what` is done to how many `rows`, which came from `files`."""
 
     table: str
     what: str
@@ -57,7 +57,7 @@ def erase_raw(
     specs: Sequence[TableSpec],
     identifiers: Pairs,
 ) -> list[RawRemoval]:
-    """Takes the identifiers out of every raw table.
+    """Erases the identifiers from every raw table.
 
     Everything is done on the connection and none of it committed.
 
@@ -71,24 +71,25 @@ def erase_raw(
     connection.register("erased_now", pa.Table.from_pylist(rows, schema=schema))
     values = {value for _, value in identifiers}
     removed: list[RawRemoval] = []
-    for spec in specs:
-        tables = _tables(connection, spec.dataset)
-        if spec.table in tables:
-            removed += _erase_table(connection, spec)
+    for dataset in dict.fromkeys(spec.dataset for spec in specs):
+        tables = _tables(connection, dataset)
+        for spec in specs:
+            if spec.dataset == dataset and spec.table in tables:
+                removed += _erase_table(connection, spec)
         if "asked" in tables:
-            table = f"{spec.dataset}.asked"
+            table = f"{dataset}.asked"
             asked = connection.execute(
                 f"delete from {table} where (id_type, id_value) in (from erased_now)"
             ).fetchall()
             removed.append(RawRemoval(table, "deleted", asked[0][0]))
         if "quarantine" in tables:
-            table = f"{spec.dataset}.quarantine"
+            table = f"{dataset}.quarantine"
             hidden = hide_quarantined(connection, table, values.__contains__)
             removed.append(RawRemoval(table, "payload emptied", hidden))
         # What a load that was killed left there is read from its file again.
-        for table in _tables(connection, f"{spec.dataset}_staging"):
+        for table in _tables(connection, f"{dataset}_staging"):
             if not table.startswith("_dlt"):
-                connection.execute(f"delete from {spec.dataset}_staging.{quoted(table)}")
+                connection.execute(f"delete from {dataset}_staging.{quoted(table)}")
     connection.unregister("erased_now")
     return [removal for removal in removed if removal.rows]
 
@@ -99,14 +100,14 @@ def _erase_table(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> Iter
     known = {column.name for column in spec.columns}
     ours = COUNTED if spec.group else set()
     extras = [n for n in held if n not in known and n not in ours and not n.startswith("_")]
-    find_struck(connection, spec, table, "rowid", "erased_now")
+    spec = spec.limited_to(held)
+    struck = find_struck(connection, spec, table, "rowid", "erased_now")
+    gone, anonymous, others = struck.gone, struck.anonymous, f"{struck.values} anti join "
+    others += f"{gone} using (_row) anti join {anonymous} using (_row)"
     for rows, what in (
-        ("gone", "deleted"),
-        ("anonymous", "without identifiers"),
-        (
-            "struck anti join gone using (_row) anti join anonymous using (_row)",
-            "of others, emptied",
-        ),
+        (gone, "deleted"),
+        (anonymous, "without identifiers"),
+        (others, "of others, emptied"),
     ):
         found = connection.execute(
             f"select {FILE_OF.format('_file')}, count(*) from {table} "
@@ -115,13 +116,13 @@ def _erase_table(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> Iter
         files = tuple(f"{spec.source}/{name}" for name, _ in found)
         name = f"{spec.dataset}.{spec.table}"
         yield RawRemoval(name, what, sum(count for _, count in found), files)
-    blank(connection, spec, table, "rowid", extras)
+    blank(connection, spec, table, "rowid", extras, struck)
     # The same line in a file is still known for the one that stands.
     connection.execute(
         f"update {table} set _row_hash = {content_hash(spec, extras)} "
-        "where rowid in (select _row from struck anti join gone using (_row))"
+        f"where rowid in (select _row from {struck.values} anti join {gone} using (_row))"
     )
-    connection.execute(f"delete from {table} where rowid in (select _row from gone)")
+    connection.execute(f"delete from {table} where rowid in (select _row from {gone})")
 
 
 def set_tombstones(connection: duckdb.DuckDBPyConnection, folder: Path, identifiers: Pairs) -> None:

@@ -8,12 +8,14 @@ somebody else's row and loses the erased identifiers alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import duckdb
 
-from ..files.checks import literal, quoted
-from ..files.spec import Identifier, TableSpec
+from onecdp.warehouse.sql_text import literal, quoted
+
+from ..declaration import Identifier, TableSpec
 from .tombstones import spelled
 
 
@@ -27,44 +29,61 @@ def pair(identifier: Identifier) -> tuple[str, str]:
     return id_type, spelled(id_type, quoted(identifier.column))
 
 
+@dataclass(frozen=True)
+class Struck:
+    """Temporary relations of the rows that an erasure touches.
+
+    Attributes:
+        gone: `_row` of rows that are deleted.
+        anonymous: `_row` of rows that lose everything that tells whose they are.
+        values: `_row` and the column's `name` of every erased identifier.
+    """
+
+    gone: str
+    anonymous: str
+    values: str
+
+
 def find_struck(
     connection: duckdb.DuckDBPyConnection, spec: TableSpec, table: str, row: str, erased: str
-) -> None:
-    """Fills the temporary tables `gone` (_row), `anonymous` (_row) and `struck` (_row, name).
+) -> Struck:
+    """Finds the rows of a table that name erased people.
 
     Args:
         connection: Where the tables are.
-        spec: Says which columns hold identifiers.
+        spec: Says which columns hold identifiers; each must be in the table.
         table: The table with the rows, as SQL.
         row: What a row is known by in it, as SQL.
         erased: A table of the erased identifiers (id_type, id_value).
     """
-    connection.execute("create or replace temp table struck (_row bigint, name varchar)")
+    struck = Struck("struck_gone", "struck_anonymous", "struck_values")
+    connection.execute(f"create or replace temp table {struck.values} (_row bigint, name varchar)")
     for identifier in spec.identifiers:
         id_type, id_value = pair(identifier)
         connection.execute(
-            f"""insert into struck
+            f"""insert into {struck.values}
             select _row, {literal(identifier.column)}
             from (select {row} as _row, {id_type} as id_type, {id_value} as id_value from {table})
             semi join {erased} using (id_type, id_value)"""
         )
     keys = ", ".join(literal(i.column) for i in spec.identifiers if i.column in spec.key)
     connection.execute(
-        "create or replace temp table gone as "
-        f"select distinct _row from struck where name in ({keys or 'null'})"
+        f"create or replace temp table {struck.gone} as "
+        f"select distinct _row from {struck.values} where name in ({keys or 'null'})"
     )
     best = " ".join(
         f"when {quoted(i.column)} is not null then {literal(i.column)}" for i in spec.identifiers
     )
     connection.execute(
-        f"""create or replace temp table anonymous as
+        f"""create or replace temp table {struck.anonymous} as
         select _row from (
             select {row} as _row, case {best or "when false then ''"} end as name from {table}
-            where {row} in (select _row from struck)
+            where {row} in (select _row from {struck.values})
         )
-        semi join struck using (_row, name)
-        anti join gone using (_row)"""
+        semi join {struck.values} using (_row, name)
+        anti join {struck.gone} using (_row)"""
     )
+    return struck
 
 
 def blank(
@@ -72,14 +91,24 @@ def blank(
     spec: TableSpec,
     table: str,
     row: str,
-    extras: Sequence[str],
+    extras: Iterable[str],
+    struck: Struck,
 ) -> None:
-    """Empties what the rows of `anonymous` and `struck` lose; those of `gone` are left alone."""
+    """Sets to null what anonymous rows and rows of others lose; rows to be deleted stay as is.
+
+    Args:
+        connection: Where the tables are.
+        spec: The table.
+        table: The table with the rows, as SQL.
+        row: What a row is known by in it, as SQL.
+        extras: Its columns that nobody declared.
+        struck: The rows.
+    """
     own = [i.column for i in spec.identifiers if i.column not in spec.key]
-    for name in [*own, *spec.traces, *extras]:
-        rows = "select _row from anonymous"
+    for name in dict.fromkeys([*own, *spec.traces, *extras]):
+        rows = f"select _row from {struck.anonymous}"
         if name in own:
-            rows += f" union all select _row from struck where name = {literal(name)}"
+            rows += f" union all select _row from {struck.values} where name = {literal(name)}"
         connection.execute(
             f"update {table} set {quoted(name)} = null where {quoted(name)} is not null "
             f"and {row} in ({rows})"

@@ -120,7 +120,7 @@ def _forget(
                 plan = _take_out(private, project, person, rules, ingestion, confirm)
                 if not plan.removals:
                     return Forgotten("planned", plan)
-    except erasure.KeyProblem as error:
+    except (erasure.KeyProblem, ingestion.pipelines.IngestError) as error:
         raise OnecdpError(str(error)) from error
     return _finish(context, Forgotten(status, plan), person, rules, as_of)
 

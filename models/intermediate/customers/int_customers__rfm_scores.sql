@@ -1,6 +1,6 @@
-with customer_rfm as (
+with rfm as (
 
-    select * from {{ ref('customer_rfm') }}
+    select * from {{ ref('int_customers__rfm') }}
 
 ),
 
@@ -12,7 +12,7 @@ final as (
         {{ quintile('-recency_days', 'one_id') }} as r_score,
         {{ quintile('frequency', 'one_id') }} as f_score,
         {{ quintile('monetary', 'one_id') }} as m_score
-    from customer_rfm
+    from rfm
 
 )
 

@@ -1,6 +1,6 @@
-with customer_rfm as (
+with rfm as (
 
-    select * from {{ ref('customer_rfm') }}
+    select * from {{ ref('int_customers__rfm') }}
 
 ),
 
@@ -13,17 +13,17 @@ rfm_segment_rules as (
 matches as (
 
     select
-        customer_rfm.one_id,
+        rfm.one_id,
         rules.rfm_segment,
         row_number() over (
-            partition by customer_rfm.one_id order by rules.rule_order
+            partition by rfm.one_id order by rules.rule_order
         ) as match_rank
-    from customer_rfm
+    from rfm
     inner join rfm_segment_rules as rules
         on
-            customer_rfm.recency_days <= coalesce(rules.max_recency_days, customer_rfm.recency_days)
-            and customer_rfm.frequency >= coalesce(rules.min_frequency, customer_rfm.frequency)
-            and customer_rfm.monetary >= coalesce(rules.min_monetary, customer_rfm.monetary)
+            rfm.recency_days <= coalesce(rules.max_recency_days, rfm.recency_days)
+            and rfm.frequency >= coalesce(rules.min_frequency, rfm.frequency)
+            and rfm.monetary >= coalesce(rules.min_monetary, rfm.monetary)
 
 ),
 

@@ -4,7 +4,7 @@
 
 with customers as (
 
-    select distinct one_id from {{ ref('id_map') }}
+    select * from {{ ref('int_customers__customers') }}
 
 ),
 

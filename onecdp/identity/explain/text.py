@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby
 
-from onecdp.identity.explain.explain import Apart, Person, Row, Rows, Together
+from onecdp.identity.explain.answer import Apart, Person, Row, Rows, Together
 
 SHOWN_ROWS = 20
 

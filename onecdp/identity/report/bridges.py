@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from onecdp.identity.resolution.graph import Ints, compiled
+from onecdp.identity.resolution.compiled import compiled
+from onecdp.identity.resolution.graph import Ints
 
 
 @dataclass(frozen=True)

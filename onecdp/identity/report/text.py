@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from onecdp.identity.report.report import SMALLEST_BRIDGED, Report, Rows
+from onecdp.identity.report.summary import SMALLEST_BRIDGED, Report, Rows
 
 
 def lines(report: Report) -> Iterator[str]:

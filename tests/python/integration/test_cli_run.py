@@ -242,19 +242,16 @@ def test_the_sample_and_ones_own_data_are_not_mixed(project: BuiltProject, tmp_p
 def test_a_source_that_the_project_adds_may_come_alone(
     project: BuiltProject, tmp_path: Path
 ) -> None:
-    """The names are those of ingestion.pipelines.SOURCES, not known by heart."""
-    sources = project.folder / "ingestion"
+    """The names are those of ingestion.sources.SOURCES, not known by heart."""
+    sources = project.folder / "ingestion" / "sources"
     shutil.copytree(sources / "crm", sources / "club")
-    settings = [file for file in (sources / "club").glob("*.py") if '"crm"' in file.read_text()]
-    for file in settings:
-        file.write_text(file.read_text().replace('"crm"', '"club"'))
-    for file in (sources / "club").glob("*.py"):
-        file.write_text(file.read_text().replace("ingestion.crm", "ingestion.club"))
-    pipelines = sources / "pipelines.py"
-    pipelines.write_text(
-        pipelines.read_text()
+    declaration = sources / "club" / "__init__.py"
+    declaration.write_text(declaration.read_text().replace('"crm"', '"club"'))
+    listed = sources / "__init__.py"
+    listed.write_text(
+        listed.read_text()
         .replace("import app, crm,", "import app, club, crm,")
-        .replace("(crm, app,", "(club, crm, app,")
+        .replace("(crm.SOURCE, ", "(club.SOURCE, crm.SOURCE, ")
     )
     (tmp_path / "data" / "crm").mkdir(parents=True)
     (tmp_path / "data" / "crm").rename(tmp_path / "data" / "club")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from support.ingestion import Warehouse
+from support.ingestion import Warehouse, replace_table
 
-from ingestion import crm
-from ingestion.id_graph.answers import _find_identifiers
+from ingestion.pipelines import tables
+from ingestion.sources.crm import MEMBERS as TABLE
+from ingestion.sources.id_graph.asking import find_identifiers
 
 MEMBERS = "member_id,real_name,updated_at,is_deleted"
 
@@ -43,8 +44,8 @@ def test_a_warehouse_of_before_the_column_gets_it_without_any_new_file(
     warehouse = Warehouse(tmp_path)
     warehouse.write("crm/a.csv", "member_id,real_name,updated_at", "M1,Ann,2024-01-01")
     with monkeypatch.context() as before:
-        columns = tuple(c for c in crm.TABLE.columns if c.name != "is_deleted")
-        before.setattr(crm, "TABLE", dataclasses.replace(crm.TABLE, columns=columns))
+        columns = tuple(c for c in TABLE.columns if c.name != "is_deleted")
+        replace_table(before, dataclasses.replace(TABLE, columns=columns))
         warehouse.load()
     assert "is_deleted" not in {name for name, *_ in warehouse.query("describe raw_crm.members")}
     report = warehouse.load()["crm"]
@@ -64,6 +65,7 @@ def test_nobody_outside_is_asked_about_a_deleted_member(tmp_path: Path) -> None:
     warehouse.write("crm/a.csv", header, "M1,h1,2024-01-01,true", "M2,h2,2024-01-01,")
     warehouse.load()
     with duckdb.connect() as scratch:
-        assert _find_identifiers(scratch, warehouse.folder / "onecdp.duckdb", 10) == 2
+        database = warehouse.folder / "onecdp.duckdb"
+        assert find_identifiers(scratch, database, tables(), 10, "to_ask") == 2
         asked = scratch.execute("select id_value from to_ask order by id_value").fetchall()
     assert asked == [("M2",), ("h2",)]

@@ -14,11 +14,19 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from support.ingestion import EVENTS, RETAIL, ROOT, Warehouse, content, retail_line
+from support.ingestion import (
+    EVENTS,
+    RETAIL,
+    ROOT,
+    Warehouse,
+    content,
+    replace_table,
+    retail_line,
+)
 
-from ingestion import app
-from ingestion.files.spec import Column, Kind
+from ingestion.declaration import Column, Kind
 from ingestion.pipelines import IngestError, load
+from ingestion.sources.app import EVENTS as TABLE
 
 TABLES = (
     "raw_crm.members",
@@ -233,12 +241,11 @@ def test_changed_type_of_a_stored_column_is_one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warehouse = Warehouse(tmp_path)
-    table = app.TABLE
-    columns = (*table.columns, Column("campaign", Kind.INTEGER))
-    monkeypatch.setattr(app, "TABLE", dataclasses.replace(table, columns=columns))
+    columns = (*TABLE.columns, Column("campaign", Kind.INTEGER))
+    replace_table(monkeypatch, dataclasses.replace(TABLE, columns=columns))
     warehouse.write("app/a.csv", EVENTS + ",campaign", "E1,view,1,2024-11-01,7")
     warehouse.load()
-    monkeypatch.setattr(app, "TABLE", table)
+    replace_table(monkeypatch, TABLE)
     warehouse.write("app/b.csv", EVENTS + ",campaign", "E2,view,1,2024-11-01,spring")
     with pytest.raises(IngestError) as caught:
         warehouse.load()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -19,9 +20,8 @@ from support.ingestion import (
     retail_line,
 )
 
-from ingestion.files import intake
-from ingestion.files.spec import TableSpec
-from ingestion.files.verdicts import judge
+from ingestion.landing import land
+from ingestion.landing.deduplicate import Outcomes, deduplicate
 
 
 @pytest.fixture(scope="module")
@@ -322,7 +322,7 @@ def test_load_time_rises_even_if_the_clock_went_back(
     future = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
     warehouse.write("crm/a.csv", MEMBERS, "M1,A,1,2024-01-01")
     with monkeypatch.context() as patch:
-        patch.setattr(intake, "clock", lambda: future)
+        patch.setattr(land, "clock", lambda: future)
         warehouse.load()
     warehouse.write("crm/b.csv", MEMBERS, "M2,B,1,2024-01-01")
     warehouse.load()
@@ -335,12 +335,13 @@ def test_load_time_rises_even_if_the_clock_went_back(
 def test_load_that_loses_sight_of_a_row_writes_nothing(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def careless(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
-        judge(connection, spec)
-        connection.execute("delete from verdicts where _row = 1")
+    def careless(connection: duckdb.DuckDBPyConnection, *relations: Any) -> Outcomes:
+        outcomes = deduplicate(connection, *relations)
+        connection.execute(f"delete from {outcomes.rows} where _row = 1")
+        return outcomes
 
     warehouse.write("app/a.csv", EVENTS, "E1,view,,2024-11-01", "E2,view,,2024-11-01")
-    monkeypatch.setattr(intake, "judge", careless)
+    monkeypatch.setattr(land, "deduplicate", careless)
     with pytest.raises(AssertionError, match=r"accounted for differ: \[\('a.csv', 2\)\]"):
         warehouse.load()
     for table in ("events", "loads", "quarantine"):

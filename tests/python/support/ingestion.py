@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingestion.files.intake import take_in
-from ingestion.files.scratch import open_scratch
-from ingestion.files.spec import TableSpec
+from ingestion import pipelines
+from ingestion.declaration import TableSpec
+from ingestion.landing.land import Landed, land
+from ingestion.landing.scratch import open_scratch
 from ingestion.pipelines import SourceReport, load
+from ingestion.readers.files import Files
+from ingestion.readers.reader import Context
 
 ROOT = Path(__file__).resolve().parents[3]
 SAMPLE = ROOT / "ingestion" / "sample"
@@ -109,16 +113,45 @@ class Taken:
     notices: list[str]
 
 
+def land_files(
+    connection: duckdb.DuckDBPyConnection,
+    spec: TableSpec,
+    folder: Path,
+    warehouse: Path,
+    scratch: Path,
+    notify: Callable[[str], None],
+) -> Landed:
+    """Lands the files of `folder`, as those of a source with one table, without dlt."""
+    reader = Files(excel=spec.source == "retail")
+    return land(
+        connection,
+        [spec],
+        lambda loaded: reader.arrivals([spec], Context(folder, loaded, scratch, notify)),
+        warehouse,
+        notify,
+    )
+
+
+def replace_table(monkeypatch: pytest.MonkeyPatch, spec: TableSpec) -> None:
+    """Declares the only table of a source anew."""
+    sources = tuple(
+        dataclasses.replace(source, tables=(spec,)) if source.name == spec.source else source
+        for source in pipelines.SOURCES
+    )
+    monkeypatch.setattr(pipelines, "SOURCES", sources)
+
+
 def take(spec: TableSpec, folder: Path) -> Taken:
-    """Takes the files of `folder` in, as those of the source of `spec`, without dlt."""
+    """Lands the files of `folder` in an empty warehouse, without dlt."""
     notices: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
         connection = open_scratch(Path(scratch))
         nowhere = Path(scratch) / "none.duckdb"
-        taken = take_in(connection, spec, folder, nowhere, Path(scratch), notices.append)
-        rows = connection.execute("select * from out_rows").to_arrow_table().to_pylist()
+        taken = land_files(connection, spec, folder, nowhere, Path(scratch), notices.append)
+        ((_, relation),) = taken.tables
+        rows = connection.execute(f"select * from {relation}").to_arrow_table().to_pylist()
         bad = connection.execute(
-            "select file, line, reason, payload from out_quarantine order by file, line"
+            f"select file, line, reason, payload from {taken.quarantine} order by file, line"
         )
         quarantine = bad.to_arrow_table().to_pylist()
         connection.close()

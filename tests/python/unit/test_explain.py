@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from support.explain import Link, Node, Shop, one_id
 
 from onecdp.errors import OnecdpError, UsageProblem
-from onecdp.identity.explain.explain import Apart, Person, Together, explain, split_identifier
-from onecdp.identity.explain.text import lines
+from onecdp.identity.explain import Apart, Person, Together, explain, lines, split_identifier
 
 M1, M2, M3, M4 = (("member_id", f"M{number}") for number in range(1, 5))
 P1, P2 = ("mobile_hash", "p1"), ("mobile_hash", "p2")
@@ -298,8 +297,10 @@ def test_source_rows_of_every_kind(tmp_path: Path) -> None:
             insert into staging.stg_retail__transactions values
                 ('17850', '2024-01-01', false, 'retail.csv', 2),
                 ('17850', '2024-01-01', true, 'retail.csv', 3);
-            insert into intermediate.int_identity__overrides values
-                ('must_link', 'member_id', 'M1', 'member_id', 'M2', 'she says so')
+            insert into intermediate.int_identity__overrides by name
+                select 'must_link' as override, 'member_id' as left_id_type,
+                    'M1' as left_id_value, 'member_id' as right_id_type,
+                    'M2' as right_id_value, 'she says so' as reason
         """)
 
     answer = explain(tmp_path / "onecdp.duckdb", name(retail), name(D1))

@@ -6,7 +6,7 @@ import time
 import pytest
 from support.id_graph import MISDEEDS, honest, in_order, link, serving, status
 
-from ingestion.id_graph.service import Service, ServiceSettings
+from ingestion.sources.id_graph.service import Service, ServiceSettings
 from onecdp.identity.graph_service.exchange import ExchangeFailed
 
 M1 = ("member_id", "M1")

@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 from support.id_graph import serving
 
-from ingestion.id_graph.service import Service, ServiceSettings
-from ingestion.id_graph.settings import LINKS
+from ingestion.sources.id_graph.service import Service, ServiceSettings
+from ingestion.sources.id_graph.tables import LINKS
 from onecdp.identity.graph_service.sql_functions import register
 
 TEXT = (Path(__file__).parents[3] / "docs" / "id-graph.md").read_text()

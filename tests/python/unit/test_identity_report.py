@@ -9,8 +9,7 @@ import pytest
 from support.explain import Link, Shop, one_id
 
 from onecdp.errors import OnecdpError
-from onecdp.identity.report.report import Report, report
-from onecdp.identity.report.text import lines
+from onecdp.identity.report import Report, lines, report
 
 M1, M2, M3, M4 = (("member_id", f"M{number}") for number in range(1, 5))
 P1, P2, P3 = (("mobile_hash", f"p{number}") for number in range(1, 4))

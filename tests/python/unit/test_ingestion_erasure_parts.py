@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.ingestion import SAMPLE, take
 
+from ingestion.declaration import TableSpec
 from ingestion.erasure import normalise
-from ingestion.erasure.loading import HIDDEN, hide_quarantined, names_erased
+from ingestion.erasure.filtering import HIDDEN, hide_quarantined, names_erased
 from ingestion.erasure.tombstones import ANY_TYPE, Tombstones, hashes_of, keyed_hash, spelled
-from ingestion.files.checks import content_hash
-from ingestion.files.spec import TableSpec
 from ingestion.pipelines import tables
+from ingestion.raw_tables import content_hash
 
 
 @given(

@@ -13,15 +13,14 @@ from unittest import mock
 import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.ingestion import RETAIL, retail_line
+from support.ingestion import RETAIL, land_files, retail_line
 
-from ingestion.files import csv_reader
-from ingestion.files.intake import take_in
-from ingestion.files.rows import BrokenRow
-from ingestion.files.scratch import columns_sql, open_scratch
-from ingestion.files.spec import Column, Rule, TableSpec
-from ingestion.files.store import LOADS, QUARANTINE
-from ingestion.retail import TABLE as TRANSACTIONS
+from ingestion.declaration import Column, Rule, TableSpec
+from ingestion.landing.arrivals import BrokenRow
+from ingestion.landing.scratch import open_scratch
+from ingestion.raw_tables import LOADS, QUARANTINE, columns_sql
+from ingestion.readers import csv_reader
+from ingestion.sources.retail import TRANSACTIONS
 
 PAIRS = TableSpec("any", "pairs", (Column("a"), Column("b")), ("a",), Rule.FIRST_STANDS)
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8) | st.sampled_from(
@@ -139,11 +138,12 @@ def create(database: Path) -> None:
 
 
 def load_without_dlt(folder: Path, database: Path) -> None:
-    """What dlt does with an intake, in two statements."""
+    """What dlt does with a load, in two statements."""
     scratch = open_scratch(folder.parent)
-    take_in(scratch, TRANSACTIONS, folder, database, folder.parent, lambda text: None)
+    landed = land_files(scratch, TRANSACTIONS, folder, database, folder.parent, lambda text: None)
+    ((_, lines),) = landed.tables
     with duckdb.connect(str(database)) as connection:
-        for table, target in (("out_rows", "transactions"), ("out_loads", "loads")):
+        for table, target in ((lines, "transactions"), (landed.loads, "loads")):
             rows = scratch.execute(f"select *, '1' as _dlt_load_id from {table}").to_arrow_table()
             connection.register("rows", rows)
             upsert = "or replace" if target == "transactions" else ""

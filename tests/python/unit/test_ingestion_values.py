@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from support.ingestion import Taken, take
 
-from ingestion.app import TABLE as EVENTS
-from ingestion.crm import TABLE as MEMBERS
-from ingestion.files.spec import TableSpec
-from ingestion.id_graph import TABLE as LINKS
-from ingestion.retail import TABLE as TRANSACTIONS
+from ingestion.declaration import TableSpec
+from ingestion.sources.app import EVENTS
+from ingestion.sources.crm import MEMBERS
+from ingestion.sources.id_graph.tables import LINKS
+from ingestion.sources.retail import TRANSACTIONS
 
 BASE: dict[str, dict[str, str]] = {
     "members": {"member_id": "M1"},

@@ -1,7 +1,7 @@
 """Who belongs together: the links' components, divided where a constraint would break."""
 
-from onecdp.identity.resolution.division import Limit, Settings
 from onecdp.identity.resolution.resolve import resolve
+from onecdp.identity.resolution.settings import Limit, Settings
 
 
 def model(dbt, session):

@@ -1,0 +1,127 @@
+"""How a raw table is declared: columns, key, and what a repeated key means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class BadDeclaration(ImportError):
+    """The sources are declared in a way that cannot work; the message is for the user.
+
+    It is an `ImportError`, because the declarations are read where the folder is imported.
+    """
+
+
+class Kind(StrEnum):
+    """What the values of a column are; decides how they are checked and stored."""
+
+    TEXT = "text"
+    """Kept letter for letter; empty is null."""
+    CODE = "code"
+    """An identifier: trimmed, and a spreadsheet's `17850.0` is `17850`."""
+    INTEGER = "integer"
+    MONEY = "money"
+    """decimal(18,4); further decimals are rounded."""
+    TIMESTAMP = "timestamp"
+    """ISO 8601, with a zone or in UTC, or month first as in `12/1/2010 8:26`."""
+    DATE = "date"
+    """`2010-12-01`, or month first as in `12/1/2010`; a time must be midnight."""
+    BOOLEAN = "boolean"
+    SCORE = "score"
+    """A number from 0 to 1."""
+
+
+class Rule(StrEnum):
+    """What happens when a key comes again with other content."""
+
+    NEWER_WINS = "newer wins"
+    """The row with the later `version`, then the later file and line, replaces the other."""
+    FIRST_STANDS = "first stands"
+    """The other row is quarantined, unless a new version of the same file brings it."""
+    COUNTED_LINES = "counted lines"
+    """There is no key: equal lines are told apart by counting them, within `group`."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A known column. `required` means that the header and every row must have it."""
+
+    name: str
+    kind: Kind = Kind.TEXT
+    required: bool = False
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Identifier:
+    """A column whose values name people; their type is `id_type`, or stands in `type_column`."""
+
+    column: str
+    id_type: str = ""
+    type_column: str = ""
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """The declaration of one raw table, `raw_<source>.<table>`.
+
+    Attributes:
+        source: The source that the table belongs to.
+        table: Its name; in a source of several tables also that of the folder with its files.
+        columns: What is known of its columns. Others are loaded as text.
+        key: The columns that a row is known by.
+        rule: What happens when a key comes again.
+        version: The column that tells which of two rows of a key is the newer one.
+        group: For COUNTED_LINES, the column within which equal lines are counted.
+        deleted: The column that is true where the source has deleted the row.
+        traces: Columns that lead back to whom a row no longer names (docs/erasure.md).
+        amount: Two columns whose product is money.
+        identifiers: What a person is known by in it, best first. They are not written here:
+            `identifiers.resolve` reads them from the YAML of the staging model.
+    """
+
+    source: str
+    table: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    rule: Rule
+    version: str | None = None
+    group: str | None = None
+    deleted: str | None = None
+    traces: tuple[str, ...] = ()
+    amount: tuple[str, str] | None = None
+    identifiers: tuple[Identifier, ...] = ()
+
+    @property
+    def dataset(self) -> str:
+        """Schema of the raw tables in the warehouse."""
+        return f"raw_{self.source}"
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names of the columns that a row must have."""
+        return tuple(column.name for column in self.columns if column.required)
+
+    def known(self, header: str) -> str | None:
+        """The column that a header name means, however it is cased, spaced or underlined."""
+        wanted = _letters(header)
+        for column in self.columns:
+            if wanted in map(_letters, (column.name, *column.aliases)):
+                return column.name
+        return None
+
+    def limited_to(self, present: Iterable[str]) -> TableSpec:
+        """The same table without identifiers whose columns are not present.
+
+        An identifier may stand in a column that comes as text with the first file that has it.
+        """
+        names = set(present)
+        kept = [i for i in self.identifiers if {i.column, i.type_column} - {""} <= names]
+        return replace(self, identifiers=tuple(kept))
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()

@@ -1,0 +1,124 @@
+"""Keeps erased people out while rows are loaded."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+import duckdb
+import pyarrow as pa
+
+from ..declaration import TableSpec
+from .striking import blank, find_struck, pair
+from .tombstones import Tombstones, normalise
+
+HIDDEN = "names somebody who was erased"
+"""The reason of a quarantined row where the real one holds an erased identifier."""
+
+IsErased = Callable[[str], bool]
+"""Whether a value is that of an erased identifier of any type."""
+
+
+def filter_erased(
+    connection: duckdb.DuckDBPyConnection,
+    spec: TableSpec,
+    rows: str,
+    erased: str,
+    extras: Sequence[str],
+    tombstones: Tombstones | None,
+) -> None:
+    """Moves rows of erased people to another relation, and blanks what others' rows say of them.
+
+    Args:
+        connection: Where the relations are.
+        spec: The table.
+        rows: The relation of typed rows; loses those of erased people.
+        erased: The relation to make of the rows that were moved (_row, _place_no).
+        extras: The columns of `rows` that are not declared.
+        tombstones: What rows are compared with; None where nobody was erased.
+    """
+    connection.execute(f"create table {erased} (_row bigint, _place_no integer)")
+    spec = spec.limited_to([*(column.name for column in spec.columns), *extras])
+    if tombstones is None or not spec.identifiers:
+        return
+    pairs = " union ".join(
+        "select {} as id_type, {} as id_value from {}".format(*pair(identifier), rows)
+        for identifier in spec.identifiers
+    )
+    seen = connection.execute(f"select id_type, id_value from ({pairs}) where id_value is not null")
+    found = [
+        {"id_type": id_type, "id_value": id_value}
+        for batch in seen.to_arrow_reader(100_000)
+        for id_type, id_value in zip(*(c.to_pylist() for c in batch.columns), strict=True)
+        if tombstones.holds(id_type, id_value)
+    ]
+    if not found:
+        return
+    schema = pa.schema([("id_type", pa.string()), ("id_value", pa.string())])
+    connection.register("erased_here", pa.Table.from_pylist(found, schema=schema))
+    struck = find_struck(connection, spec, rows, "_row", "erased_here")
+    connection.execute(
+        f"insert into {erased} "
+        f"select _row, _place_no from {rows} semi join {struck.gone} using (_row)"
+    )
+    connection.execute(f"delete from {rows} where _row in (select _row from {struck.gone})")
+    blank(connection, spec, rows, "_row", sorted(extras), struck)
+    connection.unregister("erased_here")
+
+
+def hide_quarantined(connection: duckdb.DuckDBPyConnection, table: str, is_erased: IsErased) -> int:
+    """Empties the payload, and if need be the reason, of quarantined rows that name the erased.
+
+    Args:
+        connection: Where the table is.
+        table: A table with the columns of the quarantine, as SQL.
+        is_erased: Tells the values of erased identifiers.
+
+    Returns:
+        How many rows there were.
+    """
+    told = connection.execute(f"select rowid, payload, reason from {table}").fetchall()
+    payloads = [row for row, payload, _ in told if names_erased(payload, is_erased)]
+    reasons = [row for row, _, reason in told if names_erased(reason, is_erased)]
+    if payloads:
+        connection.execute(
+            f"update {table} set payload = null where list_contains($1::bigint[], rowid)",
+            [payloads],
+        )
+    if reasons:
+        connection.execute(
+            f"update {table} set reason = $2 where list_contains($1::bigint[], rowid)",
+            [reasons, HIDDEN],
+        )
+    return len({*payloads, *reasons})
+
+
+def names_erased(text: str | None, is_erased: IsErased) -> bool:
+    """Whether a text of any kind holds the value of an erased identifier, of whatever type."""
+    if not text:
+        return False
+    return any(map(is_erased, {form for word in _words(text) for form in _spellings(word)}))
+
+
+def _words(text: str) -> Iterable[str]:
+    """What may be an identifier: the values of JSON, fields between separators, single words."""
+    yield from re.split(r"[,;\t|\"'{}\[\]]", text)
+    yield from re.split(r"[\s,;:=|\"'{}\[\]()]+", text)
+    try:
+        waiting = [json.loads(text)]
+    except ValueError:
+        return
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+        elif value is not None:
+            yield str(value)
+
+
+def _spellings(word: str) -> set[str]:
+    """What a word would be as an identifier of any type."""
+    return {normalise(kind, word) for kind in ("", "email_hash", "retail_customer_id")} - {""}

@@ -1,0 +1,85 @@
+"""What a reader hands to the landing: places that rows come from, and their rows in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+MAX_RECORD = 1 << 20
+"""A row longer than this many bytes is quarantined."""
+
+Notify = Callable[[str], None]
+"""Gets a line of text for the user."""
+
+
+class Refused(Exception):
+    """A place of which nothing can be loaded; the message is the reason, for the user."""
+
+
+@dataclass(frozen=True)
+class BrokenRow:
+    """A row that cannot be told apart into fields; `payload` is its text, made printable."""
+
+    line: int
+    reason: str
+    payload: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a place, in order.
+
+    `table` has one string column per column of the place (snake_case, known names resolved, empty
+    values as they stand) and `_line` (int64), the position of each row in the place. `part` is the
+    part of the place that the rows stand in, such as a sheet. `notice` is something the user
+    should know about how the place was read.
+    """
+
+    table: pa.Table
+    broken: Sequence[BrokenRow] = field(default_factory=list)
+    part: str | None = None
+    notice: str | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where rows come from: a file, an answer of a service.
+
+    Attributes:
+        name: What it is called within its source; the raw tables keep it as `_file`.
+        fingerprint: Its version. A place that was loaded in this version is not loaded again.
+        chunks: Starts reading. It raises `Refused`, also half-way, if nothing of the place can be
+            loaded.
+    """
+
+    name: str
+    fingerprint: str
+    chunks: Callable[[], Iterator[Chunk]]
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """The places of one table.
+
+    Attributes:
+        new: Those to load, in order.
+        unchanged: Those that are loaded already. They are read again only where it must be known
+            whether they hold a line that another place has lost.
+        refused: Why others cannot be read at all, by name.
+    """
+
+    new: Sequence[Place] = ()
+    unchanged: Sequence[Place] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+def string_table(
+    names: Sequence[str], columns: Iterable[Sequence[str | None]], lines: Sequence[int]
+) -> pa.Table:
+    """A chunk's table out of columns of text."""
+    arrays = [pa.array(column, pa.string()) for column in columns]
+    if not arrays:
+        arrays = [pa.array([], pa.string()) for _ in names]
+    return pa.table([*arrays, pa.array(lines, pa.int64())], names=[*names, "_line"])

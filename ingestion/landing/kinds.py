@@ -1,0 +1,139 @@
+"""The SQL that types a text column and says what is wrong with a value."""
+
+from __future__ import annotations
+
+import re
+
+from onecdp.warehouse.sql_text import quoted
+
+from ..declaration import Column, Kind
+
+DECIMAL = r"'^[+-]?([0-9]{1,40}\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$'"
+WHOLE = r"'^[+-]?[0-9]{1,40}(\.0*)?$'"
+ISO_TIME = (
+    r"'^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+    r"([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]*)?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?)?$'"
+)
+MINUTES_AND_ZONE = r"'([ T][0-9]{1,2}:[0-9]{1,2})( ?[ZU+-].*)$'"
+SPACE_AND_ZONE = r"' ?(Z|UTC|[+-][0-9:]+)$'"
+MONTH_FIRST = r"'^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}( [0-9]{1,2}:[0-9]{2}(:[0-9]{2})?)?$'"
+MONTH_FIRST_FORMATS = "['%m/%d/%Y %H:%M', '%m/%d/%Y %H:%M:%S', '%m/%d/%Y']"
+DAY_FIRST = r"'^\s*(1[3-9]|[2-9][0-9])/[0-9]{1,2}/[0-9]{4}'"
+MIDNIGHT = r"'[ T]0{1,2}:00(:00(\.0*)?)?$'"
+ISO_DAY = r"'^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}$'"
+
+# Amounts from here on are mistakes. A hundred smaller ones of one person fit the models' decimals.
+TOO_MUCH = 10**12
+EXPECTED = {
+    Kind.INTEGER: "a whole number",
+    Kind.MONEY: "a number",
+    Kind.TIMESTAMP: "a timestamp",
+    Kind.DATE: "a date",
+    Kind.BOOLEAN: "true or false",
+    Kind.SCORE: "a number from 0 to 1",
+}
+
+
+def typed(name: str, kind: Kind) -> str:
+    """SQL for the value of a text column as its type; null where empty or not of that kind."""
+    text = f"nullif({quoted(name)}, '')"
+    trimmed = f"nullif(trim({quoted(name)}), '')"
+    match kind:
+        case Kind.TEXT:
+            return text
+        case Kind.CODE:
+            return rf"regexp_replace({trimmed}, '^([0-9]+)\.0+$', '\1')"
+        case Kind.INTEGER:
+            # A cast alone would round 6.5 to 7 and read 0x10 as 16.
+            whole = f"regexp_extract({trimmed}, '^[^.]*')"
+            return (
+                f"case when regexp_matches({trimmed}, {WHOLE}) then try_cast({whole} as bigint) end"
+            )
+        case Kind.MONEY:
+            return (
+                f"case when regexp_matches({trimmed}, {DECIMAL}) "
+                f"then try_cast({trimmed} as decimal(18,4)) end"
+            )
+        case Kind.TIMESTAMP:
+            # A cast to timestamp would drop the zone; the session's zone is UTC. The cast knows
+            # no zone after minutes nor after a space, so such text is tried again in full.
+            full = f"regexp_replace({trimmed}, {MINUTES_AND_ZONE}, '\\1:00\\2')"
+            full = f"replace(regexp_replace({full}, {SPACE_AND_ZONE}, '\\1'), 'UTC', 'Z')"
+            return (
+                f"case when regexp_matches({trimmed}, {ISO_TIME}) then make_timestamp(epoch_us("
+                f"coalesce(try_cast({trimmed} as timestamptz), try_cast({full} as timestamptz)))) "
+                f"when regexp_matches({trimmed}, {MONTH_FIRST}) "
+                f"then try_strptime({trimmed}, {MONTH_FIRST_FORMATS}) end"
+            )
+        case Kind.DATE:
+            day = f"regexp_replace({trimmed}, {MIDNIGHT}, '')"
+            return (
+                f"case when regexp_matches({day}, {ISO_DAY}) then try_cast({day} as date) "
+                f"when regexp_matches({day}, {MONTH_FIRST}) "
+                f"then try_strptime({day}, '%m/%d/%Y')::date end"
+            )
+        case Kind.BOOLEAN:
+            return (
+                f"case when lower({trimmed}) in ('true', 't', '1', 'yes', 'y') then true "
+                f"when lower({trimmed}) in ('false', 'f', '0', 'no', 'n') then false end"
+            )
+        case Kind.SCORE:
+            number = f"try_cast({trimmed} as double)"
+            return (
+                f"case when regexp_matches({trimmed}, {DECIMAL}) "
+                f"and {number} between 0 and 1 then {number} end"
+            )
+
+
+def complaint(column: Column) -> str | None:
+    """SQL for what is wrong with a row's value, null where nothing is; None if nothing can be.
+
+    It reads the text as `raw.<column>` and the typed value as `t.<column>`.
+    """
+    name = quoted(column.name)
+    parts = []
+    if column.required:
+        parts.append(f"when nullif(trim(raw.{name}), '') is null then '{column.name} is missing'")
+    if column.kind in EXPECTED:
+        value = f"left(raw.{name}, 100)"
+        parts.append(
+            f"when t.{name} is null and trim(raw.{name}) <> '' "
+            f"then '{column.name}: ''' || {value} || ''' is not {EXPECTED[column.kind]}'"
+        )
+    if column.kind is Kind.MONEY:
+        parts.append(
+            f"when abs(t.{name}) >= {TOO_MUCH} "
+            f"then '{column.name}: ''' || {value} || ''' is not below {TOO_MUCH:,}'"
+        )
+    return f"case {' '.join(parts)} end" if parts else None
+
+
+def amount_complaint(factors: tuple[str, str]) -> str:
+    """SQL for a product of two columns that is too much, as `complaint` has it for one."""
+    product = " * ".join(f"t.{quoted(name)}::double" for name in factors)
+    texts = " || ' * ' || ".join(f"left(raw.{quoted(name)}, 100)" for name in factors)
+    return (
+        f"case when abs({product}) >= {TOO_MUCH} "
+        f"then '{' * '.join(factors)}: ' || {texts} || ' is not below {TOO_MUCH:,}' end"
+    )
+
+
+def day_first(column: Column) -> str | None:
+    """SQL that is true for a date of this column that can't have its month first.
+
+    None if the column holds no dates.
+    """
+    if column.kind not in (Kind.TIMESTAMP, Kind.DATE):
+        return None
+    return f"regexp_matches({quoted(column.name)}, {DAY_FIRST})"
+
+
+def day_first_complaint(column: str, value: str) -> str:
+    """What to tell about a value for which `day_first` is true."""
+    month, day, year = (int(part) for part in re.findall("[0-9]+", value)[:3])
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(month % 10, "th") if month > 20 else "th"
+    written = f"{year:04}-{day:02}-{month:02}" if day <= 12 and month <= 31 else "YYYY-MM-DD"
+    return (
+        f"{column}: {value!r} has no {month}{ending} month: slash dates are read month first; "
+        f"write {written}"
+    )

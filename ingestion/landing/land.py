@@ -1,0 +1,274 @@
+"""From the places that a reader names to the rows that a load writes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from onecdp.warehouse.sql_text import literal
+
+from ..declaration import TableSpec
+from ..erasure.filtering import HIDDEN, hide_quarantined, names_erased
+from ..erasure.tombstones import Tombstones, read_tombstones
+from .arrivals import Arrivals, Notify, Place
+from .checking import Checked, check
+from .deduplicate import Outcomes, deduplicate
+from .invoice_lines import (
+    Removed,
+    add_still_held,
+    count_occurrences,
+    find_removed_lines,
+    find_reused_file_names,
+)
+from .outputs import Counts, Results, totals, write_loads, write_quarantine, write_rows
+from .staging import Staged, stage
+from .stored import Stored, attach, check_types, detach
+
+BATCH_ROWS = 100_000
+QUARANTINE = "_quarantine"
+LOADS = "_loads"
+LOAD_TIME = "_load_time"
+
+Arrive = Callable[[Mapping[str, str]], Mapping[str, Arrivals]]
+"""Names the places of every table, given the fingerprints that places were loaded in before."""
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What a load of one source brings; the rows wait in the scratch database.
+
+    Attributes:
+        connection: The scratch database.
+        tables: The tables of the source, each with the relation of its new rows.
+        quarantine: The relation of quarantined rows.
+        loads: The relation of loads, a row per place.
+        load_time: The relation with the time of the load, `loaded_at`.
+        places_loaded: Places that were read.
+        places_skipped: Places that were loaded before and have not changed.
+        refused: Places of which nothing was loaded, with the reason.
+        counts: What became of the rows.
+        is_empty: Whether there is nothing to write.
+        tombstones: What rows were compared with.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    tables: tuple[tuple[TableSpec, str], ...]
+    quarantine: str
+    loads: str
+    load_time: str
+    places_loaded: int
+    places_skipped: int
+    refused: tuple[tuple[str, str], ...]
+    counts: Counts
+    is_empty: bool
+    tombstones: Tombstones | None = None
+
+    @property
+    def source(self) -> str:
+        """The source's name."""
+        return self.tables[0][0].source
+
+    def batches(self, relation: str, key: Sequence[str]) -> Iterator[pa.Table]:
+        """The rows of a relation; an empty one comes as one empty batch."""
+        # dlt reads the relations in turns, and a connection's next query ends the one before.
+        with self.connection.cursor() as cursor:
+            (total,) = cursor.execute(f"select count(*) from {relation}").fetchall()[0]
+            reader = cursor.execute(f"select * from {relation}").to_arrow_reader(BATCH_ROWS)
+            fields = [_portable(f.with_nullable(f.name not in key)) for f in reader.schema]
+            schema = pa.schema(fields)
+            if not total:
+                yield schema.empty_table()
+            sent = 0
+            for batch in reader:
+                yield pa.Table.from_batches([batch]).cast(schema)
+                sent += batch.num_rows
+        if sent != total:
+            raise AssertionError(f"{sent} of {total} rows of {relation} were handed over")
+
+
+def clock() -> dt.datetime:
+    """The time of a load."""
+    return dt.datetime.now(dt.UTC)
+
+
+def _portable(column: pa.Field) -> pa.Field:
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        return column.with_type(pa.timestamp("us", "UTC"))
+    return column
+
+
+def land(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Sequence[TableSpec],
+    arrive: Arrive,
+    warehouse: Path,
+    notify: Notify,
+) -> Landed:
+    """Reads the new places of a source, checks their rows and compares them with the warehouse.
+
+    The warehouse is only read, and let go of before this returns.
+
+    Raises:
+        TypeChanged: a column of a raw table would change its type.
+        KeyProblem: the key of the tombstones is missing.
+    """
+    stored = attach(connection, tables, warehouse)
+    tombstones = read_tombstones(connection, "warehouse", warehouse.parent)
+    known = connection.execute(
+        f"select file, arg_max(fingerprint, loaded_at) from {stored.loads} group by file"
+    )
+    loaded: dict[str, str] = dict(known.fetchall())
+    arrivals = arrive(loaded)
+    _set_load_time(connection, stored)
+    load = _Load(connection, stored, tombstones, frozenset(loaded), notify)
+    landed = [load.land(spec, arrivals.get(spec.table, Arrivals())) for spec in tables]
+    for name in (QUARANTINE, LOADS):
+        _unite(connection, tables, name)
+    if tombstones:
+        hide_quarantined(connection, QUARANTINE, tombstones.holds_value)
+    relations = [table.rows for table in landed] + [QUARANTINE, LOADS]
+    counts = " + ".join(f"(select count(*) from {relation})" for relation in relations)
+    (waiting,) = connection.execute(f"select {counts}").fetchall()[0]
+    detach(connection)
+    return Landed(
+        connection=connection,
+        tables=tuple((spec, table.rows) for spec, table in zip(tables, landed, strict=True)),
+        quarantine=QUARANTINE,
+        loads=LOADS,
+        load_time=LOAD_TIME,
+        places_loaded=sum(table.places_loaded for table in landed),
+        places_skipped=sum(len(a.unchanged) for a in arrivals.values()),
+        refused=tuple(sorted(pair for table in landed for pair in table.refused.items())),
+        counts=totals(connection, LOADS),
+        is_empty=stored.is_current and not waiting,
+        tombstones=tombstones,
+    )
+
+
+@dataclass(frozen=True)
+class _LandedTable:
+    rows: str
+    places_loaded: int
+    refused: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Load:
+    """One load of a source, table by table."""
+
+    connection: duckdb.DuckDBPyConnection
+    stored: Stored
+    tombstones: Tombstones | None
+    loaded_before: frozenset[str]
+    notify: Notify
+
+    def land(self, spec: TableSpec, arrivals: Arrivals) -> _LandedTable:
+        """Takes the rows of one table through all steps."""
+        connection, name = self.connection, f"{spec.table}__"
+        stored = self.stored.tables[spec.table]
+        staged, checked = self._read(spec, arrivals.new, f"{name}new")
+        refused = {place: ("", reason) for place, reason in arrivals.refused.items()}
+        for place_no, reason in staged.refused.items():
+            place = arrivals.new[place_no]
+            refused[place.name] = (place.fingerprint, reason)
+        refused = {place: (f, self._hidden(reason)) for place, (f, reason) in refused.items()}
+        # A refused version changes nothing: what an earlier one brought stays.
+        places = f"{name}places"
+        _list_places(connection, arrivals.new, self.loaded_before - set(refused), places)
+        outcomes = deduplicate(
+            connection, spec, checked.sound, stored, self.stored.loads, places, f"{name}new"
+        )
+        removed = self._find_removed(spec, arrivals, staged, outcomes, places)
+        results = Results(staged, checked, outcomes, removed, places, LOAD_TIME)
+        rows = f"{name}rows"
+        write_rows(connection, spec, results, stored, rows)
+        check_types(connection, spec, stored, rows)
+        write_quarantine(
+            connection, spec, results, refused, self.stored.quarantine, name + QUARANTINE
+        )
+        write_loads(connection, results, rows, name + LOADS)
+        return _LandedTable(
+            rows,
+            len(arrivals.new) - len(staged.refused),
+            {place: reason for place, (_, reason) in refused.items()},
+        )
+
+    def _read(self, spec: TableSpec, places: Sequence[Place], into: str) -> tuple[Staged, Checked]:
+        staged = stage(self.connection, spec, places, self.notify, into)
+        return staged, check(self.connection, spec, staged, self.tombstones, into)
+
+    def _hidden(self, reason: str) -> str:
+        tombstones = self.tombstones
+        return HIDDEN if tombstones and names_erased(reason, tombstones.holds_value) else reason
+
+    def _find_removed(
+        self, spec: TableSpec, arrivals: Arrivals, staged: Staged, outcomes: Outcomes, places: str
+    ) -> Removed | None:
+        if outcomes.numbered is None:
+            return None
+        connection, name, numbered = self.connection, f"{spec.table}__", outcomes.numbered
+        reused = f"{name}reused_file_names"
+        read = (staged.text, staged.broken)
+        for file, lines in find_reused_file_names(connection, spec, numbered, read, places, reused):
+            self.notify(
+                f"{spec.source}/{file}: keeps none of its {lines:,} earlier lines: taken for "
+                "another file of the same name; nothing was withdrawn"
+            )
+        removed, is_left = find_removed_lines(
+            connection, spec, numbered, reused, places, f"{name}new"
+        )
+        if is_left and arrivals.unchanged:
+            # Rare, so they are read again rather than that every line's every place is stored.
+            _, checked = self._read(spec, arrivals.unchanged, f"{name}unchanged")
+            occurrences, others = f"{name}unchanged_occurrences", f"{name}unchanged_places"
+            count_occurrences(connection, spec, checked.sound, occurrences)
+            _list_places(connection, arrivals.unchanged, frozenset(), others)
+            add_still_held(connection, spec, removed, occurrences, others)
+        return removed
+
+
+def _list_places(
+    connection: duckdb.DuckDBPyConnection,
+    places: Sequence[Place],
+    changed: frozenset[str],
+    into: str,
+) -> None:
+    """Makes `into` (_place_no, name, fingerprint, is_changed)."""
+    connection.execute(
+        f"create table {into} "
+        "(_place_no integer, name varchar, fingerprint varchar, is_changed boolean)"
+    )
+    if places:
+        rows = [(no, p.name, p.fingerprint, p.name in changed) for no, p in enumerate(places)]
+        connection.executemany(f"insert into {into} values ($1, $2, $3, $4)", rows)
+
+
+def _set_load_time(connection: duckdb.DuckDBPyConnection, stored: Stored) -> None:
+    """Makes LOAD_TIME: one value, later than any stored one even if the clock was put back."""
+    stored_times = "".join(
+        f", (select max(_loaded_at) from {relation}) + interval 1 microsecond"
+        for relation in stored.tables.values()
+    )
+    connection.execute(
+        f"""create table {LOAD_TIME} as
+        select greatest(
+            $1::timestamptz{stored_times},
+            (select max(loaded_at) from {stored.loads}) + interval 1 microsecond
+        ) as loaded_at""",
+        [clock()],
+    )
+
+
+def _unite(connection: duckdb.DuckDBPyConnection, tables: Sequence[TableSpec], name: str) -> None:
+    """Makes one relation of those of all tables, which says the table where there are several."""
+    selects = [
+        f"select *{f', {literal(spec.table)} as table_name' if len(tables) > 1 else ''} "
+        f"from {spec.table}__{name}"
+        for spec in tables
+    ]
+    connection.execute(f"create table {name} as {' union all '.join(selects)}")

@@ -1,0 +1,237 @@
+"""Makes the relations that a load writes: rows, quarantine, loads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import duckdb
+
+from onecdp.warehouse.sql_text import quoted
+
+from ..declaration import TableSpec
+from ..raw_tables import FILE_OF, columns_sql
+from .checking import Checked
+from .deduplicate import Outcomes
+from .invoice_lines import PLACE, Removed
+from .staging import Staged, payload
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows of one load; read = loaded + quarantined + duplicate + superseded + erased.
+
+    `erased` are rows of erased people, which are not stored. `withdrawn` are stored rows that no
+    file holds any more.
+    """
+
+    read: int = 0
+    loaded: int = 0
+    quarantined: int = 0
+    duplicate: int = 0
+    superseded: int = 0
+    withdrawn: int = 0
+    erased: int = 0
+
+
+@dataclass(frozen=True)
+class Results:
+    """The relations of all steps before the outputs.
+
+    Attributes:
+        staged: The rows as read.
+        checked: The rows by soundness.
+        outcomes: What becomes of the sound ones.
+        removed: For COUNTED_LINES, the lines that changed places no longer hold.
+        places: `_place_no`, `name`, `fingerprint` and `is_changed` of the places.
+        load_time: One row, `loaded_at`.
+    """
+
+    staged: Staged
+    checked: Checked
+    outcomes: Outcomes
+    removed: Removed | None
+    places: str
+    load_time: str
+
+
+def write_rows(
+    connection: duckdb.DuckDBPyConnection, spec: TableSpec, results: Results, stored: str, into: str
+) -> None:
+    """Makes `into`: the rows whose outcome is `loaded`, and the lines that were removed."""
+    extras = sorted(results.staged.extras)
+    names = [column.name for column in spec.columns] + extras
+    extra = "o.line_number, false as is_withdrawn," if spec.group is not None else ""
+    connection.execute(f"create table {into} ({columns_sql(spec)})")
+    for name in extras:
+        connection.execute(f"alter table {into} add column {quoted(name)} varchar")
+    connection.execute(
+        f"""insert into {into} by name
+        select {", ".join("t." + quoted(name) for name in names)}, {extra}
+            {PLACE.format("p", "t")} as _file, t._line, t._row_hash,
+            (select loaded_at from {results.load_time}) as _loaded_at
+        from {results.checked.sound} as t
+        inner join {results.outcomes.rows} as o using (_row)
+        inner join {results.places} as p using (_place_no)
+        where o.outcome = 'loaded'
+        order by t._row"""
+    )
+    if results.removed is not None:
+        _add_removed_lines(connection, spec, results.removed, results.load_time, stored, into)
+
+
+def _add_removed_lines(
+    connection: duckdb.DuckDBPyConnection,
+    spec: TableSpec,
+    removed: Removed,
+    load_time: str,
+    stored: str,
+    into: str,
+) -> None:
+    """Adds the lines that left their file: soft-deleted, or under another file that holds them."""
+    held = [str(row[0]) for row in connection.execute(f"describe {stored}").fetchall()]
+    changing = ("is_withdrawn", "_loaded_at", "_dlt_load_id", "_file", "_line")
+    kept = [name for name in held if name not in changing]
+    known = {str(row[0]) for row in connection.execute(f"describe {into}").fetchall()}
+    for name in kept:
+        if name not in known:
+            connection.execute(f"alter table {into} add column {quoted(name)} varchar")
+    key = ", ".join(quoted(name) for name in spec.key)
+    connection.execute(
+        f"""insert into {into} by name
+        select {", ".join("s." + quoted(name) for name in kept)},
+            h._file is null as is_withdrawn,
+            coalesce(h._file, s._file) as _file,
+            coalesce(h._line, s._line) as _line,
+            (select loaded_at from {load_time}) as _loaded_at
+        from {removed.lines}
+        inner join {stored} as s using ({key})
+        left join {removed.still_held} as h using ({key})"""
+    )
+
+
+def write_quarantine(
+    connection: duckdb.DuckDBPyConnection,
+    spec: TableSpec,
+    results: Results,
+    refused: Mapping[str, tuple[str, str]],
+    stored: str,
+    into: str,
+) -> None:
+    """Makes `into`: a row per bad row, and one without a line per refused place.
+
+    The latter only if `stored`, the quarantine so far, does not say it already.
+
+    Args:
+        connection: Where the relations are.
+        spec: The table.
+        results: Of the steps before.
+        refused: The fingerprint and the reason of each refused place, by its name.
+        stored: The quarantine in the warehouse.
+        into: The name of the new relation.
+    """
+    place = PLACE.format("p", "bad")
+    extras = results.staged.extras
+    connection.execute(
+        f"""create table {into} as
+        with bad as (
+            select _place_no, _part, _line, reason, payload from {results.checked.bad}
+            union all
+            select raw._place_no, raw._part, raw._line, o.note, {payload(spec, extras)}
+            from {results.staged.text} as raw inner join {results.outcomes.rows} as o using (_row)
+            where o.outcome = 'conflict'
+        )
+        select md5(concat_ws(chr(10), {place}, fingerprint, _line)) as quarantine_id,
+            {place} as file, fingerprint, _line as line, reason, payload,
+            (select loaded_at from {results.load_time}) as quarantined_at
+        from bad inner join {results.places} as p using (_place_no)
+        order by file, line"""
+    )
+    for name, (fingerprint, reason) in sorted(refused.items()):
+        connection.execute(
+            f"""insert into {into}
+            select md5(concat_ws(chr(10), $1, $2)), $1, $2, null, $3, null, loaded_at
+            from {results.load_time}
+            where not exists (
+                select 1 from {stored}
+                where file = $1 and fingerprint = $2 and line is null and reason = $3
+            )""",
+            [name, fingerprint, reason],
+        )
+
+
+def write_loads(
+    connection: duckdb.DuckDBPyConnection, results: Results, rows: str, into: str
+) -> None:
+    """Makes `into`: a row per place that was loaded, with what became of its rows.
+
+    Raises:
+        AssertionError: a row that was read is in none of the counts; nothing may be written.
+    """
+    removed = results.removed
+    withdrawn = "where is_withdrawn" if removed else "limit 0"
+    other_files = f"select _place_no from {removed.reused_names}" if removed else "null"
+    connection.execute(
+        f"""create table {into} as
+        with outcomes as (
+            select t._place_no, o.outcome
+            from {results.checked.sound} as t inner join {results.outcomes.rows} as o using (_row)
+            union all
+            select _place_no, 'conflict' from {results.checked.bad}
+            union all
+            select _place_no, 'erased' from {results.checked.erased}
+        ),
+        counted as (
+            select _place_no,
+                count(*) filter (where outcome = 'loaded') as rows_loaded,
+                count(*) filter (where outcome = 'conflict') as rows_quarantined,
+                count(*) filter (where outcome = 'duplicate') as rows_duplicate,
+                count(*) filter (where outcome = 'superseded') as rows_superseded,
+                count(*) filter (where outcome = 'erased') as rows_erased
+            from outcomes group by _place_no
+        ),
+        staged as (
+            select _place_no, count(*) as rows_read
+            from (
+                select _place_no from {results.staged.text}
+                union all
+                select _place_no from {results.staged.broken}
+            )
+            group by _place_no
+        ),
+        withdrawn as (
+            select name, count(*) as rows_withdrawn
+            from (select {FILE_OF.format("_file")} as name from {rows} {withdrawn})
+            group by all
+        )
+        select name as file, fingerprint,
+            coalesce(rows_read, 0) as rows_read,
+            coalesce(rows_loaded, 0) as rows_loaded,
+            coalesce(rows_quarantined, 0) as rows_quarantined,
+            coalesce(rows_duplicate, 0) as rows_duplicate,
+            coalesce(rows_superseded, 0) as rows_superseded,
+            coalesce(rows_withdrawn, 0) as rows_withdrawn,
+            coalesce(rows_erased, 0) as rows_erased,
+            coalesce(_place_no in ({other_files}), false) as is_other_file,
+            (select loaded_at from {results.load_time}) as loaded_at
+        from {results.places}
+        left join staged using (_place_no)
+        left join counted using (_place_no)
+        left join withdrawn using (name)
+        where not list_contains($refused, _place_no)
+        order by _place_no""",
+        {"refused": list(results.staged.refused)},
+    )
+    unbalanced = connection.execute(
+        f"select file, rows_read from {into} where rows_read <> "
+        "rows_loaded + rows_quarantined + rows_duplicate + rows_superseded + rows_erased"
+    ).fetchall()
+    if unbalanced:
+        raise AssertionError(f"rows read and rows accounted for differ: {unbalanced}")
+
+
+def totals(connection: duckdb.DuckDBPyConnection, loads: str) -> Counts:
+    """The sums of the loads."""
+    sums = ", ".join(f"coalesce(sum(rows_{field.name}), 0)::bigint" for field in fields(Counts))
+    (row,) = connection.execute(f"select {sums} from {loads}").fetchall()
+    return Counts(*row)

@@ -1,0 +1,90 @@
+"""Reads files: found below the source's folder, opened, and read by their format."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ..declaration import TableSpec
+from ..landing.arrivals import Arrivals, Chunk, Place
+from .csv_reader import read_csv
+from .discover import SourceFile, discover
+from .jsonl_reader import read_jsonl
+from .opening import opened
+from .parquet_reader import read_parquet
+from .reader import Context
+from .xlsx_reader import read_xlsx
+
+
+@dataclass(frozen=True)
+class Files:
+    """A reader of CSV, JSON lines and Parquet files, with `excel` also of workbooks.
+
+    The table of a source that has one gets every file below the source's folder. Where a source
+    has several, each gets the files below the folder of its name: `DIR/<source>/<table>/`.
+    """
+
+    excel: bool = False
+
+    def arrivals(self, tables: Sequence[TableSpec], context: Context) -> Mapping[str, Arrivals]:
+        """Lists the files of every table; which are new is told by the SHA-256 of their bytes."""
+        source = tables[0].source
+        files, ignored = discover(context.folder, self.excel)
+        for name in ignored:
+            context.notify(f"{source}/{name}: ignored, not a kind of file that is loaded")
+        found: dict[str, list[SourceFile]] = {spec.table: [] for spec in tables}
+        for file in files:
+            if len(tables) == 1:
+                found[tables[0].table].append(file)
+            elif (table := file.name.partition("/")[0]) in found:
+                found[table].append(file)
+            else:
+                folders = ", ".join(f"{source}/{spec.table}/" for spec in tables)
+                context.notify(f"{source}/{file.name}: ignored, not in one of {folders}")
+        return {spec.table: _arrivals(found[spec.table], spec, context) for spec in tables}
+
+
+def _arrivals(files: Sequence[SourceFile], spec: TableSpec, context: Context) -> Arrivals:
+    new: list[Place] = []
+    unchanged: list[Place] = []
+    refused: dict[str, str] = {}
+    for file in files:
+        try:
+            fingerprint = file.fingerprint()
+        except OSError as error:
+            refused[file.name] = f"cannot be read ({error.strerror or error})"
+            continue
+        place = Place(file.name, fingerprint, partial(read, file, spec, context.scratch))
+        is_known = context.loaded.get(file.name) == fingerprint
+        (unchanged if is_known else new).append(place)
+    return Arrivals(new, unchanged, refused)
+
+
+def read(file: SourceFile, spec: TableSpec, scratch: Path) -> Iterator[Chunk]:
+    """Yields the rows of a file of any format, in order, some 20,000 at a time.
+
+    Args:
+        file: what to read.
+        spec: the table it is meant for.
+        scratch: a folder for what has to be unpacked.
+
+    Raises:
+        Refused: nothing of the file can be loaded; rows already yielded must be dropped.
+    """
+    with opened(file) as stream:
+        if file.format == "csv":
+            yield from read_csv(stream, spec)
+        elif file.format == "jsonl":
+            yield from read_jsonl(stream, spec)
+        else:
+            reader = read_parquet if file.format == "parquet" else read_xlsx
+            # Both need to jump about in the file, which a .gz cannot.
+            with tempfile.TemporaryFile(dir=scratch) as unpacked:
+                if file.compressed:
+                    shutil.copyfileobj(stream, unpacked, 1 << 20)
+                    unpacked.seek(0)
+                yield from reader(unpacked if file.compressed else stream, spec)

@@ -1,0 +1,58 @@
+"""Headers: which columns of a table the columns of a file are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+
+from ..declaration import TableSpec
+from ..landing.arrivals import Refused
+from ..raw_tables import COUNTED
+
+CHUNK_ROWS = 20_000
+"""Rows that a reader hands over at once, about."""
+MAX_LINE = 64 << 20
+"""A line longer than this many bytes is no line: the file is refused."""
+
+
+def resolve_header(header: Iterable[object], spec: TableSpec) -> list[str]:
+    """Column names for a header: known names resolved, others in snake_case.
+
+    A name that the warehouse keeps for itself or that begins with an underscore or a digit gets
+    `x_` before it: `_id` is loaded as `x_id`. A column without a name, as pandas writes its
+    index, is loaded as `column_<n>`, counted from 1.
+
+    Raises:
+        Refused: two columns have one name.
+    """
+    found: dict[str, str] = {}
+    for position, raw in enumerate(header, start=1):
+        text = "" if raw is None else str(raw).strip()
+        name = spec.known(text) or _extra_name(text, position, spec)
+        if name in found:
+            raise Refused(
+                f"columns {found[name]!r} and {text!r} both mean {name!r}; keep one of them"
+            )
+        found[name] = text
+    return list(found)
+
+
+def _extra_name(text: str, position: int, spec: TableSpec) -> str:
+    name = NamingConvention().normalize_identifier(text) if text else ""
+    bare = name.lstrip("_")
+    if not bare:
+        return f"column_{position}"
+    is_ours = name.startswith("_") or (spec.group is not None and name in COUNTED)
+    return f"x_{bare}" if is_ours else name
+
+
+def require_columns(names: Iterable[str], spec: TableSpec) -> None:
+    """Refuses a file without a required column, naming those missing and those found."""
+    present = set(names)
+    missing = [name for name in spec.required if name not in present]
+    if missing:
+        listed = ", ".join(names) or "none"
+        if len(listed) > 300:
+            listed = listed[:300] + "…"
+        raise Refused(f"has no column {', '.join(missing)}; columns found: {listed}")

@@ -1,0 +1,82 @@
+"""Reads the sheets of an Excel workbook that have the table's columns."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import BinaryIO
+
+import orjson
+from python_calamine import CalamineError, CalamineWorkbook
+
+from ..declaration import TableSpec
+from ..landing.arrivals import BrokenRow, Chunk, Refused, string_table
+from .header import CHUNK_ROWS, require_columns, resolve_header
+
+
+def read_xlsx(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
+    """Yields the rows of all sheets with the required columns, then a notice for each other sheet.
+
+    Raises:
+        Refused: it is no workbook, or none of its sheets has the columns.
+    """
+    try:
+        workbook = CalamineWorkbook.from_filelike(stream)
+        others: list[str] = []
+        is_found = False
+        for title in workbook.sheet_names:
+            chunks = _read_sheet(workbook.get_sheet_by_name(title).iter_rows(), title, spec)
+            try:
+                first = next(chunks)
+            except Refused as refusal:
+                others.append(f"sheet {title!r} {refusal}")
+                continue
+            is_found = True
+            yield first
+            yield from chunks
+    except CalamineError as error:
+        raise Refused(f"cannot be read as an Excel workbook ({error})") from error
+    if not is_found:
+        raise Refused("; ".join(others) or "has no sheet")
+    for other in others:
+        yield Chunk(string_table([], [], []), notice=f"left out, {other}")
+
+
+def _read_sheet(rows: Iterable[Sequence[object]], title: str, spec: TableSpec) -> Iterator[Chunk]:
+    numbered = (pair for pair in enumerate(rows, start=1) if any(cell != "" for cell in pair[1]))
+    _, header = next(numbered, (0, []))
+    while header and header[-1] == "":
+        header = header[:-1]
+    if not header:
+        raise Refused("is empty")
+    names = resolve_header(header, spec)
+    require_columns(names, spec)
+    width = len(names)
+    is_first = True
+    while (batch := list(islice(numbered, CHUNK_ROWS))) or is_first:
+        is_first = False
+        cells: list[list[str | None]] = []
+        lines: list[int] = []
+        broken: list[BrokenRow] = []
+        for line, row in batch:
+            texts = [_cell_text(value) for value in row]
+            if any(texts[width:]):
+                reason = f"row has cells outside of the {width} columns of the header"
+                broken.append(BrokenRow(line, reason, orjson.dumps(texts).decode()))
+            else:
+                cells.append(texts[:width])
+                lines.append(line)
+        yield Chunk(string_table(names, zip(*cells, strict=True), lines), broken, part=title)
+
+
+def _cell_text(value: object) -> str | None:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, dt.datetime | dt.date):
+        return value.isoformat(" ") if isinstance(value, dt.datetime) else value.isoformat()
+    return None if value is None else str(value)

@@ -1,0 +1,29 @@
+"""Events of the app and the mini-program: an event happens once and does not change."""
+
+from ...declaration import Column, Kind, Rule, TableSpec
+from ...readers.files import Files
+from ..source import Source
+
+EVENTS = TableSpec(
+    source="app",
+    table="events",
+    columns=(
+        Column("event_id", Kind.CODE, required=True),
+        Column("device_id"),
+        Column("union_id"),
+        Column("open_id"),
+        Column("event_type", required=True),
+        Column("page_name"),
+        Column("item_id", Kind.CODE),
+        Column("item_price", Kind.MONEY),
+        Column("channel"),
+        Column("platform"),
+        Column("event_time", Kind.TIMESTAMP, required=True),
+        Column("session_id"),
+    ),
+    key=("event_id",),
+    rule=Rule.FIRST_STANDS,
+    traces=("session_id",),
+)
+
+SOURCE = Source("app", (EVENTS,), Files())

@@ -1,0 +1,218 @@
+"""`onecdp explain`: what makes identifiers one person, or keeps them two.
+
+The answers are those of the SQL functions that the build puts into the private file
+(macros/identity/explain, docs/identity.md); here they are asked and put together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from onecdp.errors import OnecdpError, UsageProblem
+from onecdp.warehouse.files import connect
+from onecdp.warehouse.sql_text import one_line
+
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
+
+_ONE_ID = re.compile(r"ONE[0-9a-f]{16}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Identifier:
+    """An identifier of the map, in its one spelling."""
+
+    id_type: str
+    id_value: str
+    one_id: str
+
+    def __str__(self) -> str:
+        """As it is given on the command line."""
+        return f"{self.id_type}:{self.id_value}"
+
+
+@dataclass(frozen=True)
+class Person:
+    """One identifier, and the person it belongs to.
+
+    Attributes:
+        given: The identifier that was asked about.
+        identifiers: All of the person's, the root first (explain_identifier).
+        path: The links from the root to the one given (explain_path).
+        relations: Links that joined nobody (explain_relations).
+        changes: When the one_id changed (explain_changes).
+    """
+
+    given: Identifier
+    identifiers: Rows
+    path: Rows
+    relations: Rows
+    changes: Rows
+
+    def document(self) -> dict[str, Any]:
+        """What --json prints."""
+        return {
+            "one_id": self.given.one_id,
+            "given": str(self.given),
+            "identifiers": self.identifiers,
+            "path_from_root": self.path,
+            "relations": self.relations,
+            "changes": self.changes,
+        }
+
+
+@dataclass(frozen=True)
+class Together:
+    """Two identifiers of one person.
+
+    Attributes:
+        left: The first.
+        right: The second.
+        path: The links from the first to the second (explain_path).
+        sources: The source rows of each link (explain_sources).
+    """
+
+    left: Identifier
+    right: Identifier
+    path: Rows
+    sources: Rows
+
+    def document(self) -> dict[str, Any]:
+        """What --json prints."""
+        return {
+            "is_same_person": True,
+            "one_id": self.left.one_id,
+            "left": str(self.left),
+            "right": str(self.right),
+            "path": self.path,
+            "weakest": [row for row in self.path if row["is_weakest"]],
+            "sources": self.sources,
+        }
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Identifiers of two people.
+
+    Attributes:
+        left: The first.
+        right: The second.
+        reasons: What keeps them apart (explain_apart); empty where no link leads there.
+    """
+
+    left: Identifier
+    right: Identifier
+    reasons: Rows
+
+    def document(self) -> dict[str, Any]:
+        """What --json prints."""
+        return {
+            "is_same_person": False,
+            "left": {"identifier": str(self.left), "one_id": self.left.one_id},
+            "right": {"identifier": str(self.right), "one_id": self.right.one_id},
+            "reasons": self.reasons,
+        }
+
+
+def explain(file: Path, left: str, right: str | None = None) -> Person | Together | Apart:
+    """Explains one identifier, or two.
+
+    Args:
+        file: The private build file; it is opened for reading only.
+        left: ID_TYPE:VALUE in any spelling, or a one_id, which stands for its root.
+        right: The same, or None to explain `left` alone.
+
+    Raises:
+        OnecdpError: The file isn't there, is held by a build, was built before there were links to
+            explain, or the map has no such identifier; the last names what is near.
+        UsageProblem: An identifier is neither ID_TYPE:VALUE nor a one_id.
+    """
+    given = [split_identifier(text) for text in (left, right) if text is not None]
+    if not file.is_file():
+        raise OnecdpError(f"{file} isn't there yet; run `onecdp run` first")
+    with connect(file, read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
+        try:
+            found = [_find(connection, *pair) for pair in given]
+            if len(found) == 1:
+                return _person(connection, found[0])
+            return _pair(connection, *found)
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise OnecdpError(
+                f"{file} was built without the tables of explain; run `onecdp build` first"
+                f" ({one_line(str(error))})"
+            ) from error
+
+
+def split_identifier(text: str) -> tuple[str, str]:
+    """Takes ID_TYPE:VALUE apart; a one_id becomes ('one_id', ...).
+
+    Raises:
+        UsageProblem: It is neither.
+    """
+    id_type, colon, id_value = text.partition(":")
+    if colon and id_type.strip() and id_value.strip():
+        return id_type.strip().lower(), id_value
+    if _ONE_ID.fullmatch(text.strip()):
+        return "one_id", text.strip()
+    raise UsageProblem(
+        f"{text!r} is no identifier; write ID_TYPE:VALUE, such as member_id:M1, or a one_id"
+    )
+
+
+def _find(connection: duckdb.DuckDBPyConnection, id_type: str, id_value: str) -> Identifier:
+    nodes = _ask(connection, "explain_node", id_type, id_value)
+    if nodes:
+        return Identifier(*(nodes[0][name] for name in ("id_type", "id_value", "one_id")))
+    if id_type == "one_id":
+        raise OnecdpError(f"no person has the one_id {id_value.strip()}")
+    types = connection.execute("select id_type from seeds.id_types order by priority").fetchall()
+    known = [name for (name,) in types]
+    if id_type not in known:
+        raise UsageProblem(f"no identifier has the type {id_type!r}; types: {', '.join(known)}")
+    near = _ask(connection, "explain_near", id_type, id_value)
+    names = ", ".join(f"{row['id_type']}:{row['id_value']}" for row in near)
+    raise OnecdpError(
+        f"no source has the identifier {id_type}:{id_value.strip()}"
+        + (f"; near it: {names}" if near else "; nothing is near it")
+    )
+
+
+def _person(connection: duckdb.DuckDBPyConnection, given: Identifier) -> Person:
+    pair = (given.id_type, given.id_value)
+    identifiers = _ask(connection, "explain_identifier", *pair)
+    root = next(((r["id_type"], r["id_value"]) for r in identifiers if r["is_root"]), pair)
+    return Person(
+        given,
+        identifiers,
+        _ask(connection, "explain_path", *root, *pair),
+        _ask(connection, "explain_relations", *pair),
+        _ask(connection, "explain_changes", *pair),
+    )
+
+
+def _pair(
+    connection: duckdb.DuckDBPyConnection, left: Identifier, right: Identifier
+) -> Together | Apart:
+    ends = (left.id_type, left.id_value, right.id_type, right.id_value)
+    if left.one_id != right.one_id:
+        return Apart(left, right, _ask(connection, "explain_apart", *ends))
+    return Together(
+        left,
+        right,
+        _ask(connection, "explain_path", *ends),
+        _ask(connection, "explain_sources", *ends) if left != right else (),
+    )
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, function: str, *arguments: str) -> Rows:
+    marks = ", ".join("?" * len(arguments))
+    result = connection.execute(f"from {function}({marks})", list(arguments))
+    columns = [column[0] for column in result.description or []]
+    return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]

@@ -1,0 +1,246 @@
+"""`onecdp identity report`: what the ID map is like as a whole, and where it hangs by a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from onecdp.errors import OnecdpError
+from onecdp.warehouse.files import connect
+from onecdp.warehouse.sql_text import one_line
+
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
+
+SHOWN = 10
+# A person of two has one link, and its loss is no surprise.
+SMALLEST_BRIDGED = 3
+
+_SIZES = """
+with sizes as (select one_id, count(*) as size from marts.id_map group by one_id)
+select
+    case
+        when size <= 2 then cast(size as varchar)
+        when size <= 5 then '3-5'
+        when size <= 10 then '6-10'
+        when size <= 100 then '11-100'
+        when size <= 1000 then '101-1000'
+        else 'over 1000'
+    end as size,
+    count(*) as people,
+    cast(sum(sizes.size) as bigint) as identifiers
+from sizes
+group by all
+order by min(sizes.size)
+"""
+_LARGEST = f"""
+with counts as (
+    select id_map.one_id, id_map.id_type, types.priority, count(*) as type_count
+    from marts.id_map as id_map
+    inner join seeds.id_types as types on id_map.id_type = types.id_type
+    group by all
+)
+select
+    one_id,
+    cast(sum(type_count) as bigint) as size,
+    string_agg(id_type || ' ' || type_count, ', ' order by priority) as types
+from counts
+group by one_id
+order by size desc, one_id
+limit {SHOWN}
+"""
+_SHARED = f"""
+select id_type, id_value, hub_count
+from intermediate.int_identity__shared_values
+order by hub_count desc, id_type, id_value
+limit {SHOWN}
+"""
+_REJECTIONS = """
+select constraint_name, constrained_id_type, count(*) as links
+from marts.id_link_rejections
+group by all
+order by all
+"""
+_AT_CAP = """
+with settings as (
+    select max_cluster_size as cap from identity_limits()
+),
+stopped as (
+    select unnest([left_one_id, right_one_id]) as one_id
+    from marts.id_link_rejections
+    where constraint_name = 'cluster_size'
+)
+select id_map.one_id, count(*) as size, any_value(settings.cap) as cap
+from marts.id_map as id_map
+cross join settings
+group by id_map.one_id
+having count(*) >= any_value(settings.cap) or id_map.one_id in (select one_id from stopped)
+order by size desc, id_map.one_id
+"""
+_REVIEWS = "select count(*) as n from marts.id_link_reviews where not is_one_person"
+# The links that make people: parallel ones, of two channels, are counted together.
+_LINKS = """
+select
+    links.left_node_id,
+    links.right_node_id,
+    count(*) as link_count,
+    max(links.confidence) as confidence
+from intermediate.int_identity__links as links
+inner join intermediate.int_identity__clusters as left_cluster
+    on links.left_node_id = left_cluster.node_id
+inner join intermediate.int_identity__clusters as right_cluster
+    on links.right_node_id = right_cluster.node_id
+where
+    links.link_status = 'merging'
+    and left_cluster.cluster_id = right_cluster.cluster_id
+group by links.left_node_id, links.right_node_id
+"""
+_WEAKEST = """
+select
+    left_map.one_id,
+    left_node.id_type as left_id_type,
+    left_node.id_value as left_id_value,
+    right_node.id_type as right_id_type,
+    right_node.id_value as right_id_value,
+    weakest.confidence,
+    weakest.left_size,
+    weakest.right_size
+from weakest
+inner join intermediate.int_identity__nodes as left_node on weakest.left_node_id = left_node.node_id
+inner join intermediate.int_identity__nodes as right_node
+    on weakest.right_node_id = right_node.node_id
+inner join marts.id_map as left_map
+    on left_node.id_type = left_map.id_type and left_node.id_value = left_map.id_value
+order by weakest.rank
+"""
+
+
+@dataclass(frozen=True)
+class BridgeReport:
+    """Links whose loss would split a person of three identifiers or more.
+
+    Attributes:
+        links: How many links make people at all, parallel ones counted once.
+        bridges: How many of them are bridges.
+        cutting: How many bridges have two identifiers or more on either side.
+        weakest: The ten of the least confidence, the evenest cut first where they are equal.
+    """
+
+    links: int
+    bridges: int
+    cutting: int
+    weakest: Rows
+
+
+@dataclass(frozen=True)
+class Report:
+    """The ID map as a whole.
+
+    Attributes:
+        people: How many one_ids.
+        identifiers: How many identifiers.
+        sizes: People by how many identifiers they have.
+        largest: The ten largest.
+        shared_values: How many values are shared: they relate people and never merge them.
+        most_shared: The ten that most person-unique identifiers are linked to.
+        rejections: Refused links by constraint and type.
+        at_cap: People who are as large as they may be, or were kept from growing over that.
+        bridges: What hangs by one link.
+        reviews: Probabilistic links that wait for a person's word (marts.id_link_reviews).
+    """
+
+    people: int
+    identifiers: int
+    sizes: Rows
+    largest: Rows
+    shared_values: int
+    most_shared: Rows
+    rejections: Rows
+    at_cap: Rows
+    bridges: BridgeReport
+    reviews: int
+
+    def document(self) -> dict[str, Any]:
+        """What --json prints."""
+        return asdict(self)
+
+
+def report(file: Path) -> Report:
+    """Reads the private build file.
+
+    Raises:
+        OnecdpError: The file isn't there, is held by a build, or has no ID map yet.
+    """
+    if not file.is_file():
+        raise OnecdpError(f"{file} isn't there yet; run `onecdp run` first")
+    with connect(file, read_only=True) as connection:
+        try:
+            sizes = _rows(connection, _SIZES)
+            return Report(
+                people=sum(row["people"] for row in sizes),
+                identifiers=sum(row["identifiers"] for row in sizes),
+                sizes=sizes,
+                largest=_rows(connection, _LARGEST),
+                shared_values=_rows(
+                    connection,
+                    "select count(*) as n from intermediate.int_identity__shared_values",
+                )[0]["n"],
+                most_shared=_rows(connection, _SHARED),
+                rejections=_rows(connection, _REJECTIONS),
+                at_cap=_rows(connection, _AT_CAP),
+                bridges=_bridges(connection),
+                reviews=_rows(connection, _REVIEWS)[0]["n"],
+            )
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise OnecdpError(
+                f"{file} has no ID map to report on; run `onecdp build` first"
+                f" ({one_line(str(error))})"
+            ) from error
+
+
+def _bridges(connection: duckdb.DuckDBPyConnection) -> BridgeReport:
+    # Imported here: numba takes half a second to import, and a run only counts the IDs.
+    import numpy as np
+    import pyarrow as pa
+
+    from onecdp.identity.report.bridges import find_bridges
+
+    links = connection.execute(_LINKS).fetchnumpy()
+    left, right = links["left_node_id"], links["right_node_id"]
+    found = find_bridges(left, right, links["link_count"])
+    is_large = found.left_sizes + found.right_sizes >= SMALLEST_BRIDGED
+    positions = found.positions[is_large]
+    sizes = np.stack([found.left_sizes[is_large], found.right_sizes[is_large]])
+    smaller = sizes.min(axis=0)
+    confidence = links["confidence"][positions]
+    # Of equals the one that would cut deepest, then by node ids: the order never varies.
+    chosen = np.lexsort((right[positions], left[positions], -smaller, confidence))[:SHOWN]
+    connection.register(
+        "weakest",
+        pa.table(
+            {
+                "rank": np.arange(len(chosen)),
+                "left_node_id": left[positions][chosen],
+                "right_node_id": right[positions][chosen],
+                "confidence": confidence[chosen],
+                "left_size": sizes[0][chosen],
+                "right_size": sizes[1][chosen],
+            }
+        ),
+    )
+    return BridgeReport(
+        links=len(left),
+        bridges=len(positions),
+        cutting=int((smaller > 1).sum()),
+        weakest=_rows(connection, _WEAKEST),
+    )
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Rows:
+    result = connection.execute(query)
+    columns = [column[0] for column in result.description or []]
+    return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
