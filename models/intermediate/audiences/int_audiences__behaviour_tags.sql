@@ -3,7 +3,7 @@
 
 with customers as (
 
-    select distinct one_id from {{ ref('id_map') }}
+    select * from {{ ref('int_customers__customers') }}
 
 ),
 

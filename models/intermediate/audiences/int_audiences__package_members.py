@@ -6,4 +6,4 @@ from onecdp.audiences.packages import evaluate_audiences
 def model(dbt, session):
     dbt.config(materialized="table")
     audiences = dbt.ref("int_audiences__audiences").to_arrow_table()
-    return evaluate_audiences(audiences, dbt.ref("audience_bitmaps").to_arrow_table())
+    return evaluate_audiences(audiences, dbt.ref("int_audiences__bitmaps").to_arrow_table())

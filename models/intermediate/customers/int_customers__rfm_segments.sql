@@ -1,6 +1,8 @@
-with customer_rfm as (
+-- Segments of buyers: the first threshold rule that matches, and the scores of the quintile grid.
 
-    select * from {{ ref('customer_rfm') }}
+with rfm as (
+
+    select * from {{ ref('int_customers__rfm') }}
 
 ),
 
@@ -13,27 +15,40 @@ rfm_segment_rules as (
 matches as (
 
     select
-        customer_rfm.one_id,
+        rfm.one_id,
         rules.rfm_segment,
-        row_number() over (
-            partition by customer_rfm.one_id order by rules.rule_order
-        ) as match_rank
-    from customer_rfm
+        row_number() over (partition by rfm.one_id order by rules.rule_order) as match_rank
+    from rfm
     inner join rfm_segment_rules as rules
         on
-            customer_rfm.recency_days <= coalesce(rules.max_recency_days, customer_rfm.recency_days)
-            and customer_rfm.frequency >= coalesce(rules.min_frequency, customer_rfm.frequency)
-            and customer_rfm.monetary >= coalesce(rules.min_monetary, customer_rfm.monetary)
+            rfm.recency_days <= coalesce(rules.max_recency_days, rfm.recency_days)
+            and rfm.frequency >= coalesce(rules.min_frequency, rfm.frequency)
+            and rfm.monetary >= coalesce(rules.min_monetary, rfm.monetary)
+
+),
+
+scored as (
+
+    select
+        one_id,
+        -- The fewer days ago, the higher the score.
+        {{ quintile('-recency_days', 'one_id') }} as r_score,
+        {{ quintile('frequency', 'one_id') }} as f_score,
+        {{ quintile('monetary', 'one_id') }} as m_score
+    from rfm
 
 ),
 
 final as (
 
     select
-        one_id,
-        rfm_segment
-    from matches
-    where match_rank = 1
+        scored.one_id,
+        matches.rfm_segment,
+        scored.r_score,
+        scored.f_score,
+        scored.m_score
+    from scored
+    left join matches on scored.one_id = matches.one_id and matches.match_rank = 1
 
 )
 

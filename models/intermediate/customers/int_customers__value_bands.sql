@@ -4,15 +4,15 @@ with activity as (
 
 ),
 
-customer_rfm as (
+rfm as (
 
-    select * from {{ ref('customer_rfm') }}
+    select * from {{ ref('int_customers__rfm') }}
 
 ),
 
-id_map as (
+customers as (
 
-    select distinct one_id from {{ ref('id_map') }}
+    select * from {{ ref('int_customers__customers') }}
 
 ),
 
@@ -28,26 +28,26 @@ measures as (
         one_id,
         'recency' as dimension,
         cast(recency_days as decimal(18, 4)) as measure
-    from customer_rfm
+    from rfm
     union all
     select
         one_id,
         'frequency' as dimension,
         cast(frequency as decimal(18, 4)) as measure
-    from customer_rfm
+    from rfm
     union all
     select
         one_id,
         'monetary' as dimension,
         monetary as measure
-    from customer_rfm
+    from rfm
     union all
     select
-        id_map.one_id,
+        customers.one_id,
         'engagement' as dimension,
         cast(coalesce(activity.page_views, 0) as decimal(18, 4)) as measure
-    from id_map
-    left join activity on id_map.one_id = activity.one_id
+    from customers
+    left join activity on customers.one_id = activity.one_id
 
 ),
 

@@ -6,9 +6,9 @@
     'device_id',
 ] %}
 
-with identifiers as (
+with customers as (
 
-    select * from {{ ref('int_customers__identifiers') }}
+    select * from {{ ref('int_customers__customers') }}
 
 ),
 
@@ -33,12 +33,12 @@ customer_segments as (
 final as (
 
     select
-        identifiers.one_id,
-        identifiers.one_int,
+        customers.one_id,
+        customers.one_int,
         {%- for id in id_columns %}
-        identifiers.{{ id }},
+        customers.{{ id }},
         {%- endfor %}
-        identifiers.identifier_count,
+        customers.identifier_count,
         attributes.real_name,
         attributes.gender,
         attributes.birthday,
@@ -67,10 +67,10 @@ final as (
         customer_segments.frequency_segment,
         customer_segments.monetary_segment,
         customer_segments.engagement_segment
-    from identifiers
-    left join attributes on identifiers.one_id = attributes.one_id
-    left join activity on identifiers.one_id = activity.one_id
-    left join customer_segments on identifiers.one_id = customer_segments.one_id
+    from customers
+    left join attributes on customers.one_id = attributes.one_id
+    left join activity on customers.one_id = activity.one_id
+    left join customer_segments on customers.one_id = customer_segments.one_id
 
 )
 

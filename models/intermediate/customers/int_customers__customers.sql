@@ -1,5 +1,5 @@
--- Survivorship of identifiers: of each type the one seen last (active before inactive), then the
--- smaller value.
+-- All customers: the spine that every customer model joins. Survivorship of identifiers: of each
+-- type the one seen last (active before inactive), then the smaller value.
 
 {#- The types that ship. Those that a project adds are rows of id_map: DECISIONS.md. -#}
 {%- set id_columns = [
