@@ -18,6 +18,7 @@ import duckdb
 from onecdp.errors import OnecdpError
 
 _TYPE = re.compile(r"\w+( \w+)*( ?\([0-9]+(, ?[0-9]+)?\))?")
+_TEXTS = ("string", "varchar", "text")
 _WHOLE = ("int", "integer", "bigint", "smallint", "tinyint", "hugeint")
 
 
@@ -35,7 +36,7 @@ def check(project: Path) -> None:
         project: The project's folder.
 
     Raises:
-        OnecdpError: Files that can't be meant: of each the first line that is wrong, and why.
+        OnecdpError: Invalid seed files: of each the first wrong line, and why.
     """
     folder = project / "seeds"
     found = []
@@ -85,8 +86,8 @@ def _problems(connection: duckdb.DuckDBPyConnection, file: Path, seed: _Seed) ->
                     count = f"{len(values)} value{'s' if len(values) > 1 else ''}"
                     yield f"line {line} has {count}, line 1 names {len(header)} columns"
                 for column, value in zip(header, values, strict=False):
-                    kind = seed.types.get(column, "varchar")
-                    if value and kind != "varchar" and not _is_of(connection, kind, value):
+                    kind = seed.types.get(column, "string")
+                    if value and kind not in _TEXTS and not _is_of(connection, kind, value):
                         yield f"line {line}: {column} is {value}, which is no {kind}"
                 line = reader.line_num + 1
         except UnicodeDecodeError:
