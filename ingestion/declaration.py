@@ -38,11 +38,11 @@ class Rule(StrEnum):
     """What happens when a key comes again with other content."""
 
     NEWER_WINS = "newer wins"
-    """The row with the later `version`, then the later file and line, replaces the other."""
-    FIRST_STANDS = "first stands"
+    """Upsert: the row with the later `version`, then the later file and line, wins."""
+    FIRST_WINS = "first wins"
     """The other row is quarantined, unless a new version of the same file brings it."""
     COUNTED_LINES = "counted lines"
-    """There is no key: equal lines are told apart by counting them, within `group`."""
+    """There is no key: equal lines are distinguished by counting them, within `group`."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Identifier:
-    """A column whose values name people; their type is `id_type`, or stands in `type_column`."""
+    """A column whose values name people; their type is `id_type`, or is in `type_column`."""
 
     column: str
     id_type: str = ""
@@ -116,7 +116,7 @@ class TableSpec:
     def limited_to(self, present: Iterable[str]) -> TableSpec:
         """The same table without identifiers whose columns are not present.
 
-        An identifier may stand in a column that comes as text with the first file that has it.
+        An undeclared identifier column is added, as text, by the first file that has it.
         """
         names = set(present)
         kept = [i for i in self.identifiers if {i.column, i.type_column} - {""} <= names]

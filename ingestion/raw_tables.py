@@ -44,7 +44,7 @@ TABLE_NAME = {"table_name": "varchar"}
 """One more column of both, in a source of several tables: which of them it is about."""
 
 COUNTED = {"line_number", "is_withdrawn"}
-"""Columns of our own in the tables whose lines are counted; elsewhere any file may have them."""
+"""Columns that onecdp adds to COUNTED_LINES tables; in other tables a file may have them."""
 
 # A row of a sheet is kept under `book.xlsx#Sheet`; the file is the part before.
 FILE_OF = r"regexp_replace({0}, '(\.xlsx(\.gz)?)#.*$', '\1', 'i')"
@@ -62,8 +62,8 @@ def columns_sql(spec: TableSpec) -> str:
 def content_hash(spec: TableSpec, extras: Iterable[str]) -> str:
     """SQL for the md5 of a row's typed content.
 
-    Nulls are left out and values stand under their names, so a column that is added later
-    does not change the hash of rows without it.
+    Nulls are skipped and each value is hashed with its column's name, so adding a column does not
+    change the hash of rows without it.
     """
     canonical = {Kind.TIMESTAMP: "epoch_us({0})"}
     parts = []

@@ -2,7 +2,7 @@
 
 Of a person who was erased only tombstones are left, keyed hashes of the identifiers
 (`tombstones`). `raw` erases a person from what was loaded before, and `filtering` compares the rows
-of a load with the tombstones. Both blank the same columns (`striking`), so that a row that is
+of a load with the tombstones. Both set the same columns to null (`matching`), so that a row that is
 loaded again equals the stored one.
 """
 

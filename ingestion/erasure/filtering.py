@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from ..declaration import TableSpec
-from .striking import blank, find_struck, pair
+from .matching import find_matches, pair, set_null
 from .tombstones import Tombstones, normalise
 
 HIDDEN = "names somebody who was erased"
@@ -28,7 +28,7 @@ def filter_erased(
     extras: Sequence[str],
     tombstones: Tombstones | None,
 ) -> None:
-    """Moves rows of erased people to another relation, and blanks what others' rows say of them.
+    """Moves rows of erased people to another relation, and nulls what others' rows say of them.
 
     Args:
         connection: Where the relations are.
@@ -57,18 +57,18 @@ def filter_erased(
         return
     schema = pa.schema([("id_type", pa.string()), ("id_value", pa.string())])
     connection.register("erased_here", pa.Table.from_pylist(found, schema=schema))
-    struck = find_struck(connection, spec, rows, "_row", "erased_here")
+    matches = find_matches(connection, spec, rows, "_row", "erased_here")
     connection.execute(
         f"insert into {erased} "
-        f"select _row, _place_no from {rows} semi join {struck.gone} using (_row)"
+        f"select _row, _place_no from {rows} semi join {matches.deleted} using (_row)"
     )
-    connection.execute(f"delete from {rows} where _row in (select _row from {struck.gone})")
-    blank(connection, spec, rows, "_row", sorted(extras), struck)
+    connection.execute(f"delete from {rows} where _row in (select _row from {matches.deleted})")
+    set_null(connection, spec, rows, "_row", sorted(extras), matches)
     connection.unregister("erased_here")
 
 
 def hide_quarantined(connection: duckdb.DuckDBPyConnection, table: str, is_erased: IsErased) -> int:
-    """Empties the payload, and if need be the reason, of quarantined rows that name the erased.
+    """Sets to null the payload of quarantined rows that name the erased, and hides such reasons.
 
     Args:
         connection: Where the table is.
@@ -78,9 +78,9 @@ def hide_quarantined(connection: duckdb.DuckDBPyConnection, table: str, is_erase
     Returns:
         How many rows there were.
     """
-    told = connection.execute(f"select rowid, payload, reason from {table}").fetchall()
-    payloads = [row for row, payload, _ in told if names_erased(payload, is_erased)]
-    reasons = [row for row, _, reason in told if names_erased(reason, is_erased)]
+    rows = connection.execute(f"select rowid, payload, reason from {table}").fetchall()
+    payloads = [row for row, payload, _ in rows if names_erased(payload, is_erased)]
+    reasons = [row for row, _, reason in rows if names_erased(reason, is_erased)]
     if payloads:
         connection.execute(
             f"update {table} set payload = null where list_contains($1::bigint[], rowid)",
@@ -120,5 +120,5 @@ def _words(text: str) -> Iterable[str]:
 
 
 def _spellings(word: str) -> set[str]:
-    """What a word would be as an identifier of any type."""
+    """The word normalised as an identifier of any type."""
     return {normalise(kind, word) for kind in ("", "email_hash", "retail_customer_id")} - {""}

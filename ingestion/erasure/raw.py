@@ -15,7 +15,7 @@ from onecdp.warehouse.sql_text import literal, quoted
 from ..declaration import TableSpec
 from ..raw_tables import COUNTED, FILE_OF, content_hash
 from .filtering import hide_quarantined
-from .striking import blank, find_struck
+from .matching import find_matches, set_null
 from .tombstones import (
     SCHEMA,
     TABLE,
@@ -26,7 +26,7 @@ from .tombstones import (
 )
 
 Pairs = Sequence[tuple[str, str]]
-"""Identifiers: type, and value in its one spelling."""
+"""Identifiers: type and normalised value."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class RawRemoval:
 def is_erased(
     connection: duckdb.DuckDBPyConnection, folder: Path, id_type: str, id_value: str
 ) -> bool:
-    """Whether a tombstone stands for an identifier, in its one spelling.
+    """Whether a normalised identifier was erased.
 
     Raises:
         KeyProblem: There are tombstones of another key.
@@ -101,8 +101,8 @@ def _erase_table(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> Iter
     ours = COUNTED if spec.group else set()
     extras = [n for n in held if n not in known and n not in ours and not n.startswith("_")]
     spec = spec.limited_to(held)
-    struck = find_struck(connection, spec, table, "rowid", "erased_now")
-    gone, anonymous, others = struck.gone, struck.anonymous, f"{struck.values} anti join "
+    matches = find_matches(connection, spec, table, "rowid", "erased_now")
+    gone, anonymous, others = matches.deleted, matches.anonymised, f"{matches.cells} anti join "
     others += f"{gone} using (_row) anti join {anonymous} using (_row)"
     for rows, what in (
         (gone, "deleted"),
@@ -116,11 +116,11 @@ def _erase_table(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> Iter
         files = tuple(f"{spec.source}/{name}" for name, _ in found)
         name = f"{spec.dataset}.{spec.table}"
         yield RawRemoval(name, what, sum(count for _, count in found), files)
-    blank(connection, spec, table, "rowid", extras, struck)
-    # The same line in a file is still known for the one that stands.
+    set_null(connection, spec, table, "rowid", extras, matches)
+    # So that the same line of a file still matches the stored row.
     connection.execute(
         f"update {table} set _row_hash = {content_hash(spec, extras)} "
-        f"where rowid in (select _row from {struck.values} anti join {gone} using (_row))"
+        f"where rowid in (select _row from {matches.cells} anti join {gone} using (_row))"
     )
     connection.execute(f"delete from {table} where rowid in (select _row from {gone})")
 

@@ -1,6 +1,6 @@
 """Tombstones: keyed hashes of erased identifiers, and the key.
 
-The hash is HMAC-SHA256, so the table tells nothing to whoever has not got the key. The key is a
+The hash is HMAC-SHA256, so the table reveals nothing without the key. The key is a
 file beside the warehouse, for its owner alone, and never in the database.
 """
 
@@ -36,14 +36,14 @@ class Tombstones:
     Attributes:
         key: The secret.
         hashes: Hex digits; two per erased identifier, one with its type and one with ANY_TYPE, for
-            texts in which the types are not told.
+            texts that do not say the types.
     """
 
     key: bytes
     hashes: frozenset[str]
 
     def holds(self, id_type: str, id_value: str) -> bool:
-        """Whether the identifier, in its one spelling, was erased."""
+        """Whether the normalised identifier was erased."""
         return keyed_hash(self.key, id_type, id_value) in self.hashes
 
     def holds_value(self, value: str) -> bool:
@@ -52,17 +52,17 @@ class Tombstones:
 
 
 def keyed_hash(key: bytes, id_type: str, id_value: str) -> str:
-    """HMAC-SHA256 of an identifier in its one spelling, 64 hex digits."""
+    """HMAC-SHA256 of a normalised identifier, 64 hex digits."""
     return hmac.digest(key, f"{id_type}:{id_value}".encode(), hashlib.sha256).hex()
 
 
 def check_hash(key: bytes) -> str:
-    """What stands among the tombstones to tell their key from another."""
+    """The hash that is stored with the tombstones to recognise their key."""
     return keyed_hash(key, *_CHECK)
 
 
 def hashes_of(key: bytes, identifiers: Iterable[tuple[str, str]]) -> list[str]:
-    """What is remembered of erased identifiers (type, and value in its one spelling)."""
+    """The hashes that are kept of erased identifiers (type and normalised value)."""
     pairs = sorted({(kind, value) for t, value in identifiers for kind in (t, ANY_TYPE)})
     return [check_hash(key), *(keyed_hash(key, *pair) for pair in pairs)]
 
@@ -110,7 +110,7 @@ def read_key(folder: Path) -> bytes | None:
 
 
 def make_key(folder: Path) -> bytes:
-    """Makes a key, for its owner alone to read; it stands whole or not at all."""
+    """Makes a key that only its owner can read, atomically."""
     key = secrets.token_bytes(32)
     fresh = folder / f"{KEY_FILE}.{os.getpid()}.tmp"
     fresh.unlink(missing_ok=True)
@@ -125,7 +125,7 @@ def make_key(folder: Path) -> bytes:
 
 
 def normalise(id_type: str, id_value: str) -> str:
-    """An identifier in its one spelling, as `spelled` and `normalize_identifier` have it; or ''."""
+    """The normalised value, as `spelled` and the macro `normalize_identifier` compute it, or ''."""
     value = id_value.strip(" ")
     if id_type in ("mobile_hash", "email_hash"):
         return value.lower()
@@ -135,7 +135,7 @@ def normalise(id_type: str, id_value: str) -> str:
 
 
 def spelled(id_type: str, id_value: str) -> str:
-    """SQL for an identifier in its one spelling, as the macro `normalize_identifier` has it."""
+    """SQL for the normalised value, as the macro `normalize_identifier` computes it."""
     return rf"""nullif(
         case
             when {id_type} in ('mobile_hash', 'email_hash') then lower(trim({id_value}))

@@ -20,7 +20,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class BrokenRow:
-    """A row that cannot be told apart into fields; `payload` is its text, made printable."""
+    """A row that cannot be split into fields; `payload` is its text, made printable."""
 
     line: int
     reason: str
@@ -32,8 +32,8 @@ class Chunk:
     """Some rows of a place, in order.
 
     `table` has one string column per column of the place (snake_case, known names resolved, empty
-    values as they stand) and `_line` (int64), the position of each row in the place. `part` is the
-    part of the place that the rows stand in, such as a sheet. `notice` is something the user
+    values as they are) and `_line` (int64), the position of each row in the place. `part` is the
+    part of the place that holds the rows, such as a sheet. `notice` is something the user
     should know about how the place was read.
     """
 

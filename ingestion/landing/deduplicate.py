@@ -59,8 +59,8 @@ def deduplicate(
     match spec.rule:
         case Rule.NEWER_WINS:
             return Outcomes(_newer_wins(connection, spec, narrow, stored, into))
-        case Rule.FIRST_STANDS:
-            return Outcomes(_first_stands(connection, spec, narrow, stored, places, into))
+        case Rule.FIRST_WINS:
+            return Outcomes(_first_wins(connection, spec, narrow, stored, places, into))
         case Rule.COUNTED_LINES:
             numbered = number_lines(connection, spec, narrow, stored, loads, places, into)
             return Outcomes(numbered.outcomes, numbered)
@@ -102,7 +102,7 @@ def _newer_wins(
     return outcomes
 
 
-def _first_stands(
+def _first_wins(
     connection: duckdb.DuckDBPyConnection,
     spec: TableSpec,
     sound: str,

@@ -1,6 +1,6 @@
 """Lines without a key: numbered by counting equal ones, and removed with their file.
 
-The rule of COUNTED_LINES. It stands apart because it is to be replaced as a whole.
+The rule of COUNTED_LINES. It has a module of its own because it is to be replaced as a whole.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def find_reused_file_names(
 
     Such a place has rows, but none of an invoice (or whatever `group` is) that is stored from its
     earlier version, nor any line that is stored from another place. So a folder of tomorrow's
-    export may use the names of today's. Lines of one invoice are told as a correction even if each
+    export may use the names of today's. Lines of one invoice count as a correction even if each
     of them differs: otherwise a new price would count beside the old one.
 
     Args:

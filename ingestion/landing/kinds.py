@@ -22,7 +22,7 @@ DAY_FIRST = r"'^\s*(1[3-9]|[2-9][0-9])/[0-9]{1,2}/[0-9]{4}'"
 MIDNIGHT = r"'[ T]0{1,2}:00(:00(\.0*)?)?$'"
 ISO_DAY = r"'^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}$'"
 
-# Amounts from here on are mistakes. A hundred smaller ones of one person fit the models' decimals.
+# Larger amounts are mistakes. The sum of a hundred smaller ones fits the models' decimals.
 TOO_MUCH = 10**12
 EXPECTED = {
     Kind.INTEGER: "a whole number",
@@ -129,7 +129,7 @@ def day_first(column: Column) -> str | None:
 
 
 def day_first_complaint(column: str, value: str) -> str:
-    """What to tell about a value for which `day_first` is true."""
+    """The reason to give for a value for which `day_first` is true."""
     month, day, year = (int(part) for part in re.findall("[0-9]+", value)[:3])
     ending = {1: "st", 2: "nd", 3: "rd"}.get(month % 10, "th") if month > 20 else "th"
     written = f"{year:04}-{day:02}-{month:02}" if day <= 12 and month <= 31 else "YYYY-MM-DD"

@@ -22,7 +22,7 @@ _POSITION = "_row bigint, _place_no integer, _part varchar, _line bigint"
 class Staged:
     """The rows of some places, as they were read.
 
-    Columns of our own begin with an underscore, which no column of a place does.
+    Columns that begin with an underscore are added here; no column of a place does.
 
     Attributes:
         text: Relation of the rows: `_row` (its number, in the order of reading), `_place_no` (the
@@ -137,7 +137,7 @@ class _Staging:
         self._rows += rows.num_rows
 
     def _refuse_day_first(self, rows: pa.Table) -> None:
-        """Refuses a place with a date like 31/12/2010: its 5/12/2010 would be taken for May."""
+        """Refuses a place with a date like 31/12/2010: its 5/12/2010 would be read as May."""
         for column in self._spec.columns:
             condition = day_first(column)
             if condition is None or column.name not in rows.column_names:

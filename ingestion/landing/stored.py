@@ -27,8 +27,8 @@ class Stored:
         quarantine: Of the quarantine.
         loads: Of the loads whose dlt package was completed: one that was killed may have brought
             this table before the rows.
-        is_current: Whether the warehouse has all tables with all their columns. One that was
-            loaded before a column was thought of gets it by the next load, be it of nothing else.
+        is_current: Whether the warehouse has all tables with all their columns. A column
+            that was declared later is added by the next load, even if that has no rows.
     """
 
     tables: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Finds the files of a source and tells what each of them is."""
+"""Finds the files of a source and their formats."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SourceFile:
 
 
 def discover(folder: Path, excel: bool) -> tuple[list[SourceFile], list[str]]:
-    """Lists the files below `folder`, sorted by name, and the names that are not for us.
+    """Lists the files below `folder`, sorted by name, and the names of other files.
 
     A folder that does not exist is an absent source: nothing to read. Hidden files are left out
     of both lists.

@@ -31,7 +31,7 @@ class Files:
     excel: bool = False
 
     def arrivals(self, tables: Sequence[TableSpec], context: Context) -> Mapping[str, Arrivals]:
-        """Lists the files of every table; which are new is told by the SHA-256 of their bytes."""
+        """Lists the files of every table; a file is new if the SHA-256 of its bytes is."""
         source = tables[0].source
         files, ignored = discover(context.folder, self.excel)
         for name in ignored:

@@ -56,7 +56,7 @@ def _json_lines(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _json_record(raw: bytes, spec: TableSpec, names: dict[str, str]) -> dict[str, str | None]:
-    """The fields of one line as text; `names` remembers what each key stands for."""
+    """The fields of one line as text; `names` caches the column of each key."""
     if len(raw) > MAX_RECORD:
         raise ValueError("row is longer than 1 MiB")
     try:

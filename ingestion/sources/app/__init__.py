@@ -22,7 +22,7 @@ EVENTS = TableSpec(
         Column("session_id"),
     ),
     key=("event_id",),
-    rule=Rule.FIRST_STANDS,
+    rule=Rule.FIRST_WINS,
     traces=("session_id",),
 )
 

@@ -1,4 +1,4 @@
-"""From the identifiers nobody asked about yet to the links that the service answers.
+"""Asks the service about identifiers that were not asked about yet, and lands its links.
 
 The answers of a run land as one place, like a file: types, quarantine, repeats and balance are
 those of link files.
@@ -74,7 +74,7 @@ def land_answers(
     went = ask(connection, Service(settings), "to_ask", "answered")
     _check_answers(connection, went.answers, "to_ask", "checked_answers")
     places = _places(connection, "checked_answers")
-    # What is read of this place is no news to the user; the counts below are.
+    # The notices about this place would mean nothing to the user; the counts below do.
     landed = land(
         connection,
         [links],
@@ -100,7 +100,7 @@ def land_answers(
 def _check_answers(
     connection: duckdb.DuckDBPyConnection, answers: str, to_ask: str, into: str
 ) -> None:
-    """Makes `into`: the answers in order, with a reason where nobody asked for the link."""
+    """Makes `into`: the answers in order, with a reason for links that nobody asked about."""
     sides = [
         f"select position from sided semi join {to_ask} as asked "
         f"on sided.batch_no = asked.batch_no "

@@ -59,8 +59,8 @@ def find_identifiers(
 ) -> int:
     """Makes `into` (batch_no, id_type, id_value) of the identifiers that no answer covers yet.
 
-    They are those of the columns that hold one type. Nobody outside is told about a row that the
-    source has deleted or withdrawn.
+    They are those of the columns that hold one type. Rows that the source has deleted or
+    withdrawn are not sent to the service.
 
     Returns:
         How many there are.

@@ -1,4 +1,4 @@
-"""Links between identifiers: the latest row of a pair stands; `is_active` false withdraws it."""
+"""Links between identifiers: the latest row of a pair wins; `is_active` false withdraws it."""
 
 from ...declaration import Column, Kind, Rule, TableSpec
 

@@ -4,7 +4,7 @@ The lines have no key and thousands of exact duplicates, all of them real. A lin
 content and by which of the equal lines of its file (or sheet) it is: the third equal line of a
 file is the third equal line of any other file that overlaps it. So overlapping files and sheets
 change nothing, and an invoice may be split over two files, except between equal lines: the
-part of them in the second file would be taken for an overlap.
+part of them in the second file would count as an overlap.
 
 Dates of every source are ISO 8601 (`2010-12-01`, `2010-12-01 08:26`, `2010-12-01T08:26:00+08:00`;
 UTC where no zone is given) or month first (`12/1/2010 8:26`). A file with a slash date whose first

@@ -1,4 +1,4 @@
-"""`onecdp identity report`: what the ID map is like as a whole, and where it hangs by a thread."""
+"""`onecdp identity report`: sizes, shared values, refused links and bridges of the ID map."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 Rows = Sequence[Row]
 
 SHOWN = 10
-# A person of two has one link, and its loss is no surprise.
+# A person with two identifiers always has a single link; reporting it would be noise.
 SMALLEST_BRIDGED = 3
 
 _SIZES = """
@@ -82,7 +82,7 @@ having count(*) >= any_value(settings.cap) or id_map.one_id in (select one_id fr
 order by size desc, id_map.one_id
 """
 _REVIEWS = "select count(*) as n from marts.id_link_reviews where not is_one_person"
-# The links that make people: parallel ones, of two channels, are counted together.
+# Links that merge, one row per pair; parallel links come from several channels.
 _LINKS = """
 select
     links.left_node_id,
@@ -121,13 +121,13 @@ order by weakest.rank
 
 @dataclass(frozen=True)
 class BridgeReport:
-    """Links whose loss would split a person of three identifiers or more.
+    """Links whose loss would split a person with three or more identifiers.
 
     Attributes:
-        links: How many links make people at all, parallel ones counted once.
-        bridges: How many of them are bridges.
-        cutting: How many bridges have two identifiers or more on either side.
-        weakest: The ten of the least confidence, the evenest cut first where they are equal.
+        links: Number of merging links; parallel ones count once.
+        bridges: Number of bridges among them.
+        cutting: Number of bridges with two or more identifiers on each side.
+        weakest: The ten bridges with the lowest confidence; ties: the most even split first.
     """
 
     links: int
@@ -141,16 +141,16 @@ class Report:
     """The ID map as a whole.
 
     Attributes:
-        people: How many one_ids.
-        identifiers: How many identifiers.
-        sizes: People by how many identifiers they have.
-        largest: The ten largest.
-        shared_values: How many values are shared: they relate people and never merge them.
-        most_shared: The ten that most person-unique identifiers are linked to.
+        people: Number of one_ids.
+        identifiers: Number of identifiers.
+        sizes: People by number of identifiers.
+        largest: The ten people with the most identifiers.
+        shared_values: Number of shared values, whose links never merge.
+        most_shared: The ten with the most hubs.
         rejections: Refused links by constraint and type.
-        at_cap: People who are as large as they may be, or were kept from growing over that.
-        bridges: What hangs by one link.
-        reviews: Probabilistic links that wait for a person's word (marts.id_link_reviews).
+        at_cap: People at the size limit, or with a link refused because of it.
+        bridges: Links whose loss would split a person.
+        reviews: Probabilistic links to review (marts.id_link_reviews).
     """
 
     people: int
@@ -165,15 +165,15 @@ class Report:
     reviews: int
 
     def document(self) -> dict[str, Any]:
-        """What --json prints."""
+        """Returns the JSON document."""
         return asdict(self)
 
 
 def report(file: Path) -> Report:
-    """Reads the private build file.
+    """Reports on the ID map of a private build file.
 
     Raises:
-        OnecdpError: The file isn't there, is held by a build, or has no ID map yet.
+        OnecdpError: The file is missing, locked by a build, or has no ID map yet.
     """
     if not file.is_file():
         raise OnecdpError(f"{file} isn't there yet; run `onecdp run` first")
@@ -217,7 +217,7 @@ def _bridges(connection: duckdb.DuckDBPyConnection) -> BridgeReport:
     sizes = np.stack([found.left_sizes[is_large], found.right_sizes[is_large]])
     smaller = sizes.min(axis=0)
     confidence = links["confidence"][positions]
-    # Of equals the one that would cut deepest, then by node ids: the order never varies.
+    # Ties: the most even split first, then node ids as a tie-break.
     chosen = np.lexsort((right[positions], left[positions], -smaller, confidence))[:SHOWN]
     connection.register(
         "weakest",

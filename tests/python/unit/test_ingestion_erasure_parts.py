@@ -7,7 +7,7 @@ import json
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.ingestion import SAMPLE, take
 
@@ -23,6 +23,7 @@ from ingestion.raw_tables import content_hash
     st.sampled_from(["member_id", "mobile_hash", "email_hash", "retail_customer_id"]),
     st.text(alphabet="aB1 .0\t\n:", max_size=8),
 )
+@settings(deadline=None)
 def test_the_spelling_is_the_same_in_python_and_in_sql(id_type: str, value: str) -> None:
     ((sql,),) = duckdb.execute(f"select {spelled('$1', '$2')}", [id_type, value]).fetchall()
     assert normalise(id_type, value) == (sql or "")

@@ -22,7 +22,7 @@ from ingestion.raw_tables import LOADS, QUARANTINE, columns_sql
 from ingestion.readers import csv_reader
 from ingestion.sources.retail import TRANSACTIONS
 
-PAIRS = TableSpec("any", "pairs", (Column("a"), Column("b")), ("a",), Rule.FIRST_STANDS)
+PAIRS = TableSpec("any", "pairs", (Column("a"), Column("b")), ("a",), Rule.FIRST_WINS)
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8) | st.sampled_from(
     ['"', '""', ",", "\n", "\r\n", '",\n"', "é", "订单"]
 )

@@ -1,9 +1,10 @@
-"""Which rows of a table are an erased person's, and what they lose.
+"""Which rows of a table name an erased person, and what they lose.
 
-A row that is known by an erased identifier goes. Else, if the best identifier that it has is
-erased, the row tells what that person did: it stays without identifiers, without what leads back
-to them, and without columns that nobody declared, since nobody can say what they hold. Else it is
-somebody else's row and loses the erased identifiers alone.
+- A row whose key holds an erased identifier is deleted.
+- A row whose best identifier is erased describes what that person did. It is anonymised: it loses
+  all identifiers, the columns that lead back to them, and undeclared columns, which may hold
+  anything.
+- Any other row belongs to somebody else and loses the erased identifiers alone.
 """
 
 from __future__ import annotations
@@ -30,23 +31,23 @@ def pair(identifier: Identifier) -> tuple[str, str]:
 
 
 @dataclass(frozen=True)
-class Struck:
+class Matches:
     """Temporary relations of the rows that an erasure touches.
 
     Attributes:
-        gone: `_row` of rows that are deleted.
-        anonymous: `_row` of rows that lose everything that tells whose they are.
-        values: `_row` and the column's `name` of every erased identifier.
+        deleted: `_row` of rows that are deleted.
+        anonymised: `_row` of rows that lose everything that identifies the person.
+        cells: `_row` and the column's `name` of every erased identifier.
     """
 
-    gone: str
-    anonymous: str
-    values: str
+    deleted: str
+    anonymised: str
+    cells: str
 
 
-def find_struck(
+def find_matches(
     connection: duckdb.DuckDBPyConnection, spec: TableSpec, table: str, row: str, erased: str
-) -> Struck:
+) -> Matches:
     """Finds the rows of a table that name erased people.
 
     Args:
@@ -56,43 +57,43 @@ def find_struck(
         row: What a row is known by in it, as SQL.
         erased: A table of the erased identifiers (id_type, id_value).
     """
-    struck = Struck("struck_gone", "struck_anonymous", "struck_values")
-    connection.execute(f"create or replace temp table {struck.values} (_row bigint, name varchar)")
+    matches = Matches("matches_deleted", "matches_anonymised", "matches_cells")
+    connection.execute(f"create or replace temp table {matches.cells} (_row bigint, name varchar)")
     for identifier in spec.identifiers:
         id_type, id_value = pair(identifier)
         connection.execute(
-            f"""insert into {struck.values}
+            f"""insert into {matches.cells}
             select _row, {literal(identifier.column)}
             from (select {row} as _row, {id_type} as id_type, {id_value} as id_value from {table})
             semi join {erased} using (id_type, id_value)"""
         )
     keys = ", ".join(literal(i.column) for i in spec.identifiers if i.column in spec.key)
     connection.execute(
-        f"create or replace temp table {struck.gone} as "
-        f"select distinct _row from {struck.values} where name in ({keys or 'null'})"
+        f"create or replace temp table {matches.deleted} as "
+        f"select distinct _row from {matches.cells} where name in ({keys or 'null'})"
     )
     best = " ".join(
         f"when {quoted(i.column)} is not null then {literal(i.column)}" for i in spec.identifiers
     )
     connection.execute(
-        f"""create or replace temp table {struck.anonymous} as
+        f"""create or replace temp table {matches.anonymised} as
         select _row from (
             select {row} as _row, case {best or "when false then ''"} end as name from {table}
-            where {row} in (select _row from {struck.values})
+            where {row} in (select _row from {matches.cells})
         )
-        semi join {struck.values} using (_row, name)
-        anti join {struck.gone} using (_row)"""
+        semi join {matches.cells} using (_row, name)
+        anti join {matches.deleted} using (_row)"""
     )
-    return struck
+    return matches
 
 
-def blank(
+def set_null(
     connection: duckdb.DuckDBPyConnection,
     spec: TableSpec,
     table: str,
     row: str,
     extras: Iterable[str],
-    struck: Struck,
+    matches: Matches,
 ) -> None:
     """Sets to null what anonymous rows and rows of others lose; rows to be deleted stay as is.
 
@@ -102,13 +103,13 @@ def blank(
         table: The table with the rows, as SQL.
         row: What a row is known by in it, as SQL.
         extras: Its columns that nobody declared.
-        struck: The rows.
+        matches: The rows.
     """
     own = [i.column for i in spec.identifiers if i.column not in spec.key]
     for name in dict.fromkeys([*own, *spec.traces, *extras]):
-        rows = f"select _row from {struck.anonymous}"
+        rows = f"select _row from {matches.anonymised}"
         if name in own:
-            rows += f" union all select _row from {struck.values} where name = {literal(name)}"
+            rows += f" union all select _row from {matches.cells} where name = {literal(name)}"
         connection.execute(
             f"update {table} set {quoted(name)} = null where {quoted(name)} is not null "
             f"and {row} in ({rows})"
