@@ -1,7 +1,7 @@
-"""The seeds before dbt loads them: whether each file has the columns and values that it must have.
+"""Validates the seeds before dbt loads them: columns, number of values per line, types.
 
-dbt itself would stop in the middle of a build, with words of the library that failed, or round a
-number that must be whole.
+dbt would stop in the middle of a build with a message of its CSV library, or round a number that
+must be whole.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 
 from onecdp.errors import OnecdpError
+from onecdp.warehouse.files import scratch
 
 _TYPE = re.compile(r"\w+( \w+)*( ?\([0-9]+(, ?[0-9]+)?\))?")
 _TEXTS = ("string", "varchar", "text")
@@ -36,11 +37,11 @@ def check(project: Path) -> None:
         project: The project's folder.
 
     Raises:
-        OnecdpError: Invalid seed files: of each the first wrong line, and why.
+        OnecdpError: Invalid seed files: of each, the first wrong line and why.
     """
     folder = project / "seeds"
     found = []
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         for description in sorted([*folder.rglob("*.yml"), *folder.rglob("*.yaml")]):
             for seed in _described(description):
                 for file in sorted(folder.rglob(f"{seed.name}.csv")):
@@ -51,7 +52,7 @@ def check(project: Path) -> None:
 
 
 def _described(file: Path) -> Iterator[_Seed]:
-    """The seeds that a file describes; of what dbt can't read either, dbt tells."""
+    """Yields the seeds that a file describes; YAML that can't be read is left to dbt to report."""
     import yaml
 
     try:
@@ -70,7 +71,7 @@ def _described(file: Path) -> Iterator[_Seed]:
 
 
 def _problems(connection: duckdb.DuckDBPyConnection, file: Path, seed: _Seed) -> Iterator[str]:
-    # A spreadsheet may begin the file with a byte order mark.
+    # Spreadsheets write a byte order mark.
     with file.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream, delimiter=seed.delimiter)
         line = 1
@@ -97,7 +98,7 @@ def _problems(connection: duckdb.DuckDBPyConnection, file: Path, seed: _Seed) ->
 
 
 def _is_of(connection: duckdb.DuckDBPyConnection, kind: str, value: str) -> bool:
-    """Whether DuckDB, which loads the file, can read the value as that type, and need not round."""
+    """Whether DuckDB can cast the value to the type without rounding."""
     is_whole = "try_cast($1 as double) = trunc(try_cast($1 as double))"
     rule = is_whole if kind.lower() in _WHOLE else "true"
     try:
@@ -105,7 +106,7 @@ def _is_of(connection: duckdb.DuckDBPyConnection, kind: str, value: str) -> bool
             f"select try_cast($1 as {kind}) is not null and {rule}", [value]
         ).fetchone()
     except duckdb.CatalogException:
-        # No type of DuckDB's.
+        # Not a type of DuckDB; left to dbt to report.
         return True
     return bool(row and row[0])
 
