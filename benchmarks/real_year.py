@@ -11,15 +11,15 @@ is the peak of the process.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+from days_parts.running import Finished, measure, median, rows_loaded
+
+ONECDP = [sys.executable, "-m", "onecdp"]
 
 BY_HAND = """
     create table lines as
@@ -104,21 +104,6 @@ with duckdb.connect(database) as connection:
 """
 
 
-def measure(command: list[str], folder: Path) -> tuple[float, float, str]:
-    """Runs a command and returns its wall seconds, its peak memory in GiB, and what it printed."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert process.stdout is not None
-    printed = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(command)} ended with {process.returncode}\n{printed}")
-    return time.perf_counter() - started, usage.ru_maxrss / 2**20, printed
-
-
 def write_small_file(file: Path) -> None:
     """A shop of the same shape: 2,000 lines, 200 customers."""
     draw = random.Random(7)
@@ -135,6 +120,39 @@ def write_small_file(file: Path) -> None:
     file.write_text("\n".join(lines) + "\n")
 
 
+def retail_folder(folder: Path, data: Path | None) -> Path:
+    """Makes a folder of data with one retail file: `data`, or else a small one."""
+    retail = folder / "retail"
+    retail.mkdir(parents=True)
+    if data is None:
+        write_small_file(retail / "small.csv")
+    else:
+        (retail / data.name).symlink_to(data.resolve())
+    return folder
+
+
+def compare(
+    project: Path, data: Path, folder: Path, repeat: int
+) -> tuple[list[Finished], list[Finished]]:
+    """Measures the first run and the same by hand, alternately.
+
+    Args:
+        project: A project that has its packages and was run before.
+        data: As `retail_folder` makes it.
+        folder: Where both write.
+        repeat: How often.
+    """
+    (file,) = (data / "retail").iterdir()
+    ours, hand = [], []
+    for number in range(repeat):
+        warehouse = str(folder / f"warehouse{number}")
+        run = ["run", "--data", str(data), "--as-of", "2011-12-10", "--warehouse", warehouse]
+        ours.append(measure([*ONECDP, *run, "--json"], project))
+        database = str(folder / f"hand{number}.duckdb")
+        hand.append(measure([sys.executable, "-c", CHILD, database, str(file), BY_HAND], folder))
+    return ours, hand
+
+
 def main() -> None:
     """Prints a line a design, and the daily job's seconds per stage."""
     parser = argparse.ArgumentParser(
@@ -148,41 +166,22 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        onecdp = [sys.executable, "-m", "onecdp"]
-        measure([*onecdp, "init", "project"], folder)
+        measure([*ONECDP, "init", "project"], folder)
         project = folder / "project"
         # Installed and warm: packages are there, and dbt has parsed the project once.
-        measure([*onecdp, "run", "--warehouse", str(folder / "first")], project)
-        retail = project / "data" / "retail"
-        retail.mkdir(parents=True)
-        if options.data is None or options.tiny:
-            write_small_file(retail / "small.csv")
-        else:
-            (retail / options.data.name).symlink_to(options.data.resolve())
-        (file,) = retail.iterdir()
+        measure([*ONECDP, "run", "--warehouse", str(folder / "first")], project)
+        data = retail_folder(folder / "data", None if options.tiny else options.data)
+        ours, hand = compare(project, data, folder, repeat)
 
-        ours, hand = [], []
-        for number in range(repeat):
-            warehouse = str(folder / f"warehouse{number}")
-            run = ["run", "--data", "data", "--as-of", "2011-12-10", "--warehouse", warehouse]
-            ours.append(measure([*onecdp, *run, "--json"], project))
-            database = str(folder / f"hand{number}.duckdb")
-            hand.append(
-                measure([sys.executable, "-c", CHILD, database, str(file), BY_HAND], folder)
-            )
-
-        reports = [json.loads(printed) for _, _, printed in ours]
-        stages = {
-            stage: statistics.median(report["seconds"][stage] for report in reports)
-            for stage in reports[0]["seconds"]
-        }
-        rows = sum(source["rows_loaded"] for source in reports[0]["sources"])
-        print(f"{file.name}: {rows:,} lines loaded, median of {repeat}")
+        (file,) = (data / "retail").iterdir()
+        print(f"{file.name}: {rows_loaded(ours[0]):,} lines loaded, median of {repeat}")
         print(f"{'':28} {'seconds':>8} {'peak GiB':>9}")
         for name, runs in (("onecdp run", ours), ("plain SQL by hand", hand)):
-            seconds = statistics.median(run[0] for run in runs)
-            memory = statistics.median(run[1] for run in runs)
-            print(f"{name:28} {seconds:8.1f} {memory:9.2f}")
+            memory = statistics.median(run.peak for run in runs)
+            print(f"{name:28} {median(runs):8.1f} {memory:9.2f}")
+        stages = {
+            stage: statistics.median(run.stages[stage] for run in ours) for stage in ours[0].stages
+        }
         print("onecdp run by stage: " + ", ".join(f"{k} {v:.1f} s" for k, v in stages.items()))
 
 

@@ -15,9 +15,11 @@ import pyarrow as pa
 
 from identity_parts.sql import hashed_edges
 from onecdp.errors import OnecdpError
-from onecdp.identity.resolution.division import Limit, Settings, divide
-from onecdp.identity.resolution.graph import Components, Ints, compiled
+from onecdp.identity.resolution.compiled import compiled
+from onecdp.identity.resolution.division import divide
+from onecdp.identity.resolution.graph import Components, Ints, Numbers
 from onecdp.identity.resolution.resolve import batches
+from onecdp.identity.resolution.settings import Limit, Settings
 
 NO_RULES = Settings(limits=(), cannot_links=(), max_cluster_size=1 << 40)
 RULES = Settings(
@@ -104,14 +106,16 @@ class _Nodes:
 
 
 @compiled
-def _note_first(numbers, links, side, given, first_places, checks):  # type: ignore[no-untyped-def]
+def _note_first(
+    numbers: Numbers, links: Ints, side: int, given: Numbers, first_places: Ints, checks: Numbers
+) -> int:
     for row in range(len(numbers)):
         number = numbers[row]
         if checks[number] == _UNSEEN:
             checks[number] = given[row]
             first_places[number] = 2 * links[row] + side
         elif checks[number] != given[row]:
-            return number
+            return int(number)
     return _UNSEEN
 
 

@@ -1,7 +1,7 @@
-"""Tags as Roaring bitmaps of one_int. Everything that touches pyroaring is here.
+"""Tags as Roaring bitmaps of one_int. The only module that uses pyroaring.
 
-Bytes are portable Roaring, 32-bit (https://github.com/RoaringBitmap/RoaringFormatSpec): Java, Go,
-Rust, ClickHouse and Spark read them.
+Bitmaps are stored in the portable 32-bit Roaring format, which Java, Go, Rust, ClickHouse and Spark
+can read (https://github.com/RoaringBitmap/RoaringFormatSpec).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyroaring import BitMap as BitMap  # for those who annotate with it
+from pyroaring import BitMap as BitMap  # re-exported for annotations
 
 from onecdp.audiences.rules import And, Expression, Not, Or, Tag
 
-# The reserved tag that NOT is counted against: it holds every customer.
+# Reserved tag of all customers, the universe of NOT.
 ALL_CUSTOMERS = "all_customers"
 
 MAX_ONE_INT = 2**32 - 1
@@ -28,24 +28,24 @@ SCHEMA = pa.schema(
     [("segment_tag", pa.string()), ("user_bitmap", pa.binary()), ("user_count", pa.int64())]
 )
 
-# Rows that are grouped by tag at a time: small enough to be sorted inside the processor's cache.
+# Rows that are grouped by tag at once: small enough to be sorted within the CPU cache.
 _STEP = 1 << 18
 
 
 def build_bitmaps(
     memberships: pa.Table | Iterable[pa.RecordBatch], declared: Iterable[str] = ()
 ) -> pa.Table:
-    """Builds one bitmap a tag.
+    """Builds one bitmap per tag.
 
     Args:
         memberships: Columns segment_tag (text, plain or dictionary-encoded) and one_int (integer),
-            a row per customer and tag, in any order; a repeated row counts once. From a
-            RecordBatchReader one batch at a time is held.
-        declared: Tags that shall be there even when nobody carries them.
+            one row per customer and tag, in any order; duplicates count once. Batches of a
+            RecordBatchReader are read one at a time.
+        declared: Tags that get a bitmap even without customers.
 
     Returns:
-        Columns segment_tag, user_bitmap (portable Roaring bytes), user_count; one row a tag, sorted
-        by tag. The same memberships give the same bytes, whatever their order.
+        Columns segment_tag, user_bitmap (portable Roaring bytes), user_count; one row per tag,
+        sorted by tag. Deterministic, and independent of the order of the memberships.
 
     Raises:
         ValueError: A column is missing, a tag or one_int is null, or one_int is outside
@@ -66,17 +66,17 @@ def build_bitmaps(
 
 
 def load_bitmaps(table: pa.Table | pa.RecordBatchReader) -> dict[str, BitMap]:
-    """Reads the bitmaps of a table as `build_bitmaps` makes it, by tag.
+    """Reads the bitmaps of a table made by `build_bitmaps`, by tag.
 
     Raises:
-        ValueError: A tag is there twice, or its bytes are no Roaring bitmap.
+        ValueError: A tag occurs twice, or its bytes are not a Roaring bitmap.
     """
     bitmaps: dict[str, BitMap] = {}
     for batch in table.to_batches() if isinstance(table, pa.Table) else table:
         tags = batch.column("segment_tag").to_pylist()
         for tag, blob in zip(tags, batch.column("user_bitmap"), strict=True):
             if tag in bitmaps:
-                raise ValueError(f'tag "{tag}" has two bitmaps; one row a tag is expected')
+                raise ValueError(f'tag "{tag}" has two bitmaps; one row per tag is expected')
             try:
                 bitmaps[tag] = from_bytes(blob.as_py() or b"")
             except ValueError as error:
@@ -85,18 +85,18 @@ def load_bitmaps(table: pa.Table | pa.RecordBatchReader) -> dict[str, BitMap]:
 
 
 def to_bytes(bitmap: BitMap) -> bytes:
-    """Serialises a bitmap, packed first, which may change its layout but never its members."""
+    """Serialises a bitmap in its smallest layout."""
     bitmap.run_optimize()
     return bitmap.serialize()
 
 
 def from_bytes(blob: bytes) -> BitMap:
-    """Reads portable Roaring bytes, checking them in full.
+    """Deserialises portable Roaring bytes and validates them.
 
     Raises:
-        ValueError: They are no 32-bit Roaring bitmap, or are damaged.
+        ValueError: The bytes are not a 32-bit Roaring bitmap, or are corrupt.
     """
-    # pyroaring reads past the bytes of no length at all.
+    # pyroaring reads out of bounds if there are no bytes.
     if blob:
         try:
             return BitMap.deserialize(blob)
@@ -109,29 +109,30 @@ def from_bytes(blob: bytes) -> BitMap:
 
 
 def to_numpy(bitmap: BitMap) -> npt.NDArray[np.uint32]:
-    """Returns the members in rising order."""
+    """Returns the members in ascending order."""
     return np.frombuffer(bitmap.to_array(), dtype=np.uint32)
 
 
 def intersection(bitmaps: Sequence[BitMap]) -> BitMap:
-    """Returns what one or more bitmaps share, the smallest first, since it bounds the work."""
+    """Returns the members of all bitmaps; starts with the smallest, which bounds the work."""
     return reduce(BitMap.intersection, sorted(bitmaps, key=len))
 
 
 def union(bitmaps: Sequence[BitMap]) -> BitMap:
-    """Returns the members of any of one or more bitmaps."""
+    """Returns the members of at least one bitmap."""
     return BitMap.union(*bitmaps)
 
 
 def difference(bitmap: BitMap, others: Sequence[BitMap]) -> BitMap:
-    """Returns the members of a bitmap that are in none of the others."""
+    """Returns the members of a bitmap that are not in any of the others."""
     return reduce(BitMap.difference, others, bitmap)
 
 
 def evaluate(expression: Expression, bitmaps: Mapping[str, BitMap]) -> BitMap:
-    """Returns the customers that an expression selects; not to be changed, it may be shared.
+    """Returns the customers that an expression selects. Do not modify the result: it may be shared.
 
-    NOT beside something kept takes away from it; NOT alone takes away from `ALL_CUSTOMERS`.
+    In an AND with other operands, NOT is a set difference; otherwise the complement in
+    `ALL_CUSTOMERS`.
 
     Raises:
         KeyError: A tag is not in `bitmaps`.
@@ -151,7 +152,7 @@ def evaluate(expression: Expression, bitmaps: Mapping[str, BitMap]) -> BitMap:
 def count(expression: Expression, bitmaps: Mapping[str, BitMap]) -> int:
     """Returns how many customers an expression selects.
 
-    The last operation only counts, which is up to forty times quicker than making its bitmap.
+    The last operation only counts, which is up to forty times faster than building its bitmap.
 
     Raises:
         KeyError: A tag is not in `bitmaps`.
@@ -160,8 +161,8 @@ def count(expression: Expression, bitmaps: Mapping[str, BitMap]) -> int:
         case Tag(name):
             return len(bitmaps[name])
         case Not(operand):
-            everybody = bitmaps[ALL_CUSTOMERS]
-            return everybody.difference_cardinality(evaluate(operand, bitmaps))
+            universe = bitmaps[ALL_CUSTOMERS]
+            return universe.difference_cardinality(evaluate(operand, bitmaps))
         case Or(operands):
             *others, last = (evaluate(operand, bitmaps) for operand in operands)
             return union(others).union_cardinality(last)
@@ -175,22 +176,22 @@ def count(expression: Expression, bitmaps: Mapping[str, BitMap]) -> int:
 
 
 def _and_parts(expression: And, bitmaps: Mapping[str, BitMap]) -> tuple[list[BitMap], list[BitMap]]:
-    """Splits AND into what is kept (at least one) and what is taken away."""
+    """Splits AND into the bitmaps to intersect (at least one) and those to subtract."""
     taken = [evaluate(o.operand, bitmaps) for o in expression.operands if isinstance(o, Not)]
     kept = [evaluate(o, bitmaps) for o in expression.operands if not isinstance(o, Not)]
     return kept or [bitmaps[ALL_CUSTOMERS]], taken
 
 
 def _groups(batch: pa.RecordBatch) -> Iterator[tuple[str, array[int]]]:
-    """Yields the members of each tag; a tag may come several times."""
+    """Yields the members of each tag; a tag may occur several times."""
     for column in ("segment_tag", "one_int"):
         if column not in batch.schema.names:
-            raise ValueError(f"memberships: there is no column {column}")
+            raise ValueError(f"memberships: column {column} is missing")
     tags, one_ints = batch.column("segment_tag"), batch.column("one_int")
     _check(tags, one_ints)
     encoded = tags if pa.types.is_dictionary(tags.type) else tags.dictionary_encode()
     names = encoded.dictionary.to_pylist()
-    # The narrower the type, the fewer passes the (radix) sort takes.
+    # The radix sort takes fewer passes over a narrower type.
     codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.min_scalar_type(len(names)))
     members = one_ints.to_numpy(zero_copy_only=False).astype(np.uint32)
     for start in range(0, len(codes), _STEP):
@@ -199,17 +200,17 @@ def _groups(batch: pa.RecordBatch) -> Iterator[tuple[str, array[int]]]:
         by_tag, ordered = step[order], members[start : start + _STEP][order]
         edges = [0, *(np.flatnonzero(by_tag[1:] != by_tag[:-1]) + 1), len(step)]
         for first, end in pairwise(edges):
-            # pyroaring walks any other sequence, numpy's too, in Python.
+            # pyroaring iterates over other sequences, including numpy arrays, in Python.
             one_tag = array("I")
             one_tag.frombytes(memoryview(ordered[first:end]).cast("B"))
             yield names[by_tag[first]], one_tag
 
 
 def _check(tags: pa.Array, one_ints: pa.Array) -> None:
-    """Refuses what can't be a member of a bitmap.
+    """Validates tags and members.
 
     Raises:
-        ValueError: Names the tag and the value.
+        ValueError: A value is invalid; the message has the tag and the value.
     """
     if not pa.types.is_integer(one_ints.type):
         raise ValueError(f"memberships: one_int is {one_ints.type}; an integer type is expected")

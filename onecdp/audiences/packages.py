@@ -29,7 +29,7 @@ _PROBLEMS_SHOWN = 20
 
 
 class AudienceError(OnecdpError, ValueError):
-    """Something is wrong with an audience; the text is one line and names every problem."""
+    """Audiences are invalid; the message is one line with every problem."""
 
 
 def evaluate_audiences(
@@ -38,16 +38,16 @@ def evaluate_audiences(
     """Selects the customers of every package.
 
     Args:
-        audiences: Columns package_id, package_name, segment_rule (all text), a row a package.
-        bitmaps: Columns segment_tag and user_bitmap, a row a tag, as `build_bitmaps` makes them.
+        audiences: Columns package_id, package_name, segment_rule (text), one row per package.
+        bitmaps: Columns segment_tag and user_bitmap, one row per tag, from `build_bitmaps`.
 
     Returns:
-        Columns package_id and one_int, a row per package and customer, packages in their order in
-        `audiences`, customers in rising order. A package that selects nobody has no row.
+        Columns package_id and one_int, one row per package and customer; packages in the order of
+        `audiences`, customers ascending. Empty packages have no rows.
 
     Raises:
-        AudienceError: An id or a name is missing, an id is used twice, a rule is empty or can't be
-            read, or it names a tag that nothing declares.
+        AudienceError: An id or a name is missing, an id is duplicated, a rule is empty or invalid,
+            or it names an unknown tag.
     """
     loaded = load_bitmaps(bitmaps)
     rules = _read_rules(_rows(audiences), loaded)
@@ -60,12 +60,12 @@ def evaluate_audiences(
 
 
 def _rows(audiences: pa.Table | pa.RecordBatchReader) -> list[tuple[str, str, str]]:
-    """Returns the three texts of each row, without spaces around them; null is empty."""
+    """Returns id, name and rule of each row, trimmed; null becomes empty."""
     table = audiences if isinstance(audiences, pa.Table) else audiences.read_all()
     if missing := [column for column in _COLUMNS if column not in table.schema.names]:
-        raise AudienceError(f"{FILE}: there is no column {', '.join(missing)}")
+        raise AudienceError(f"{FILE}: column {', '.join(missing)} is missing")
     columns = (table.column(column).to_pylist() for column in _COLUMNS)
-    # A seed whose ids are all digits arrives as numbers.
+    # dbt loads a seed column of digits as numbers.
     return [
         (_text(package_id), _text(name), _text(rule))
         for package_id, name, rule in zip(*columns, strict=True)
@@ -79,7 +79,7 @@ def _text(value: object) -> str:
 def _read_rules(
     rows: Iterable[tuple[str, str, str]], known_tags: Collection[str]
 ) -> dict[str, Expression]:
-    """Returns the rule of each package, or raises with every problem of the file."""
+    """Returns the rule of each package, or raises one error with every problem."""
     rows = list(rows)
     rules: dict[str, Expression] = {}
     problems: list[str] = []
@@ -119,7 +119,7 @@ def _tag_problems(expression: Expression, known_tags: Collection[str]) -> Iterat
         if tag not in known_tags:
             yield f"unknown tag {shown(tag)}; {_nearest(tag, known_tags)}"
     if needs_universe(expression) and ALL_CUSTOMERS not in known_tags:
-        yield f"NOT with nothing to take away from needs the tag {ALL_CUSTOMERS}, which is missing"
+        yield f"NOT without a tag to subtract from needs the tag {ALL_CUSTOMERS}, which is missing"
 
 
 def _nearest(tag: str, known_tags: Collection[str]) -> str:
@@ -131,5 +131,5 @@ def _nearest(tag: str, known_tags: Collection[str]) -> str:
     close = get_close_matches(tag.casefold(), by_folded, n=_NEAREST)
     near = [known for folded in close for known in by_folded[folded]]
     if not near:
-        return "none is near it; the column segment_tag of audience_bitmaps lists the known ones"
+        return "none is similar; the column segment_tag of audience_bitmaps lists all"
     return "nearest: " + ", ".join(map(shown, near[:_NEAREST]))

@@ -2,8 +2,8 @@
 
     "At Risk" AND "High Value" AND NOT channel_miniapp
 
-A tag of letters, digits and `_ : . -` stands bare; any other is written in double quotes, with ""
-for a quote inside. The words are read in any case; NOT binds tighter than AND, AND tighter than OR.
+Tags of letters, digits and `_ : . -` need no quotes; others are in double quotes, with "" for a
+quote. Keywords are case-insensitive; NOT binds tighter than AND, AND tighter than OR.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from onecdp.errors import OnecdpError
 
-# Far beyond any rule a person writes, and far below Python's recursion limit.
+# Deeper than any rule a person writes, and well below Python's recursion limit.
 MAX_DEPTH = 100
 
 _KEYWORDS = ("AND", "OR", "NOT")
@@ -36,14 +36,14 @@ _HINTS = {
 
 
 class RuleError(OnecdpError, ValueError):
-    """A rule that can't be read; the text is one line.
+    """A rule is invalid; the message is one line.
 
     Attributes:
-        position: Where, counted in characters from 1; one past the end when something is missing.
+        position: Character position from 1; one past the end if something is missing.
     """
 
     def __init__(self, reason: str, rule: str, position: int) -> None:
-        """Marks the place in an excerpt of the rule."""
+        """Marks the position in an excerpt of the rule."""
         at = position - 1
         left, right = max(0, at - _EXCERPT), at + _EXCERPT
         before = ("…" if left else "") + rule[left:at]
@@ -85,10 +85,10 @@ Expression = Tag | Not | And | Or
 
 
 def parse(rule: str) -> Expression:
-    """Reads a rule.
+    """Parses a rule.
 
     Raises:
-        RuleError: The rule is empty or can't be read; names the character.
+        RuleError: The rule is empty or invalid; the message has the position.
     """
     if not rule.strip():
         raise RuleError("rule is empty", rule, 1)
@@ -101,7 +101,7 @@ def tags(expression: Expression) -> tuple[str, ...]:
 
 
 def to_text(expression: Expression) -> str:
-    """Prints an expression; `parse` gives the same expression back."""
+    """Returns the rule of an expression: `parse(to_text(e)) == e`."""
     match expression:
         case Tag(name):
             return name if _is_bare(name) else quoted(name)
@@ -114,9 +114,9 @@ def to_text(expression: Expression) -> str:
 
 
 def needs_universe(expression: Expression) -> bool:
-    """Says whether an expression can only be answered by knowing every customer.
+    """Returns whether evaluating an expression needs the set of all customers.
 
-    `a AND NOT b` can do without (what is left of a), `NOT b` and `a OR NOT b` can't.
+    `NOT b` and `a OR NOT b` need it; `a AND NOT b` does not.
     """
     match expression:
         case Tag():
@@ -132,12 +132,12 @@ def needs_universe(expression: Expression) -> bool:
 
 
 def quoted(tag: str) -> str:
-    """Writes a tag in double quotes, as a rule may always have it."""
+    """Returns a tag in double quotes, which are valid for every tag."""
     return '"' + tag.replace('"', '""') + '"'
 
 
 def shown(tag: str) -> str:
-    """Writes a tag for a message: quoted, on one line, cut when it is long."""
+    """Returns a tag for a message: quoted, on one line, truncated."""
     text = _printable(quoted(tag))
     return text if len(text) <= _SHOWN else f'{text[:_SHOWN]}…"'
 
@@ -163,7 +163,7 @@ def _printable(text: str) -> str:
 
 
 def _is_bare_character(character: str) -> bool:
-    # Combining marks (category M) are letters' parts in Hindi, Thai and others.
+    # Combining marks (category M) are parts of letters in Hindi, Thai and other scripts.
     return character.isalnum() or character in "_:.-" or unicodedata.category(character)[0] == "M"
 
 
@@ -195,7 +195,7 @@ def _tokens(rule: str) -> Iterator[_Token]:
             while at < len(rule) and _is_bare_character(rule[at]):
                 at += 1
             word = rule[start:at]
-            if word == "-":  # a set difference, as it is written elsewhere
+            if word == "-":  # set difference in other languages
                 _refuse_character(rule, start)
             kind = word.upper() if word.upper() in _KEYWORDS else "tag"
             yield _Token(kind, word, start + 1)
@@ -205,13 +205,13 @@ def _tokens(rule: str) -> Iterator[_Token]:
 
 
 def _refuse_character(rule: str, at: int) -> NoReturn:
-    hint = _HINTS.get(rule[at], "quote a tag that holds it")
+    hint = _HINTS.get(rule[at], "quote tags that contain it")
     reason = f"unexpected {_printable(rule[at])} at character {at + 1} ({hint})"
     raise RuleError(reason, rule, at + 1)
 
 
 def _read_quoted(rule: str, start: int) -> tuple[str, int]:
-    """Returns the tag whose quote opens at `start`, and the place after its closing quote."""
+    """Returns the tag quoted from `start`, and the position after its closing quote."""
     at, parts = start + 1, []
     while (close := rule.find('"', at)) >= 0:
         parts.append(rule[at:close])
@@ -225,18 +225,18 @@ def _read_quoted(rule: str, start: int) -> tuple[str, int]:
 
 
 class _Parser:
-    """Recursive descent, one method a level of precedence."""
+    """A recursive descent parser with one method per level of precedence."""
 
     def __init__(self, rule: str) -> None:
         self._rule = rule
         self._tokens = _tokens(rule)
-        self._before = ""  # what was read last, as a message names it
+        self._before = ""  # the previous token, for messages
         self._token = next(self._tokens)
 
     def parse(self) -> Expression:
         expression = self._or(0)
         if self._token.kind == ")":
-            self._fail("unbalanced parenthesis: nothing is open for )")
+            self._fail("unbalanced parenthesis: ) has no opening (")
         if self._token.kind != "end":
             hint = "; a tag with spaces needs double quotes" if self._token.kind == "tag" else ""
             self._fail(f"expected AND or OR before {self._name()}", hint)

@@ -26,7 +26,7 @@ def explain(
     onecdp explain member_id:MBR001 open_id:open_001
     """
     project = open_project(project_dir, warehouse)
-    from onecdp.identity.explain.explain import explain as ask
+    from onecdp.identity.explain import explain as ask
 
     answer = ask(project.warehouse.build_file, left, right)
     if as_json:
@@ -34,7 +34,7 @@ def explain(
 
         print_json(answer.document())
         return
-    from onecdp.identity.explain.text import lines
+    from onecdp.identity.explain import lines
 
     for line in lines(answer):
         click.echo(line)
@@ -62,7 +62,7 @@ def report(as_json: bool, project_dir: Path | None, warehouse: Path | None) -> N
     onecdp identity report --json
     """
     project = open_project(project_dir, warehouse)
-    from onecdp.identity.report.report import report as read
+    from onecdp.identity.report import report as read
 
     answer = read(project.warehouse.build_file)
     if as_json:
@@ -70,7 +70,7 @@ def report(as_json: bool, project_dir: Path | None, warehouse: Path | None) -> N
 
         print_json(answer.document())
         return
-    from onecdp.identity.report.text import lines
+    from onecdp.identity.report import lines
 
     for line in lines(answer):
         click.echo(line)

@@ -1,5 +1,6 @@
 """The erasure of a person: `onecdp forget`.
 
-`person` finds who is meant, `tables` takes the person out of what dbt keeps, `files` out of the
-bytes, and `forget` does it all in an order in which it may be stopped at any moment.
+`person` finds everything that belongs to the person, `rules` reads what each table declares,
+`tables` deletes from the tables that dbt keeps, `files` removes deleted bytes from disk. The
+command itself is `onecdp.pipeline.forget`.
 """

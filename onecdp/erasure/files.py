@@ -1,4 +1,4 @@
-"""Takes a person out of the bytes: a database keeps what was deleted until it is written anew."""
+"""Removes deleted data from disk: a DuckDB file keeps deleted bytes until it is rewritten."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _BLOCK = 1 << 22
 
 
 def clean(project: Project, values: Sequence[str]) -> None:
-    """Deletes what was left on disk beside the databases and may hold the person.
+    """Deletes files beside the databases that may contain the person's data.
 
-    Loads that were interrupted are read from the files again; dbt's logs and artefacts with one of
-    the values are made anew.
+    Pending loads are read from their files again; dbt's logs and artefacts that contain one of the
+    values are recreated.
     """
     folder = project.warehouse.folder
     shutil.rmtree(folder / ".dlt", ignore_errors=True)
@@ -34,7 +34,7 @@ def clean(project: Project, values: Sequence[str]) -> None:
 
 
 def clean_scratch(warehouse: Warehouse) -> None:
-    """Deletes what a command that was killed left half-written."""
+    """Deletes temporary files of killed commands."""
     for file in (warehouse.build_file, warehouse.marts_file):
         for leftover in warehouse.folder.glob(f"{file.name}*.tmp*"):
             if leftover.is_dir():
@@ -56,13 +56,13 @@ def _holds(file: Path, wanted: Sequence[bytes]) -> bool:
 
 
 def rewrite(warehouse: Warehouse) -> None:
-    """Replaces the private file by a copy of what stands in it.
+    """Replaces the private file by a fresh copy without deleted bytes.
 
     Raises:
-        OnecdpError: The copy can't be written; the file is then the one it was.
+        OnecdpError: The copy can't be written; the file is then unchanged.
     """
     file = warehouse.build_file
-    # What waits in the log beside the file goes into it, and the log with it.
+    # Merges the write-ahead log into the file.
     with connect(file, read_only=False) as private:
         private.execute("checkpoint")
     fresh = file.with_name(f"{file.name}.{os.getpid()}.tmp")
@@ -73,7 +73,7 @@ def rewrite(warehouse: Warehouse) -> None:
             both.execute(f"attach {literal(str(fresh))} as fresh")
             both.execute("copy from database onecdp to fresh")
             if _sizes(both, "onecdp") != _sizes(both, "fresh"):
-                raise OnecdpError(f"{fresh} isn't what {file} is; nothing was replaced")
+                raise OnecdpError(f"{fresh} differs from {file}; nothing was replaced")
             both.execute("detach fresh")
         _sync(fresh)
         fresh.replace(file)
@@ -85,7 +85,7 @@ def rewrite(warehouse: Warehouse) -> None:
 
 
 def _sizes(both: duckdb.DuckDBPyConnection, database: str) -> dict[str, int]:
-    """Rows of every table, and the views with their text."""
+    """Returns the row count of every table and the hash of every view."""
     tables = both.execute(
         "select schema_name, table_name from duckdb_tables() where database_name = $1", [database]
     ).fetchall()

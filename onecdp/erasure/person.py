@@ -1,4 +1,4 @@
-"""Whom an identifier names: every identifier and every one_id of one person."""
+"""Finds every identifier and every one_id of a person."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from onecdp.erasure.rules import TableRules
 from onecdp.errors import OnecdpError, UsageProblem
 
 Pair = tuple[str, str]
-"""An identifier: type, and value in its one spelling."""
+"""An identifier: type and normalised value."""
 
 NOTHING_BUILT = "nothing was built yet; run `onecdp run` first"
 _HOLDERS = "select distinct id_type from marts.id_map where id_value = $1 order by id_type"
@@ -21,13 +21,13 @@ _HOLDERS = "select distinct id_type from marts.id_map where id_value = $1 order 
 
 @dataclass(frozen=True)
 class Person:
-    """Who is erased.
+    """The person to erase.
 
     Attributes:
-        identifiers: All that belong to the person now, those that did and are nobody's now, and
-            those that stand in rows of a member that the CRM deleted, unless somebody has them.
-        one_ints: The numbers of the one_ids: the one that the person carries, and those it took in.
-        one_ids: The same as text.
+        identifiers: Current identifiers; former ones that nobody has now; and those in the rows of
+            a member that the CRM deleted, unless somebody else has them.
+        one_ints: Numbers of the person's one_id and of those merged into it.
+        one_ids: The same one_ids as text.
     """
 
     identifiers: tuple[Pair, ...]
@@ -36,7 +36,7 @@ class Person:
 
 
 def read_types(private: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    """The types of identifiers, best first.
+    """Returns the identifier types by priority.
 
     Raises:
         OnecdpError: Nothing was built yet.
@@ -50,10 +50,10 @@ def read_types(private: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
 
 
 def split(private: duckdb.DuckDBPyConnection, text: str) -> Pair:
-    """Takes ID_TYPE:VALUE apart; the value may hold further colons.
+    """Splits ID_TYPE:VALUE; the value may contain colons.
 
     Raises:
-        UsageProblem: There is no type in it, or none of this warehouse, or no value.
+        UsageProblem: The type is missing or unknown, or the value is empty.
     """
     types = read_types(private)
     id_type, colon, value = text.partition(":")
@@ -65,14 +65,14 @@ def split(private: duckdb.DuckDBPyConnection, text: str) -> Pair:
     held = [str(found) for (found,) in private.execute(_HOLDERS, [text.strip()]).fetchall()]
     if held:
         which = " or ".join(f"{found}:{text.strip()}" for found in held)
-        raise UsageProblem(f"{text!r} names no type of identifier; write {which}")
+        raise UsageProblem(f"{text!r} has no identifier type; write {which}")
     raise UsageProblem(
-        f"{text!r} names no type of identifier; write ID_TYPE:VALUE with one of {', '.join(types)}"
+        f"{text!r} has no identifier type; write ID_TYPE:VALUE with one of {', '.join(types)}"
     )
 
 
 def find(private: duckdb.DuckDBPyConnection, identifier: Pair) -> Person | None:
-    """Finds the person who carries an identifier; None if nobody does."""
+    """Finds the person with an identifier; None if there is none."""
     rows = private.execute(
         "select distinct one_id from marts.id_map where id_type = $1 and id_value = $2",
         list(identifier),
@@ -81,7 +81,7 @@ def find(private: duckdb.DuckDBPyConnection, identifier: Pair) -> Person | None:
         return None
     one_ids = {str(one_id) for (one_id,) in rows}
     identifiers: set[Pair] = set()
-    # What the person was called before brings one_ids that were taken in, and these bring more.
+    # Former identifiers lead to merged one_ids, which lead to more former identifiers.
     while True:
         found = identifiers | _current(private, one_ids) | _former(private, one_ids)
         found |= _held_when_deleted(private, one_ids)
@@ -110,9 +110,9 @@ def _current(private: duckdb.DuckDBPyConnection, one_ids: set[str]) -> set[Pair]
 
 
 def _former(private: duckdb.DuckDBPyConnection, one_ids: set[str]) -> set[Pair]:
-    """Identifiers that were the person's and are nobody's now, such as an e-mail given up.
+    """Returns identifiers that only the history has, such as an old e-mail, by their last owner.
 
-    Whose they were last counts: the person may once have been taken for somebody else, too.
+    An identifier may have belonged to somebody else before.
     """
     return _pairs(
         private,
@@ -127,9 +127,9 @@ def _former(private: duckdb.DuckDBPyConnection, one_ids: set[str]) -> set[Pair]:
 
 
 def _held_when_deleted(private: duckdb.DuckDBPyConnection, one_ids: set[str]) -> set[Pair]:
-    """What the rows of members that the CRM deleted still hold, unless somebody else has it.
+    """Returns the identifiers in rows of deleted CRM members, unless somebody else has them.
 
-    Such a row joins nobody, so that each of its identifiers stands alone in the map.
+    The links of such a row are inactive, so each of its identifiers is a person of its own.
     """
     return _pairs(
         private,
@@ -150,7 +150,7 @@ def _held_when_deleted(private: duckdb.DuckDBPyConnection, one_ids: set[str]) ->
 
 
 def _rooted(private: duckdb.DuckDBPyConnection, identifiers: set[Pair]) -> set[str]:
-    """The one_ids that were minted from any of the identifiers."""
+    """Returns the one_ids that were minted from any of the identifiers."""
     rows = private.execute(
         "select one_id, root_id_type, root_id_value from intermediate.int_identity__one_ids"
         " where list_contains($1::varchar[], root_id_value)",
@@ -170,9 +170,9 @@ def seeds_naming(
     normalise: Callable[[str, str], str],
     rules: Sequence[TableRules],
 ) -> tuple[str, ...]:
-    """Returns the lines of seeds that name the person, as `seeds/file.csv, line 3`.
+    """Returns the seed rows with an identifier of the person, as `seeds/file.csv, line 3`.
 
-    Only seeds that declare `refuse` can name one.
+    Only seeds that declare `refuse` are read.
     """
     erased = set(person.identifiers)
     found = []

@@ -1,8 +1,8 @@
-"""What `forget` does with every table that outlives a build, as the project's YAML declares it.
+"""The erasure rules of persistent tables, as declared in the project's YAML.
 
-A model, seed, snapshot or source table says in its YAML, under `config: meta: forget:`, what
-becomes of each of its text columns. docs/erasure.md lists the actions. Tables that dbt rebuilds
-from their upstream models at each build need no declaration: the next build takes the person out.
+A model, seed, snapshot or source table declares under `config: meta: forget:` an action for each of
+its text columns; docs/erasure.md lists the actions. Tables that dbt rebuilds at each build need no
+declaration.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 from onecdp.errors import OnecdpError
 
 OTHERS = "*"
-"""Stands for the columns of a raw table that the project does not know."""
+"""Means all undeclared columns of a raw table."""
 
 REBUILT = ("view", "table", "ephemeral")
-"""Materializations whose rows are made anew at each build."""
+"""Materializations that are rebuilt at each build."""
 
 _LISTS = ("set_null_in_row", "with_row", "recomputed", "prune")
 _CELLS = ("delete_row", "set_null", "replace", "refuse")
@@ -29,9 +29,9 @@ class Cell:
     """A column that identifies a person.
 
     Attributes:
-        column: Its name.
-        holds: `one_id`, or a type of identifier; empty where `type_column` names the type.
-        type_column: The column that names the type of the identifier in each row.
+        column: Name of the column.
+        holds: `one_id` or an identifier type; empty if `type_column` has the type.
+        type_column: The column with the identifier type of each row.
     """
 
     column: str
@@ -41,20 +41,20 @@ class Cell:
 
 @dataclass(frozen=True)
 class TableRules:
-    """What `forget` does with one table.
+    """The erasure rules of one table. "Matches" means: has a one_id or identifier of the person.
 
     Attributes:
-        schema: The table's schema in the private file.
-        name: The table's name.
-        delete_row: Rows in which one of these names the person are deleted.
-        set_null: These are emptied where they name the person; the row is somebody else's.
-        replace: In rows whose one_id is the person's, these become a marker.
-        refuse: Nothing is erased while one of these names the person.
-        set_null_in_row: Emptied in rows that were the person's and stay without one.
-        with_row: Text that goes with its row.
-        recomputed: Text that the next build recomputes from the raw tables.
-        prune: Numbers of identifiers; rows whose identifier is gone are deleted after the build.
-        keep: Text that stays, with the reason.
+        schema: Schema of the table in the private file.
+        name: Name of the table.
+        delete_row: Columns whose match deletes the row.
+        set_null: Columns that become null where they match; the row belongs to somebody else.
+        replace: Columns that are replaced by a marker in rows with a one_id of the person.
+        refuse: Columns whose match stops the erasure before it begins.
+        set_null_in_row: Columns that become null in rows of the person that are kept.
+        with_row: Columns that are deleted with their row.
+        recomputed: Columns that the next build recomputes from the raw tables.
+        prune: Node ids; rows whose identifier no longer exists are deleted after the build.
+        keep: Columns that are kept, with the reason.
     """
 
     schema: str
@@ -71,11 +71,11 @@ class TableRules:
 
     @property
     def full_name(self) -> str:
-        """Schema and name, as reports show them."""
+        """Schema and name, as in reports."""
         return f"{self.schema}.{self.name}"
 
     def covers(self, column: str) -> bool:
-        """Whether the declaration says what becomes of a column."""
+        """Returns whether a column is declared."""
         return column in self._declared or OTHERS in self._declared
 
     @property
@@ -92,13 +92,13 @@ class TableRules:
 
 
 def read_rules(manifest: Any) -> tuple[TableRules, ...]:
-    """Returns the rules of every relation that outlives a build, from dbt's parsed project.
+    """Returns the rules of every persistent relation, from dbt's parsed project.
 
     Args:
         manifest: dbt's Manifest.
 
     Raises:
-        OnecdpError: A declaration cannot be read; the text names the YAML file and the table.
+        OnecdpError: A declaration is invalid; the message has the YAML file and the table.
     """
     rules = []
     for node in manifest.nodes.values():

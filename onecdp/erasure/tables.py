@@ -1,7 +1,6 @@
-"""Takes a person out of the tables that dbt keeps from build to build.
+"""Erases a person from the tables that dbt keeps between builds, following the declared `rules`.
 
-Tables that dbt rebuilds follow from the raw tables at the next build. Each of the others declares
-in its YAML what becomes of it (`rules`); this module does what they declare.
+The next build recomputes all other tables from the raw ones.
 """
 
 from __future__ import annotations
@@ -13,20 +12,21 @@ import duckdb
 
 from onecdp.erasure.person import Person
 from onecdp.erasure.rules import Cell, TableRules
+from onecdp.warehouse.schemas import RAW_ERASURE, RAW_PREFIX
 from onecdp.warehouse.sql_text import literal, quoted
 
 MARKER = "erased"
-"""`erased-12` replaces the one_id of the number 12, and its root."""
+"""`erased-12` replaces the one_id with the one_int 12, and its root."""
 
-_NOTE = "raw_erasure.unfinished"
+_NOTE = f"{RAW_ERASURE}.unfinished"
 _ERASED_ONE_IDS = "(select one_id from erased_one_ids)"
-# Shorter values, and numbers, occur elsewhere by chance: they identify nobody without their type.
+# Shorter values and numbers occur elsewhere by chance: they are ambiguous without their type.
 _DISTINCTIVE = 6
 
 
 @dataclass(frozen=True)
 class Removal:
-    """What becomes of how many rows of a table."""
+    """An action on a table, and the number of affected rows."""
 
     table: str
     what: str
@@ -54,7 +54,7 @@ class _Table:
 def erase(
     private: duckdb.DuckDBPyConnection, person: Person, rules: Sequence[TableRules]
 ) -> list[Removal]:
-    """Takes the person out of every declared table but the raw ones; commits nothing."""
+    """Erases the person from every declared table except the raw ones; does not commit."""
     private.execute("create or replace temp table erased_ids (id_type varchar, id_value varchar)")
     private.executemany(
         "insert into erased_ids values ($1, $2)", [list(p) for p in person.identifiers]
@@ -71,7 +71,7 @@ def erase(
     removals = [
         removal
         for rule in rules
-        if rule.full_name in tables and not rule.schema.startswith("raw_")
+        if rule.full_name in tables and not rule.schema.startswith(RAW_PREFIX)
         for removal in _apply(private, tables[rule.full_name], rule)
     ]
     private.execute("drop table erased_ids")
@@ -80,7 +80,7 @@ def erase(
 
 
 def undeclared(private: duckdb.DuckDBPyConnection, rules: Sequence[TableRules]) -> tuple[str, ...]:
-    """Returns the text columns, as `schema.table.column`, of which no declaration says anything."""
+    """Returns text columns without a declaration, as `schema.table.column`."""
     tables = {table.full_name: table for table in _tables(private)}
     return tuple(
         f"{rule.full_name}.{column}"
@@ -92,18 +92,18 @@ def undeclared(private: duckdb.DuckDBPyConnection, rules: Sequence[TableRules]) 
 
 
 def set_unfinished(private: duckdb.DuckDBPyConnection) -> None:
-    """Notes that an erasure has begun; beside the tombstones, whose schema must be there."""
+    """Marks an erasure as unfinished; needs the schema of the tombstones."""
     private.execute(f"create table if not exists {_NOTE} (since timestamptz)")
     private.execute(f"insert into {_NOTE} values (current_timestamp)")
 
 
 def set_finished(private: duckdb.DuckDBPyConnection) -> None:
-    """Takes the note away."""
+    """Removes the mark of `set_unfinished`."""
     private.execute(f"drop table if exists {_NOTE}")
 
 
 def is_unfinished(private: duckdb.DuckDBPyConnection) -> bool:
-    """Whether an erasure was interrupted."""
+    """Returns whether an erasure was interrupted."""
     try:
         return bool(private.execute(f"select 1 from {_NOTE} limit 1").fetchall())
     except duckdb.CatalogException:
@@ -153,7 +153,7 @@ def _apply(
 
 
 def _names_person(cell: Cell) -> str:
-    """SQL: whether a column names the person."""
+    """Returns SQL for whether a column matches the person."""
     column = quoted(cell.column)
     if cell.type_column:
         return f"({quoted(cell.type_column)}, {column}) in (from erased_ids)"
@@ -165,8 +165,8 @@ def _names_person(cell: Cell) -> str:
 def prune(private: duckdb.DuckDBPyConnection, rules: Sequence[TableRules]) -> None:
     """Deletes rows whose identifier no longer exists; after a build.
 
-    A removed edge stays until the cluster that it held together is resolved again, which the build
-    has done. The numbers of identifiers are hashes without a key, so they must not stay.
+    Removed edges are needed until the build has resolved their cluster again. Node ids are unkeyed
+    hashes of identifiers, so they must not be kept longer.
     """
     nodes = "intermediate.int_identity__nodes"
     tables = {table.full_name: table for table in _tables(private)}
@@ -182,7 +182,7 @@ def prune(private: duckdb.DuckDBPyConnection, rules: Sequence[TableRules]) -> No
 
 
 def find_leftovers(private: duckdb.DuckDBPyConnection, person: Person) -> tuple[str, ...]:
-    """Columns of any table that still hold a value that can only be the person's."""
+    """Returns columns of any table that still contain an unambiguous value of the person."""
     values = sorted(
         {v for _, v in person.identifiers if len(v) >= _DISTINCTIVE and not v.isdecimal()}
         | set(person.one_ids)

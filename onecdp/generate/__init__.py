@@ -1,7 +1,7 @@
-"""A shop's data with known truth: who is who is written down beside the files, never in them.
+"""Generates a shop with known truth: the owner of every identifier is written to `truth/`.
 
-`rates.py` says how often what happens, `people.py` draws the people and what they hold, `links.py`,
-`app.py` and `retail.py` what the sources see of them, `writing.py` turns numbers into files.
+`rates.py` has the probabilities. `people.py` draws people and their identifiers; `members.py`,
+`links.py`, `app.py` and `retail.py` draw the rows of each source; `writing.py` writes the files.
 """
 
 from onecdp.generate.rates import Rates

@@ -1,4 +1,4 @@
-"""Sessions and events of the app, the mini-program and the tills, a delivery at a time."""
+"""Draws sessions and events of the app, the mini-program and the tills, per delivery."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _SECOND, _DAY = 1, 86_400
 
 
 def draw_events(people: People, seed: int, rates: Rates, delivery: Delivery) -> Columns:
-    """Draws what happened on the days of a delivery.
+    """Draws the events of a delivery.
 
     Returns:
-        Per event, in order of time: event (number, from 0 within the delivery), union, open,
+        Per event, by time: event (number, from 0 within the delivery), union, open,
         device (numbers of `identifiers.py`), channel, till (flag), type, page, item, cents
         (NONE where there is no item), seconds (since the first day), session, is_late.
     """
@@ -43,10 +43,10 @@ def draw_events(people: People, seed: int, rates: Rates, delivery: Delivery) -> 
 def as_delivered(
     events: Columns, seed: int, rates: Rates, delivery: Delivery
 ) -> tuple[Columns, int, int]:
-    """Adds what is sent twice and what is sent again with other content, at the end.
+    """Appends exact copies and rows that repeat an event id with other content.
 
     Returns:
-        The rows of the file, how many are exact copies, and how many contradict an earlier row.
+        The rows of the file, the number of exact copies, and of conflicting rows.
     """
     draw = source_of(seed, "app again", delivery.number)
     rows = height(events)
@@ -77,8 +77,8 @@ def _sessions(
     }
     size = height(columns)
     kind = np.concatenate([uses["kind"][use], np.full(len(visit), TILL_DEVICE)])
-    # The first session on a device and those at a till are logged in and whole: so every
-    # identifier of the truth stands in a file.
+    # The first session on a device and those at a till show all identifiers, so that every
+    # identifier of the truth occurs in a file.
     whole = np.zeros(size, np.bool_)
     whole[: len(opening)] = True
     whole[len(use) :] = True
@@ -95,7 +95,7 @@ def _sessions(
 def _seen(
     people: People, sessions: Columns, whole: Flags, draw: np.random.Generator, rates: Rates
 ) -> Columns:
-    """Which identifiers a session shows."""
+    """Returns the identifiers that a session shows."""
     person: Ints = sessions["person"].astype(np.int64)
     size = len(person)
     chance = draw.random(size)
@@ -122,7 +122,7 @@ def _events(sessions: Columns, rates: Rates, draw: np.random.Generator) -> Colum
     kind = np.select([chance < 0.70, chance < 0.85, chance < 0.92, chance < 0.93], [0, 1, 2, 3], 4)
     page = np.where(kind == 0, draw.integers(0, 2, size), np.array([0, 1, 2, 3, 4])[kind])
     has_item = ((kind >= 1) & (kind <= 3)) | (page == 1)
-    # A few things sell much, most sell little; a thing has one price.
+    # A few items sell often, most rarely; an item has one price.
     item = np.minimum(draw.zipf(1.3, size), 4_000)
     cents = 95 + (item * 7_919) % 20_000
     return events | {
@@ -135,7 +135,7 @@ def _events(sessions: Columns, rates: Rates, draw: np.random.Generator) -> Colum
 
 
 def open_ids(people: People) -> tuple[Ints, Ints]:
-    """Every open_id that is seen: numbers, and whose they are."""
+    """Returns every open_id that occurs, and its person."""
     uses, visits = people.uses, people.visits
     person = np.concatenate([uses["person"], visits["person"]])
     channel = np.concatenate([uses["channel"], visits["channel"]])

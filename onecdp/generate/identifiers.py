@@ -1,7 +1,7 @@
-"""Identifiers as (type, number), and the SQL that spells them.
+"""Identifiers as (type, number), and SQL for their values.
 
-Everything is drawn in numbers; strings are made only while a file is written. A number from 0 is
-somebody's, -1 is none, and less is junk: a value that stands in many people's rows.
+Everything is drawn as numbers; values are formatted when a file is written. Numbers from 0 belong
+to a person, -1 is none, and lower ones are junk: placeholders in the rows of many people.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ JUNK: dict[int, tuple[str, ...]] = {
     EMAIL: ("unknown", "null", _hashed(""), _hashed("test@test.com"), _hashed("null")),
     DEVICE: ("00000000-0000-0000-0000-000000000000",),
 }
-"""Placeholders that forms, exports and phones leave: no one's identifier."""
+"""Placeholders of forms, exports and phones."""
 
-# The seed is in them, so that two generated shops share nobody.
+# Values include the seed, so that two generated shops have no person in common.
 _SPELLINGS = {
     MEMBER: "'MBR' || lpad(({n})::varchar, 8, '0')",
     UNION: "'un_' || left(md5('union:{seed}:' || ({n})), 20)",
@@ -47,7 +47,7 @@ _SPELLINGS = {
 
 
 def spelled(id_type: int, n: str, seed: int) -> str:
-    """SQL for the value of identifier `n`, an SQL expression, of a type; null where it is none."""
+    """Returns SQL for the value of identifier `n`, an SQL expression; null if it is none."""
     made = _SPELLINGS[id_type].format(n=n, seed=seed)
     junk = JUNK.get(id_type, ())
     values = ", ".join(f"'{value}'" for value in junk)
@@ -56,18 +56,18 @@ def spelled(id_type: int, n: str, seed: int) -> str:
 
 
 def spelled_any(id_type: str, n: str, seed: int) -> str:
-    """The same where the type is an SQL expression too."""
+    """The same with the type as an SQL expression."""
     cases = " ".join(f"when {t} then {spelled(t, n, seed)}" for t in range(len(TYPES)))
     return f"case {id_type} {cases} end"
 
 
 def type_name(id_type: str) -> str:
-    """SQL for the name of a type that is an SQL expression."""
+    """Returns SQL for the name of a type, an SQL expression."""
     return f"([{', '.join(repr(name) for name in TYPES)}])[{id_type} + 1]"
 
 
 def oddly(value: str, spelling: str) -> str:
-    """SQL for `value` as it is, in capitals (1) or with spaces around (2)."""
+    """Returns SQL for `value` unchanged (0), in capitals (1) or padded with spaces (2)."""
     return f"case {spelling} when 1 then upper({value}) when 2 then ' ' || {value} || ' ' " + (
         f"else {value} end"
     )

@@ -1,4 +1,4 @@
-"""What the ID graph says: true links, weak ones, wrong ones, chains, and what it takes back."""
+"""Draws the links of the ID graph: true, weak, wrong and withdrawn ones, and chains."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def draw_links(people: People, seed: int, rates: Rates) -> tuple[Columns, Column
 
     Returns:
         The links: left_type, left, right_type, right, confidence, first_seen, last_seen (days),
-        is_active, kind; `last_seen` is the day that the row is delivered. And the devices known
-        from chains only: person, device.
+        is_active, kind; `last_seen` is the day of delivery. And the devices that occur in chains
+        only: person, device.
     """
     draw = source_of(seed, "links")
     chains, chain_devices = _chains(people, draw, rates)
@@ -42,7 +42,7 @@ def draw_links(people: People, seed: int, rates: Rates) -> tuple[Columns, Column
         *_strangers(people, draw, rates),
     ]
     links = stacked(parts)
-    # A graph has no direction: which end stands left is chance, but stays so for a link.
+    # Links have no direction: the left end is arbitrary, but stable per link.
     swapped = (links["left"] * 7 + links["right"] * 13) % 5 == 0
     for left, right in (("left", "right"), ("left_type", "right_type")):
         links[left], links[right] = (
@@ -84,12 +84,12 @@ def _sureness(people: People, person: Ints, draw: np.random.Generator) -> Floats
 
 
 def _app_joins(people: People, draw: np.random.Generator) -> list[Columns]:
-    """App account to member (by number, mobile or e-mail), else to the number in the shop."""
+    """Links app accounts to members (by id, mobile or e-mail), else to customer numbers."""
     joined = people.joins_app & (people.hidden_by != UNLINKED)
     route = draw.random(people.count)
     by_mobile = (route > 0.6) & (people.mobile >= 0) & (people.mobile == np.arange(people.count))
     by_email = (route > 0.9) & (people.email >= 0) & (people.email == np.arange(people.count))
-    # Who mistyped the address at the till typed it well in the app: two different hashes.
+    # A mistyped address in the CRM is correct in the app: the hashes differ.
     by_email |= people.hidden_by == MISTYPED
     by_email &= people.member
     by_mobile &= people.member & ~by_email & (people.handed_on == NONE)
@@ -107,7 +107,7 @@ def _app_joins(people: People, draw: np.random.Generator) -> list[Columns]:
 
 
 def _shop_joins(people: People, draw: np.random.Generator) -> list[Columns]:
-    """Number in the shop to member, where the CRM doesn't have it."""
+    """Links customer numbers of the shop to members, unless the CRM has them."""
     joined = people.member & people.joins_shop & (people.hidden_by != UNLINKED)
     own_email = (people.email >= 0) & (people.email == np.arange(people.count))
     by_email = joined & own_email & (draw.random(people.count) < 0.5)
@@ -120,7 +120,7 @@ def _shop_joins(people: People, draw: np.random.Generator) -> list[Columns]:
 
 
 def _handed_mobiles(people: People, draw: np.random.Generator) -> list[Columns]:
-    """The mobile of the time before it went to somebody else."""
+    """Links mobiles to the owner before they were reassigned."""
     person = np.flatnonzero(people.handed_on >= 0)
     ends = (MOBILE, people.own_mobile[person], UNION, person)
     last_seen = people.handed_on[person] - draw.integers(10, 150, len(person))
@@ -128,7 +128,7 @@ def _handed_mobiles(people: People, draw: np.random.Generator) -> list[Columns]:
 
 
 def _chains(people: People, draw: np.random.Generator, rates: Rates) -> tuple[Columns, Columns]:
-    """Devices that hand an account on: each is linked to the one before and to nothing else."""
+    """Links devices in chains: each one to its predecessor only."""
     pool = people.app & ~people.anonymous
     share = max(1, people.count // rates.customers_per_chain) / max(1, int(pool.sum()))
     heads = np.flatnonzero(pick(draw, pool, share))
@@ -144,7 +144,7 @@ def _chains(people: People, draw: np.random.Generator, rates: Rates) -> tuple[Co
 
 
 def _extras(people: People, draw: np.random.Generator, rates: Rates) -> Columns:
-    """What app events say as well: this account on this device."""
+    """Links that app events show, too: an account to its device."""
     everybody = np.ones(people.count, np.bool_)
     person = np.flatnonzero(
         pick(draw, everybody, rates.extra_link) & people.app & ~people.anonymous
@@ -153,7 +153,7 @@ def _extras(people: People, draw: np.random.Generator, rates: Rates) -> Columns:
 
 
 def _strangers(people: People, draw: np.random.Generator, rates: Rates) -> list[Columns]:
-    """Links between people who have nothing to do with each other."""
+    """Links two different people."""
     wrong = count_of(rates.wrong_link, people.count)
     withdrawn = count_of(rates.withdrawn_link, people.count)
     chosen = draw.choice(people.count, 2 * (wrong + withdrawn), replace=False)
@@ -182,7 +182,7 @@ def _strangers(people: People, draw: np.random.Generator, rates: Rates) -> list[
 
 
 def _heads(people: People) -> tuple[Ints, Ints]:
-    """The identifier that stands for each person: type and number."""
+    """Returns one identifier of each person: type and number."""
     person = np.arange(people.count)
     types = np.select(
         [people.member, people.anonymous, people.app], [MEMBER, DEVICE, UNION], default=SHOP

@@ -1,4 +1,4 @@
-"""The CRM's rows: each member at registration, some again when they changed."""
+"""Draws the rows of the CRM: each member at registration, some again when updated."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHANNELS = ("offline", "online", "app", "miniapp")
 
 
 def draw_members(people: People, seed: int, rates: Rates) -> Columns:
-    """Draws the rows of the CRM in order of their day.
+    """Draws the rows of the CRM, by day.
 
     Returns:
         member, mobile, email, shop (numbers of `identifiers.py`), mobile_spelling, email_spelling
@@ -60,7 +60,7 @@ def draw_members(people: People, seed: int, rates: Rates) -> Columns:
         "is_update": np.zeros(size, np.bool_),
     }
     renumbered = people.new_mobile[member] != NONE
-    # Who gave a number on is updated for that, or left as they were, on purpose.
+    # Members with a reassigned number are updated for that reason only, or not at all.
     free = (people.handed_on[member] == NONE) & (people.registered[member] < DAYS - 2)
     changed = np.flatnonzero(pick(draw, free, rates.updated) | renumbered)
     updates = rows_of(rows, changed)

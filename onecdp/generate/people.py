@@ -1,4 +1,4 @@
-"""The people of the shop: who they are, what they hold, and what they share."""
+"""Draws the people of the shop, their identifiers, and what they share."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ DEVICE_KINDS = ("own", "family_device", "till_device")
 
 KNOWN, UNLINKED, WEAK_LINK, MISTYPED = 0, 1, 2, 3
 HIDDEN_BY = ("", "unlinked", "weak_link", "mistyped_email")
-"""Why the sources don't show that all identifiers of a person belong together."""
+"""Why the sources do not show that a person's identifiers belong together."""
 
-_BEFORE = 2_000  # members registered up to so many days before the first delivery
+_BEFORE = 2_000  # days before the first delivery on which the first members registered
 
 
 @dataclass(frozen=True)
@@ -43,35 +43,35 @@ class People:
     crm_knows_shop: Flags
     registered: Ints  # day; before 0 for most
     mobile: Ints  # as the CRM has it first
-    own_mobile: Ints  # the number they really have at first
+    own_mobile: Ints  # the real number at first
     email: Ints  # as the CRM has it
     own_email: Ints
-    new_mobile: Ints  # after the old number went to somebody else; NONE for most
-    handed_on: Ints  # the day of that; NONE for most
+    new_mobile: Ints  # after the old number was reassigned; NONE for most
+    handed_on: Ints  # day of the reassignment; NONE for most
     is_handed_unnoticed: Flags
     hidden_by: Ints
     family: Ints  # number of the family that shares a tablet, or NONE
-    uses: Columns  # person, device, first, until, channel, weight, kind: who used what when
+    uses: Columns  # person, device, first, until, channel, weight, kind
     visits: Columns  # person, device, day, channel: log-ins at a till
 
     @property
     def count(self) -> int:
-        """How many they are; they are numbered from 0."""
+        """The number of people, who are numbered from 0."""
         return len(self.member)
 
     @property
     def joins_app(self) -> Flags:
-        """Whose app account only the ID graph can join to the rest."""
+        """People whose app account only the ID graph can link to their other identifiers."""
         return self.app & ~self.anonymous & (self.member | self.online)
 
     @property
     def joins_shop(self) -> Flags:
-        """Whose number in the online shop only the ID graph can join to the rest."""
+        """People whose customer number only the ID graph can link to their other identifiers."""
         return self.online & (self.member & ~self.crm_knows_shop | ~self.member & self.app)
 
 
 def draw_people(count: int, seed: int, rates: Rates) -> People:
-    """Draws `count` people; the same for the same seed and rates."""
+    """Draws `count` people; deterministic for a seed and rates."""
     draw = source_of(seed, "people")
     everybody = np.ones(count, dtype=np.bool_)
     member = pick(draw, everybody, rates.member)
@@ -85,7 +85,7 @@ def draw_people(count: int, seed: int, rates: Rates) -> People:
     own_mobile = np.where(member & ~pick(draw, member, rates.no_mobile), person, NONE)
     own_email = np.where(member & ~pick(draw, member, rates.no_email), person, NONE)
 
-    # A number that is given to the next customer: the first one moved on to another.
+    # Reassigned numbers: the giver gets a new number, the taker has the old one later.
     givers = pick(draw, app & (own_mobile >= 0), rates.handed_mobile)
     takers = np.flatnonzero((own_mobile >= 0) & ~givers)
     pairs = min(int(givers.sum()), len(takers))
@@ -102,7 +102,8 @@ def draw_people(count: int, seed: int, rates: Rates) -> People:
     unnoticed = pick(draw, given, rates.handed_unnoticed)
     new_mobile = np.where(given & ~unnoticed, count + person, NONE)
 
-    # Couples with one mailbox. The mistyped ones are others, so that each trouble stands alone.
+    # Couples with one mailbox. Mistyped mailboxes are excluded, so that each trait can be measured
+    # alone.
     mistyped = pick(draw, own_email >= 0, rates.mistyped_email)
     mailboxes = np.flatnonzero((own_email >= 0) & ~mistyped)
     couples = min(count_of(rates.shared_email, len(mailboxes)), len(mailboxes) // 2)
@@ -159,17 +160,17 @@ def _families(count: int, pool: Flags, seed: int, rates: Rates) -> Ints:
     numbers = np.searchsorted(ends, np.arange(len(people)), side="right")
     sizes = np.bincount(numbers, minlength=1)
     family = np.full(count, NONE)
-    # Who is left over alone is no family.
+    # The last family may have one person only; it is none.
     family[people] = np.where(sizes[numbers] > 1, numbers, NONE)
     return family
 
 
 def _uses(app: Flags, anonymous: Flags, family: Ints, seed: int, rates: Rates) -> Columns:
-    """Who used which device from when to when, through which channel."""
+    """Draws who used which device, when, and in which channel."""
     draw = source_of(seed, "devices")
     first_channel = np.where(pick(draw, app, rates.miniapp_only), MINIAPP, APP)
     both = pick(draw, app, rates.both_channels)
-    # Half of them came in the first quarter, as if the app had been there before.
+    # Half of them begin in the first quarter, as if the app were older than the files.
     joined = np.where(
         draw.random(len(app)) < 0.5,
         draw.integers(0, DAYS // 8, len(app)),
@@ -202,7 +203,7 @@ def _uses(app: Flags, anonymous: Flags, family: Ints, seed: int, rates: Rates) -
                 "first": first,
                 "until": until,
                 "channel": channel,
-                # How much a person is in the app differs a lot; a shared tablet is used less.
+                # Activity varies widely between people; a shared tablet is used less.
                 "weight": draw.gamma(1.5, 1 / 1.5, len(person)) * (0.5 if is_family else 1.0),
                 "kind": np.full(len(person), FAMILY_DEVICE if is_family else OWN),
             }
@@ -212,11 +213,11 @@ def _uses(app: Flags, anonymous: Flags, family: Ints, seed: int, rates: Rates) -
 
 
 def _till_visits(pool: Flags, first_device: int, seed: int, rates: Rates) -> Columns:
-    """Log-ins of many people at the few devices that stand in a shop."""
+    """Draws log-ins of many people on the few devices of a shop."""
     draw = source_of(seed, "tills")
     people = np.flatnonzero(pool)
     tills = max(1, len(pool) // rates.customers_per_till)
-    # In a very small town a till sees half of the customers.
+    # At most half of the customers visit one till.
     visitors = min(rates.till_visitors, len(people) // 2)
     person = np.concatenate([draw.choice(people, visitors, replace=False) for _ in range(tills)])
     return {
@@ -228,7 +229,7 @@ def _till_visits(pool: Flags, first_device: int, seed: int, rates: Rates) -> Col
 
 
 def device_holders(people: People) -> Columns:
-    """Who held which device: person, device, kind; once each."""
+    """Returns distinct holders of devices: person, device, kind."""
     uses = people.uses
     kinds = np.concatenate([uses["kind"], np.full(len(people.visits["person"]), TILL_DEVICE)])
     person = np.concatenate([uses["person"], people.visits["person"]])
@@ -238,9 +239,9 @@ def device_holders(people: People) -> Columns:
 
 
 def first_devices(people: People) -> Ints:
-    """The device that each person had first, NONE for who has no app."""
+    """Returns each person's first device, NONE without the app."""
     first = np.full(people.count, NONE)
-    # Uses begin with everybody's first device.
+    # The first rows of `uses` are the first devices.
     count = int(people.app.sum())
     first[people.uses["person"][:count]] = people.uses["device"][:count]
     return first

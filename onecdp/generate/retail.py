@@ -1,4 +1,4 @@
-"""Invoices of the online shop, a delivery at a time, in the shape of Online Retail II."""
+"""Draws invoices of the online shop, per delivery, in the format of Online Retail II."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _POSTAGE = 0
 
 
 def first_orders(people: People, seed: int) -> Ints:
-    """The day of each person's first order, NONE for who doesn't buy online."""
+    """Returns the day of each person's first order, NONE for people who do not buy online."""
     days = source_of(seed, "first orders").integers(0, DAYS, people.count)
     return np.where(people.online, days, NONE)
 
@@ -25,9 +25,9 @@ def draw_lines(people: People, seed: int, rates: Rates, delivery: Delivery, firs
     Args:
         people: All people.
         seed: The seed of the shop.
-        rates: How often what happens.
-        delivery: Which days.
-        first: What `first_orders` gave.
+        rates: The probabilities.
+        delivery: The delivery.
+        first: The result of `first_orders`.
 
     Returns:
         Per line: order (number within the delivery), customer (person or NONE), is_return, item
@@ -51,7 +51,7 @@ def draw_lines(people: People, seed: int, rates: Rates, delivery: Delivery, firs
     )
     orders: Columns = {
         "customer": customer,
-        # Whole minutes, as the published files have them.
+        # Whole minutes, as in Online Retail II.
         "seconds": day * 86_400 + draw.integers(7 * 60, 20 * 60, len(day)) * 60,
         "is_return": by_chance(draw, np.ones(len(day), np.bool_), rates.returned),
         "country": np.where(
@@ -73,6 +73,6 @@ def _lines(orders: Columns, rates: Rates, draw: np.random.Generator) -> Columns:
         "quantity": np.where(item == _POSTAGE, 1, draw.integers(1, 13, size)),
         "cents": 42 + (item * 6_131) % 2_500,
     }
-    # Twice in one invoice is twice sold: such lines are no duplicates.
+    # A line that occurs twice in one invoice was sold twice: it is not a duplicate.
     again = by_chance(draw, np.ones(size, np.bool_), rates.repeated_line)
     return rows_of(lines, np.repeat(np.arange(size), 1 + again.astype(np.int64)))

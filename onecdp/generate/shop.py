@@ -1,4 +1,4 @@
-"""Generates a shop: draws it, writes its files and the truth beside them."""
+"""Generates a shop: draws people, writes the files of the sources and the truth."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from onecdp.generate.writing import Writer
 from onecdp.warehouse.files import scratch
 
 LEAST_CUSTOMERS = 100
-"""Below that the rarer troubles would not all have a place."""
+"""With fewer customers, some of the rarer traits would not occur."""
 MOST_CUSTOMERS = 10_000_000
 _SOURCES = ("crm", "app", "retail", "id_graph")
 
 
 @dataclass
 class Tally:
-    """Rows that were written for a source, and what should become of them when it is loaded."""
+    """Rows written for a source, and the outcomes expected when they are loaded."""
 
     rows: int = 0
     duplicates: int = 0
@@ -49,15 +49,15 @@ class Tally:
 
 @dataclass(frozen=True)
 class Generated:
-    """What was generated.
+    """A generated shop.
 
     Attributes:
-        folder: Where it is.
-        customers: How many people.
-        seed: What it was drawn from.
-        sources: Per source, rows and what should become of them in one load of everything.
-        identifiers: Identifiers by kind; shared ones count once.
-        hidden: People whose identifiers the files don't show to belong together, by reason.
+        folder: The folder.
+        customers: Number of people.
+        seed: The seed.
+        sources: Per source, rows and their outcomes in one load of everything.
+        identifiers: Number of identifiers by kind; shared ones count once.
+        hidden: Number of people whose identifiers the files do not connect, by reason.
     """
 
     folder: Path
@@ -68,7 +68,7 @@ class Generated:
     hidden: dict[str, int]
 
     def document(self) -> dict[str, Any]:
-        """What `truth/summary.json` holds."""
+        """Returns the content of `truth/summary.json`."""
         return {name: value for name, value in asdict(self).items() if name != "folder"}
 
 
@@ -82,15 +82,15 @@ def generate(
     """Writes a shop with known truth to `out`.
 
     Args:
-        out: A folder that is empty or not there yet.
-        customers: How many people, from LEAST_CUSTOMERS to MOST_CUSTOMERS.
+        out: An empty or new folder.
+        customers: Number of people, from LEAST_CUSTOMERS to MOST_CUSTOMERS.
         seed: 0 or more; the same seed and number give the same bytes.
-        notify: Is told what is being written.
-        rates: How often what happens; by default as `Rates` has it.
+        notify: Called with progress messages.
+        rates: The probabilities; by default `Rates()`.
 
     Raises:
         UsageProblem: The number or the seed is out of range.
-        OnecdpError: The folder isn't empty, or can't be written.
+        OnecdpError: The folder is not empty, or can't be written.
     """
     if not LEAST_CUSTOMERS <= customers <= MOST_CUSTOMERS:
         raise UsageProblem(
@@ -144,7 +144,7 @@ def _make_folders(out: Path) -> None:
 
 
 def _on_days(days: Columns, name: str, delivery: Delivery) -> Flags:
-    """Rows of the delivery's days; the first delivery brings all that was before, too."""
+    """Selects the rows of the delivery's days; the first delivery includes all earlier ones."""
     begun = days[name] >= delivery.first if delivery.number else True
     return np.asarray((days[name] < delivery.until) & begun, dtype=np.bool_)
 
@@ -166,7 +166,7 @@ def _deliver_links(
 ) -> None:
     rows = rows_of(links, _on_days(links, "last_seen", delivery))
     draw = source_of(seed, "links again", delivery.number)
-    # A link that is taken back is spelled as when it was given: the graph knows it by its values.
+    # The withdrawal of a link has its spelling: the graph identifies links by their values.
     odd = spellings(draw, height(rows), rates.odd_spelling)
     rows["spelling"] = np.where(rows["kind"] == WITHDRAWN, 0, odd)
     tally.superseded += int(((rows["kind"] == WITHDRAWN) & ~rows["is_active"]).sum())

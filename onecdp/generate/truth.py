@@ -1,4 +1,4 @@
-"""What really is: whose every identifier is, and which traps the files hold."""
+"""Writes the truth: the owner of every identifier, and the traits of people and links."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ _OWN, _, _, _HANDED, _SHARED_EMAIL, _CHAIN, _MISTYPED_EMAIL = range(len(KINDS))
 
 
 def holders(people: People, chain_devices: Columns) -> Columns:
-    """Who holds which identifier: type, number, person, kind; several rows where it is shared.
+    """Returns the holders of identifiers: type, number, person, kind; shared ones in several rows.
 
-    Every identifier that stands in a file is there, but for junk, and no other.
+    Has exactly the identifiers that occur in the files, except junk.
     """
     person = np.arange(people.count)
     joined = people.app & ~people.anonymous
     mails = _kind_if(people.email >= people.count, _MISTYPED_EMAIL)
     mails[_is_shared(people.email)] = _SHARED_EMAIL
     numbers = _kind_if(_is_shared(people.mobile) | (people.handed_on >= 0), _HANDED)
-    # The taker holds the giver's number, whatever the CRM says of the giver by now.
+    # The taker holds a reassigned number, even if the CRM still has it with the giver.
     numbers[(people.own_mobile >= 0) & (people.own_mobile != person)] = _HANDED
     opened, opener = open_ids(people)
     devices = device_holders(people)
@@ -79,7 +79,7 @@ def holders(people: People, chain_devices: Columns) -> Columns:
 
 
 def write_truth(writer: Writer, people: People, held: Columns, links: Columns) -> None:
-    """Writes the files below `truth/`."""
+    """Writes the files in `truth/`."""
     writer.truth(
         "identifiers",
         held,
@@ -126,7 +126,7 @@ def write_truth(writer: Writer, people: People, held: Columns, links: Columns) -
 
 
 def counts_of(held: Columns) -> dict[str, int]:
-    """How many identifiers of each kind there are, by name; a shared one counts once."""
+    """Counts identifiers by kind; shared ones count once."""
     pairs = np.unique(np.stack([held["type"], held["number"], held["kind"]]), axis=1)
     return {name: int((pairs[2] == kind).sum()) for kind, name in enumerate(KINDS)}
 

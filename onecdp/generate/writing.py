@@ -1,4 +1,4 @@
-"""Turns drawn numbers into the files that the sources deliver."""
+"""Writes drawn numbers as files of the sources."""
 
 from __future__ import annotations
 
@@ -33,31 +33,31 @@ from onecdp.generate.rates import FIRST_DAY, Delivery
 from onecdp.generate.retail import COUNTRIES
 from onecdp.warehouse.sql_text import literal, one_line
 
-# A source's files come in every format, so that none is only read in its own tests.
+# Files of a source use all formats in turn, so that every format is read end to end.
 _FORMATS = ("csv", "jsonl.gz", "csv.gz", "jsonl")
 _EPOCH = (FIRST_DAY - date(1970, 1, 1)).days * 86_400
 _FIRST_INVOICE = 500_000
 
 
 class Writer:
-    """Writes tables of numbers as files of a shop."""
+    """Writes tables of numbers as the files of a shop."""
 
     def __init__(self, scratch: duckdb.DuckDBPyConnection, out: Path, seed: int) -> None:
-        """Takes what all files share.
+        """Prepares the connection.
 
         Args:
-            scratch: An in-memory connection that nobody else uses.
+            scratch: An in-memory connection for this writer only.
             out: The folder of the shop.
-            seed: The seed of the shop; it is part of every identifier.
+            seed: The seed of the shop, which is part of every identifier.
         """
         self._scratch = scratch
         self._out = out
         self._seed = seed
-        # One thread writes in the order of the rows: the same seed gives the same bytes.
+        # One thread keeps the order of the rows, so that the same seed gives the same bytes.
         scratch.execute("set threads = 1")
 
     def app(self, delivery: Delivery, events: Columns) -> None:
-        """Writes events as `draw_events` gives them, `delivery_number` added."""
+        """Writes events of `draw_events`, with the additional column `delivery_number`."""
         self._deliver(
             "app/events",
             delivery,
@@ -81,9 +81,9 @@ class Writer:
         )
 
     def retail(self, delivery: Delivery, lines: Columns, first_invoice: int) -> None:
-        """Writes invoice lines as `draw_lines` gives them; invoices are numbered on."""
+        """Writes invoice lines of `draw_lines`; invoice numbers start at `first_invoice`."""
         customer = self._id(SHOP, "customer")
-        # A spreadsheet once had its hands on some of these files.
+        # Spreadsheets export numbers as 17850.0.
         customer = f"{customer} || '.0'" if delivery.number % 3 == 0 else customer
         self._deliver(
             "retail/transactions",
@@ -103,7 +103,7 @@ class Writer:
         )
 
     def crm(self, delivery: Delivery, rows: Columns) -> None:
-        """Writes members as `draw_members` gives them."""
+        """Writes members of `draw_members`."""
         self._deliver(
             "crm/members",
             delivery,
@@ -125,7 +125,7 @@ class Writer:
         )
 
     def id_graph(self, delivery: Delivery, links: Columns) -> None:
-        """Writes links as `draw_links` gives them, `spelling` added."""
+        """Writes links of `draw_links`, with the additional column `spelling`."""
         left, right = (
             oddly(
                 spelled_any(f"{side}_type", f'"{side}"', self._seed),
@@ -150,7 +150,7 @@ class Writer:
     def truth(self, name: str, rows: Columns, **columns: str) -> None:
         """Writes `truth/<name>.csv`; `columns` are SQL expressions over the rows.
 
-        In them `{value}` is the value of the identifier (type, number).
+        The placeholder `{value}` is the value of the identifier (type, number).
         """
         value = spelled_any("type", "number", self._seed)
         chosen = ", ".join(
@@ -159,14 +159,14 @@ class Writer:
         self._write(self._out / "truth" / f"{name}.csv", rows, f"select {chosen} from drawn")
 
     def link_end(self, side: str) -> str:
-        """SQL for the value at one side of a link."""
+        """Returns SQL for the value at one end of a link."""
         return spelled_any(f"{side}_type", f'"{side}"', self._seed)
 
     def _id(self, id_type: int, n: str) -> str:
         return spelled(id_type, f'"{n}"', self._seed)
 
     def _deliver(self, name: str, delivery: Delivery, rows: Columns, query: str) -> None:
-        # A file without a row is no file: nobody would send it.
+        # Sources send no empty files.
         if height(rows):
             suffix = _FORMATS[delivery.number % len(_FORMATS)]
             self._write(self._out / f"{name}_{delivery.day}.{suffix}", rows, query)
@@ -187,8 +187,8 @@ class Writer:
 
 
 def _compress(plain: Path, packed: Path) -> None:
-    # DuckDB can write .gz itself, but takes three times as long; and no time of day in the header,
-    # or the same seed would give other bytes.
+    # DuckDB can write .gz itself, but takes three times as long. No time in the header, so that the
+    # same seed gives the same bytes.
     with (
         plain.open("rb") as source,
         packed.open("wb") as target,
@@ -199,7 +199,7 @@ def _compress(plain: Path, packed: Path) -> None:
 
 
 def named(names: Sequence[str], number: str) -> str:
-    """SQL for the name that a number stands for; an empty name is null."""
+    """Returns SQL for the name with a number; an empty name is null."""
     listed = ", ".join(literal(name) for name in names)
     return f"nullif(([{listed}])[{number} + 1], '')"
 

@@ -7,9 +7,7 @@ The same command, given again, finds the tombstone of the identifier and that re
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -97,8 +95,7 @@ def _forget(
     ingestion = load_ingestion(project.folder)
     erasure = ingestion.erasure
     dbt_packages.ensure(project, progress)
-    with _nameless_command():
-        rules = read_rules(Dbt(project, progress).manifest())
+    rules = read_rules(Dbt(project, progress).manifest())
     try:
         with connect(file, read_only=False) as private:
             id_type, value = split(private, text)
@@ -187,8 +184,7 @@ def _finish(
     as_of: date | None,
 ) -> Forgotten:
     """Does what needs no values: build, rewrite the private file, publish."""
-    with _nameless_command():
-        built = build_tables(context, as_of=as_of)
+    built = build_tables(context, as_of=as_of)
     if not built.ok:
         raise OnecdpError(
             f"the raw tables have forgotten the person, but the build failed: {built.failures[0]};"
@@ -205,17 +201,6 @@ def _finish(
         with connect(warehouse.build_file, read_only=False) as private:
             tables.set_finished(private)
     return Forgotten(done.status, done.plan, leftovers, published)
-
-
-@contextmanager
-def _nameless_command() -> Iterator[None]:
-    """Keeps the identifier from dbt, which writes the command line to its log and artefacts."""
-    typed = sys.argv
-    sys.argv = [typed[0], "forget"]
-    try:
-        yield
-    finally:
-        sys.argv = typed
 
 
 def document(done: Forgotten) -> dict[str, Any]:

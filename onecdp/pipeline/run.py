@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from onecdp.erasure.tables import is_unfinished
-from onecdp.identity.report.counts import count_ids
+from onecdp.identity.report import count_ids
 from onecdp.pipeline.build import build_tables
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.ingest import Delivery, SourceReport, check, load

@@ -5,9 +5,11 @@ Importing dbt takes seconds, so it is imported when the first command needs it.
 
 from __future__ import annotations
 
+import contextvars
 import json
-import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -15,6 +17,10 @@ from onecdp.errors import OnecdpError
 from onecdp.project.dbt_report import BuildReport, read_results, reason_in
 from onecdp.project.find import Project
 from onecdp.project.progress import Progress
+
+# dbt keeps its flags, loggers and adapters per process, and changes the working directory while it
+# runs, so a process runs one dbt command at a time.
+_one_at_a_time = threading.Lock()
 
 
 class Dbt:
@@ -40,7 +46,11 @@ class Dbt:
         from dbt.cli.main import dbtRunner
 
         folder = str(self._project.folder)
-        runner = dbtRunner(callbacks=[self._on_event])
+        invocation = _Invocation(
+            environment={"ONECDP_WAREHOUSE": str(self._project.warehouse.folder)},
+            command=" ".join(["dbt", *args, *options]),
+        )
+        runner = dbtRunner(callbacks=[invocation.on_event, self._on_event])
         quiet = [
             "--log-level",
             "none",
@@ -51,17 +61,13 @@ class Dbt:
             f"{folder}/logs",
         ]
         where = ["--project-dir", folder, "--profiles-dir", folder]
-        before = os.environ.get("ONECDP_WAREHOUSE")
-        # profiles.yml finds the warehouse by this; dbt reads it from the process.
-        os.environ["ONECDP_WAREHOUSE"] = str(self._project.warehouse.folder)
-        try:
-            return runner.invoke([*quiet, *args, *where, *options])
-        finally:
-            # Whatever comes next in this process may mean another project.
-            del os.environ["ONECDP_WAREHOUSE"]
-            if before is not None:
-                os.environ["ONECDP_WAREHOUSE"] = before
-            _let_go()
+        with _one_at_a_time:
+            try:
+                # In a copy, so that dbt's invocation context ends with the invocation.
+                context = contextvars.copy_context()
+                return context.run(runner.invoke, [*quiet, *args, *where, *options])
+            finally:
+                _close_files()
 
     def manifest(self) -> Any:
         """Parses the project and returns dbt's Manifest.
@@ -121,7 +127,37 @@ class Dbt:
                 )
 
 
-def _let_go() -> None:
+@dataclass(frozen=True)
+class _Invocation:
+    """What one dbt invocation is given instead of this process's environment and command line.
+
+    dbt has no argument for either. It copies `os.environ` into a context variable when an
+    invocation starts, and `sys.argv` into its flags; profiles.yml and the artefacts are made from
+    these. Both are replaced at the invocation's first event, which dbt fires before it reads
+    profiles.yml and before it logs its arguments. Later events find them replaced.
+
+    Attributes:
+        environment: Variables that are added to those of the process.
+        command: What logs and artefacts record as the command line.
+    """
+
+    environment: Mapping[str, str]
+    command: str
+
+    def on_event(self, _event: Any) -> None:
+        from dbt.flags import get_flags
+        from dbt_common.context import set_invocation_context, try_get_invocation_context
+
+        context = try_get_invocation_context()
+        if context is not None and not self.environment.items() <= context.env.items():
+            set_invocation_context({**context.env, **self.environment})
+        flags = get_flags()
+        if getattr(flags, "INVOCATION_COMMAND", self.command) != self.command:
+            # The flags are a frozen dataclass, to which dbt itself adds in this way.
+            object.__setattr__(flags, "INVOCATION_COMMAND", self.command)
+
+
+def _close_files() -> None:
     """Closes the DuckDB file, which dbt keeps open for as long as the process lives."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.adapters.factory import cleanup_connections, reset_adapters

@@ -1,4 +1,4 @@
-"""What `onecdp explain` says, as lines for a terminal."""
+"""Formats an explanation as lines for a terminal."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby
 
-from onecdp.identity.explain.explain import Apart, Person, Row, Rows, Together
+from onecdp.identity.explain.answer import Apart, Person, Row, Rows, Together
 
 SHOWN_ROWS = 20
 
 
 def lines(answer: Person | Together | Apart) -> Iterator[str]:
-    """The lines of an answer; identifiers and where they stand, never what else a row says."""
+    """Yields the lines of an answer: identifiers and their sources, never other attributes."""
     if isinstance(answer, Person):
         return _person(answer)
     return _together(answer) if isinstance(answer, Together) else _apart(answer)
@@ -22,14 +22,14 @@ def _person(person: Person) -> Iterator[str]:
     yield f"{person.given} belongs to {person.given.one_id}"
     yield ""
     identifiers = _count(len(person.identifiers), "identifier")
-    yield f"its {identifiers}, with the confidence of the way to the root"
+    yield f"its {identifiers}, with the confidence of the path to the root"
     width = max((len(_name(row, "id_")) for row in person.identifiers), default=0)
     for row in person.identifiers[:SHOWN_ROWS]:
         notes = [
             note
             for note, holds in (
                 ("root", row["is_root"]),
-                ("asked about", row["is_given"]),
+                ("given", row["is_given"]),
                 ("withdrawn", not row["is_active"]),
             )
             if holds
@@ -48,10 +48,10 @@ def _person(person: Person) -> Iterator[str]:
         yield f"{person.given} is the root"
     yield ""
     if person.relations:
-        yield f"{_count(len(person.relations), 'link')} that made nobody one with it"
+        yield f"{_count(len(person.relations), 'link')} that did not merge"
         yield from _unmerged(person.relations)
     else:
-        yield "every link of it merged"
+        yield "all its links merged"
     if person.changes:
         yield ""
         yield "changes of the one_id"
@@ -75,13 +75,13 @@ def _apart(pair: Apart) -> Iterator[str]:
     yield f"{pair.left} and {pair.right} are two people: {pair.left.one_id} and {pair.right.one_id}"
     yield ""
     if not pair.reasons:
-        yield "no link leads from one to the other"
+        yield "no links connect them"
         return
     steps = {row["step"] for row in pair.reasons if row["step"]}
     if len(steps) > 1:
-        yield f"no link joins them; over others, {len(steps)} links lead there, and none merges"
+        yield f"connected by {len(steps)} links through other people; these did not merge"
     else:
-        yield "what keeps them apart"
+        yield "links that did not merge"
     yield from _unmerged(pair.reasons)
 
 
@@ -108,7 +108,7 @@ def _unmerged(rows: Rows) -> Iterator[str]:
         why = row["constraint_name"] or row["link_status"]
         status = f"refused, {why}" if row["link_status"] == "refused" else why
         yield f"  {_link(row)} ({row['from_one_id']} - {row['to_one_id']})"
-        yield f"       {status}: {row['reason'] or 'no reason is known'}"
+        yield f"       {status}: {row['reason'] or 'unknown reason'}"
         if row["source_channel"]:
             yield f"       {_evidence(row)}"
     yield from _more(rows)

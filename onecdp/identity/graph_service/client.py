@@ -1,6 +1,6 @@
-"""The ID graph in SQL: `normalize_id`, and `call_id_graph`, which asks the HTTP service.
+"""SQL functions of the ID graph: `normalize_id`, and `call_id_graph`, which calls the HTTP service.
 
-docs/id-graph.md describes what goes over the wire.
+docs/id-graph.md describes the protocol.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TOKEN_VARIABLE = "ONECDP_ID_GRAPH_TOKEN"
 TIMEOUT_SECONDS = 10.0
 MAX_ANSWER = 4 << 20
 MAX_FAILURES = 3
-REST_SECONDS = 60.0
+PAUSE_SECONDS = 60.0
 
 _PREFIXES = (
     ("mobile|phone", "ONE_PHONE_"),
@@ -34,10 +34,10 @@ Identifier = tuple[str, str]
 
 
 def normalize_id(id_value: pa.ChunkedArray, id_type: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Returns an id that is made of the identifier alone, without asking anybody.
+    """Returns an id derived from the identifier alone, without calling the service.
 
-    It is the type's prefix and the last six characters of the value; the whole value where the
-    type is none that is known. An empty value counts as null.
+    It is the type's prefix and the last six characters of the value; the whole value if the type
+    is unknown. An empty value counts as null.
     """
     value, kind = _spelled(id_value, id_type)
     ending = pc.utf8_slice_codeunits(value, start=-6)
@@ -52,13 +52,13 @@ def normalize_id(id_value: pa.ChunkedArray, id_type: pa.ChunkedArray) -> pa.Chun
 
 
 def call_id_graph(id_value: pa.ChunkedArray, id_type: pa.ChunkedArray) -> pa.Array:
-    """Returns the id that the service gives for each identifier, else that of `normalize_id`.
+    """Returns the service's id of each identifier, with `normalize_id` as the fallback.
 
-    One request asks about the distinct identifiers of the chunk. Where no service is configured,
-    or it fails, or it gives nothing, the own id stands in; a failure is logged.
+    One request has the distinct identifiers of the chunk. The fallback is used if no service is
+    configured, the request fails, or the response has no id; failures are logged.
 
     Raises:
-        ValueError: The configured address can't be used.
+        ValueError: The configured URL is invalid.
     """
     own = normalize_id(id_value, id_type)
     url = os.environ.get(URL_VARIABLE)
@@ -81,7 +81,7 @@ def call_id_graph(id_value: pa.ChunkedArray, id_type: pa.ChunkedArray) -> pa.Arr
 def _spelled(
     id_value: pa.ChunkedArray, id_type: pa.ChunkedArray
 ) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    """Values trimmed, types also lower-cased; what is empty then is null."""
+    """Returns values trimmed and types trimmed and lower-cased; empty ones become null."""
     value, kind = pc.utf8_trim_whitespace(id_value), pc.utf8_trim_whitespace(id_type)
     nothing = pa.scalar(None, pa.string())
     return (
@@ -91,16 +91,16 @@ def _spelled(
 
 
 class _Breaker:
-    """Leaves a service alone for a while after failures in a row; safe for DuckDB's threads."""
+    """A circuit breaker: pauses requests after consecutive failures; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._failures: dict[str, int] = {}
-        self._rests_until: dict[str, float] = {}
+        self._paused_until: dict[str, float] = {}
 
     def is_open(self, url: str) -> bool:
         with self._lock:
-            return time.monotonic() < self._rests_until.get(url, 0.0)
+            return time.monotonic() < self._paused_until.get(url, 0.0)
 
     def succeeded(self, url: str) -> None:
         with self._lock:
@@ -110,8 +110,8 @@ class _Breaker:
         with self._lock:
             self._failures[url] = self._failures.get(url, 0) + 1
             if self._failures[url] >= MAX_FAILURES:
-                rest = max(rest, REST_SECONDS)
-            self._rests_until[url] = time.monotonic() + rest
+                rest = max(rest, PAUSE_SECONDS)
+            self._paused_until[url] = time.monotonic() + rest
 
 
 _breaker = _Breaker()
@@ -132,17 +132,17 @@ def _ask(url: str, token: str | None, identifiers: list[Identifier]) -> dict[Ide
     except ExchangeFailed as failure:
         _breaker.failed(url, failure.retry_after)
         _log.warning(
-            "call_id_graph: %s identifiers got ids of their own, the service failed: %s",
+            "call_id_graph: the service failed, %s identifiers got the id of normalize_id: %s",
             len(identifiers),
             failure,
         )
         return {}
     _breaker.succeeded(url)
-    return _believable(ids, set(identifiers))
+    return _valid_ids(ids, set(identifiers))
 
 
-def _believable(ids: list[object], asked: set[Identifier]) -> dict[Identifier, str]:
-    """The ids that answer what was asked; two different ones for an identifier are none."""
+def _valid_ids(ids: list[object], asked: set[Identifier]) -> dict[Identifier, str]:
+    """Returns the ids of requested identifiers; conflicting ids for one identifier are dropped."""
     given: dict[Identifier, set[str]] = {}
     for entry in ids:
         if not isinstance(entry, dict):

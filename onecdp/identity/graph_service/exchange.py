@@ -1,6 +1,6 @@
-"""One exchange of JSON with a service that may be slow, broken or lying.
+"""Posts JSON to a service that may be slow, broken or malicious.
 
-Ingestion and `call_id_graph` both use it; each decides for itself what a failed exchange means.
+Ingestion and `call_id_graph` use it; each handles failures in its own way.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import orjson
 import requests
 
 _READ_BYTES = 1 << 16
-# What stays on this machine does not pass the proxy of the environment.
+# Requests to this machine bypass the environment's proxy.
 _DIRECT = {"http": "", "https": ""}
 
 
 class ExchangeFailed(Exception):
-    """No usable answer; the message says why and holds no address, no token and no content.
+    """The request failed; the message has the reason, but no URL, token or content.
 
     Attributes:
-        is_passing: Whether asking again soon may help.
-        retry_after: Seconds that the service wants to be left alone, if it said so.
+        is_passing: Whether a retry may succeed.
+        retry_after: Seconds to wait, from the response's Retry-After header; else 0.
     """
 
     def __init__(self, reason: str, *, is_passing: bool, retry_after: float = 0.0) -> None:
@@ -36,9 +36,9 @@ class ExchangeFailed(Exception):
 
 
 def check_url(url: str) -> str | None:
-    """Says what keeps a service's address from being used; None if nothing does.
+    """Returns what is wrong with a service's URL; None if it is valid.
 
-    What is sent is personal: it goes through TLS, or stays on this machine.
+    Requests contain personal data, so the URL must use TLS or be on this machine.
     """
     try:
         parts = urlsplit(url)
@@ -57,17 +57,17 @@ def check_url(url: str) -> str | None:
 def post_json(
     url: str, token: str | None, body: object, *, timeout: float, max_bytes: int
 ) -> object:
-    """Posts `body` as JSON and returns the JSON that is answered.
+    """Posts `body` as JSON and returns the JSON of the response.
 
     Args:
-        url: An address that `check_url` has nothing against.
+        url: A URL that passed `check_url`.
         token: Sent as `Authorization: Bearer …`; None sends none.
-        body: What orjson can write.
-        timeout: Seconds for the whole exchange, from the look-up of the name to the last byte.
-        max_bytes: A longer answer is not read to its end.
+        body: Any value that orjson can serialise.
+        timeout: Seconds for the whole request, from the DNS lookup to the last byte.
+        max_bytes: The largest response that is read.
 
     Raises:
-        ExchangeFailed: Whatever went wrong.
+        ExchangeFailed: The request failed for any reason.
     """
     answers: queue.SimpleQueue[object] = queue.SimpleQueue()
     deadline = time.monotonic() + timeout
@@ -77,11 +77,11 @@ def post_json(
             answers.put(_exchange(url, token, orjson.dumps(body), timeout, deadline, max_bytes))
         except ExchangeFailed as failure:
             answers.put(failure)
-        except Exception as error:  # whatever breaks in an exchange is told as its failure
+        except Exception as error:  # every error becomes a failure of this exchange
             answers.put(_failure(error))
 
-    # requests limits the wait for each byte, and nothing limits the look-up of a name; a service
-    # that sends a byte a second would hold us for hours. So we leave, and the thread ends later.
+    # The timeout of requests applies to each read, and the DNS lookup has none: a service that
+    # sends one byte per second would block for hours. So the thread is abandoned at the timeout.
     threading.Thread(target=work, name="id-graph-exchange", daemon=True).start()
     try:
         answer = answers.get(timeout=timeout)
@@ -98,7 +98,7 @@ def _exchange(
     headers = {
         "Content-Type": "application/json",
         "Accept": "application/json",
-        # A small compressed answer may be a huge one.
+        # A small compressed response may expand to a huge one.
         "Accept-Encoding": "identity",
         "User-Agent": "onecdp",
     }
@@ -114,7 +114,7 @@ def _exchange(
     ) as response:
         _check_head(response, max_bytes)
         content = bytearray()
-        # Whatever has come, not a full buffer: else a slow sender is noticed too late.
+        # read1 returns what has arrived: waiting for a full buffer would miss the deadline.
         while piece := response.raw.read1(_READ_BYTES):
             content += piece
             if len(content) > max_bytes:
@@ -147,7 +147,7 @@ def _check_head(response: requests.Response, max_bytes: int) -> None:
 
 
 class _Bearer(requests.auth.AuthBase):
-    """Also where there is no token: else requests would look for one in the user's netrc."""
+    """Sets the token; used without one, too, so that requests ignores the user's netrc."""
 
     def __init__(self, token: str | None) -> None:
         self._token = token
@@ -159,7 +159,7 @@ class _Bearer(requests.auth.AuthBase):
 
 
 def _failure(error: Exception) -> ExchangeFailed:
-    """In our words: those of the error hold the whole address."""
+    """Returns a failure without the error's own message, which has the whole URL."""
     if isinstance(error, requests.exceptions.SSLError):
         return ExchangeFailed("its TLS certificate cannot be trusted", is_passing=False)
     if isinstance(error, requests.exceptions.Timeout):
@@ -178,7 +178,7 @@ def _too_long(max_bytes: int) -> ExchangeFailed:
 
 
 def _seconds(retry_after: str) -> float:
-    """What a Retry-After header asks for, a number of seconds or a date; 0 if it says nothing."""
+    """Returns the seconds of a Retry-After header, a number or a date; 0 if it is invalid."""
     if retry_after.strip().isdecimal():
         return float(retry_after)
     try:

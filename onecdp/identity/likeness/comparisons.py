@@ -1,6 +1,6 @@
-"""What of two members is compared, and what each agreement is worth before anything is counted.
+"""The attributes that are compared, and the prior probabilities of their agreement.
 
-Why each comparison is as it is: docs/probabilistic.md.
+docs/probabilistic.md gives the reasons for each comparison.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from onecdp.identity.likeness.members import NEAR_BIRTHDAY, NEAR_NAME, Facts
 
 @dataclass(frozen=True)
 class Level:
-    """A way in which an attribute of two accounts may agree.
+    """A level of agreement of an attribute.
 
     Attributes:
-        condition: SQL over the columns `_l` and `_r`; the first level that holds counts.
-        same: What is the same, for people.
-        close: What is similar.
-        m: Chance of it, and no level above it, for two accounts of one person. 0: as `u`.
-        household: The same for two people of one household; None as long as it is no evidence.
-        is_trained: Whether EM may move `m`.
-        frequent: The column whose frequent values count less than rare ones.
+        condition: SQL over the columns `_l` and `_r`; the first level that holds applies.
+        same: Label of an attribute that is the same.
+        close: Label of an attribute that is similar.
+        m: Probability of this level for two accounts of one person. 0: as `u`.
+        household: The same for two people of one household; None: the level is no evidence.
+        is_trained: Whether EM may change `m`.
+        frequent: Column for term frequency adjustment: frequent values weigh less.
     """
 
     condition: str
@@ -35,7 +35,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Comparison:
-    """An attribute, or several that say the same thing, and its levels, best first."""
+    """An attribute, or several that depend on each other, and its levels, best first."""
 
     name: str
     unknown: str
@@ -102,10 +102,11 @@ COMPARISONS = (
 
 
 def by_chance(facts: Facts) -> dict[str, tuple[float, ...]]:
-    """The chance u of every level, best first; they add up to 1."""
+    """Returns the probability u of every level, best first; they add up to 1."""
     same, near = facts.same, facts.near
     mobile, email = same["mobile_hash"], same["email_hash"]
-    # Who shares a mobile often shares the mailbox too: both count little more than the rarer one.
+    # Sharing a mobile and a mailbox are correlated: both together are only half as likely as the
+    # rarer one.
     both = min(mobile, email) / 2
     exact: dict[str, tuple[float, ...]] = {
         "name": (same["name_key"], near["name"]),

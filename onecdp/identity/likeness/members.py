@@ -1,4 +1,4 @@
-"""What is compared: the members' attributes in one spelling, and how often they agree by chance."""
+"""Normalised attributes of members, and how often they agree by chance."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import duckdb
 import pyarrow as pa
 
 CROWD = 20
-"""A mobile, an e-mail, or a birthday with initials that more members hold proposes no pairs (a
-shop's own number, 1 January): nobody's own value, and the work would grow with its square."""
+"""A mobile, an e-mail, or a birthday with initials that more members share proposes no pairs: it is
+a placeholder (a shop's own number, 1 January), and the number of pairs grows with its square."""
 
-_SAMPLE = 1_000  # members whose pairs are counted for similar names and birthdays: half a million
+# Members whose pairs (half a million) are counted for similar names and birthdays.
+_SAMPLE = 1_000
 _PRIOR_PAIRS, _PRIOR_MEMBERS = 10_000, 100
 
-# How often two strangers agree, for as long as there are too few members to count it: a birthday
-# of 55 years with some days favoured, a name of a big town, and hashes of a million people.
+# How often two strangers agree, as long as there are too few members to count it: assumes birthdays
+# over 55 years with some frequent days, the names of a big town, and hashes of a million people.
 _PRIOR_SAME = {
     "name_key": 1 / 2_000,
     "birthday": 1 / 15_000,
@@ -29,9 +30,9 @@ _PRIOR_GENDER, _PRIOR_CHANNEL = 0.5, 0.4
 NEAR_NAME = "near_name(name_parts_l, name_parts_r)"
 NEAR_BIRTHDAY = "near_birthday(birthday_l, birthday_r)"
 
-# Only what the two names don't share is compared, so that a long family name makes no two
-# siblings alike: one slip of the pen in short names, two in long ones (from 8 letters), an
-# initial or a short form (Alex, Alexander), or a part that one of them leaves out.
+# Only the parts that differ are compared, because siblings share a family name. Similar means one
+# typo in short parts, two in long ones (8 letters or more), an initial or a short form (Alex,
+# Alexander), or a missing part.
 _MACROS = """
     create macro others(a, b) as
         array_to_string(list_filter(a, lambda part: not list_contains(b, part)), ' ');
@@ -44,17 +45,17 @@ _MACROS = """
     end;
     create macro near_name(a, b) as
         least(len(a), len(b)) > 1 and alike(others(a, b), others(b, a));
-    -- One digit, two neighbours swapped, or day and month swapped; in YYYYMMDD.
+    -- YYYYMMDD: one digit, two adjacent digits swapped, or day and month swapped.
     create macro near_birthday(a, b) as
         damerau_levenshtein(a, b) <= 1 or a = left(b, 4) || right(b, 2) || substr(b, 5, 2);
 """
 
-# Sorted parts make "Wang Alice" and "alice wang" one name. Unknown codes of gender say nothing,
-# as birthdays of 1900 and before do.
+# Sorting the parts makes "Wang Alice" and "alice wang" the same name. Unknown gender codes and
+# birthdays before 1901 become null.
 _MEMBERS = f"""
     create table members as
     with named as (
-        -- What stands for "no name" is none: two of it would be the same person's.
+        -- Placeholders become null: two of them would be the same name.
         select * replace (case when lower(trim(real_name)) not in (from junk_names)
             then real_name end as real_name)
         from member_rows
@@ -94,14 +95,14 @@ _MEMBERS = f"""
 
 @dataclass(frozen=True)
 class Facts:
-    """What was counted in the table `members`.
+    """Statistics of the table `members`.
 
     Attributes:
-        members: How many.
-        same: Chance that two different members agree in the column.
-        near: Chance that two different members have a similar, not the same, name or birthday.
-        sure_pairs: Pairs with one mobile (`mobile_hash`) or e-mail (`email_hash`), one name and
-            one birthday; `any` counts a pair with both once.
+        members: Number of members.
+        same: Probability that two random members agree in the column.
+        near: Probability that two random members have a similar, but not the same, value.
+        sure_pairs: Pairs with the same mobile (`mobile_hash`) or e-mail (`email_hash`), name and
+            birthday; `any` counts a pair with both once.
     """
 
     members: int
@@ -116,18 +117,18 @@ def load(
     identifiers: pa.Table,
     junk_names: Sequence[str],
 ) -> Facts:
-    """Writes the table `members`, a row per account in order, and counts what it says of chance.
+    """Writes the table `members`, sorted and one row per account, and returns its statistics.
 
-    Tables `tf_name_key` and `tf_birthday` give each value's share of the members, drawn towards
-    the prior while there are few: two of three members with one name don't make it common.
+    Tables `tf_name_key` and `tf_birthday` have each value's share of the members, smoothed towards
+    the prior while there are few members.
 
     Args:
         connection: An empty database.
-        members: See `probabilistic.probabilistic_links`.
+        members: See `links.probabilistic_links`.
         identifiers: The same.
         junk_names: The same.
     """
-    # One thread: sums of floats would differ in their last digit from run to run.
+    # With several threads, sums of floats would differ in the last digit between runs.
     connection.execute("set threads = 1")
     connection.execute("set enable_progress_bar = false")
     connection.register("member_rows", members)
@@ -153,7 +154,7 @@ def load(
 
 
 def _same(connection: duckdb.DuckDBPyConnection, column: str, prior: float) -> float:
-    """Counted over all pairs by the values' frequencies, which needs no pair to be made."""
+    """Counts agreeing pairs from the frequencies of the values, without building pairs."""
     agreeing, pairs = _row(
         connection,
         "select coalesce(sum(n * (n - 1) / 2), 0), coalesce(sum(n) * (sum(n) - 1) / 2, 0)"
@@ -163,7 +164,7 @@ def _same(connection: duckdb.DuckDBPyConnection, column: str, prior: float) -> f
 
 
 def _near(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
-    """Counted over the pairs of some members, chosen by the hash of their id: always the same."""
+    """Counts similar pairs in a deterministic sample, chosen by the hash of the member id."""
     near_name, names, near_birthday, birthdays = _row(
         connection,
         f"""

@@ -1,8 +1,9 @@
-"""How pairs of members are compared, weighed and scored, with Splink.
+"""Scores pairs of members with Splink.
 
-Fellegi and Sunter, "A Theory for Record Linkage", JASA 64 (1969): each attribute that agrees is
-worth log2(m/u), m its chance among accounts of one person, u among those of two. Splink trains m
-by EM without labels (https://moj-analytical-services.github.io/splink/theory.html).
+Fellegi and Sunter, "A Theory for Record Linkage", JASA 64 (1969): an agreeing attribute has the
+weight log2(m/u), with m its probability among accounts of one person and u among those of two.
+Splink estimates m by EM without labels
+(https://moj-analytical-services.github.io/splink/theory.html).
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from onecdp.identity.likeness.members import Facts
 
 Floats = npt.NDArray[np.float64]
 
-_SECOND_ACCOUNTS = 0.001  # prior: one member in a thousand has one
-_FOUND_SURELY = 0.5  # of such pairs: one mobile or e-mail, name and birthday to the letter
-_TRAINED_FROM, _PRIOR_WORTH = 100, 100  # sure pairs
+_SECOND_ACCOUNTS = 0.001  # prior: one member in a thousand has a second account
+_FOUND_SURELY = 0.5  # share of pairs of one person that are `Facts.sure_pairs`
+# Both in sure pairs: the minimum for EM, and the weight of the priors.
+_TRAINED_FROM, _PRIOR_WORTH = 100, 100
 # Pairs of one household for each pair of accounts of one person: parents, children, couples.
 _HOUSEHOLD = 5
 
@@ -32,9 +34,9 @@ def score(connection: duckdb.DuckDBPyConnection, facts: Facts, *, least: float) 
     """Compares the pairs that share a mobile, an e-mail, or a birthday with the initials.
 
     Args:
-        connection: Has what `probabilistic_members.load` wrote.
-        facts: What it counted.
-        least: Pairs that Splink gives less are left out.
+        connection: Has the tables of `members.load`.
+        facts: The result of `members.load`.
+        least: Minimum probability by Splink.
 
     Returns:
         left_id_type, left_id_value, right_id_type, right_id_value, probability, match_weight,
@@ -60,7 +62,7 @@ def score(connection: duckdb.DuckDBPyConnection, facts: Facts, *, least: float) 
             "left_id_value": pairs["left_id_value"],
             "right_id_type": member_id,
             "right_id_value": pairs["right_id_value"],
-            # So that a new member, who moves the last digits of all, changes few rows.
+            # Rounded, because every new member changes the last digits of all pairs.
             "probability": np.round(odds / (1 + odds), 4),
             "match_weight": np.round(np.log2(odds), 2),
             "evidence": pa.array(_evidence(comparisons, levels, len(pairs)), pa.string()),
@@ -73,16 +75,16 @@ def _odds(
     comparisons: tuple[Comparison, ...],
     levels: dict[str, npt.NDArray[np.int64]],
 ) -> Floats:
-    """The odds of one person against two strangers (Splink's) and two of one household.
+    """Returns the odds of one person against two strangers (Splink's) or two of one household.
 
-    Between strangers every agreement is a coincidence of its own. A family shares mobile, e-mail
-    and name, and twins the birthday, all at once: Fellegi and Sunter's independence fails there,
-    and the family is weighed as a second way of being two.
+    Fellegi and Sunter assume that attributes agree independently. That fails in families, which
+    share mobile, e-mail and name at once (twins the birthday, too), so the household is a second
+    alternative with its own probabilities.
     """
     strangers = np.exp2(np.minimum(match_weight, 60))
     household = np.full(len(match_weight), 1 / _HOUSEHOLD)
     for comparison in comparisons:
-        # Splink numbers the levels from 0 for ELSE; -1, the last place here, is unknown.
+        # Splink numbers the levels from 0 (ELSE) upwards; -1, the last position, is unknown.
         rising = [
             level.m / level.household if level.household else 1.0
             for level in reversed(comparison.levels)
@@ -130,7 +132,7 @@ def _linker(
             block_on("birthday_initials"),
         ],
         probability_two_random_records_match=min(of_one / all_pairs, 0.01),
-        # With them come the levels (gamma_...), which the household and the evidence are read from.
+        # Needed for the levels (gamma_...), from which household odds and evidence are computed.
         retain_matching_columns=True,
     )
     linker = Linker(
@@ -145,7 +147,7 @@ def _linker(
 
 
 def _described(comparison: Comparison, facts: Facts) -> dict[str, Any]:
-    """The comparison as Splink's settings describe it."""
+    """Returns the comparison as Splink settings."""
     chances = by_chance(facts)[comparison.name]
     levels: list[dict[str, Any]] = [
         {
@@ -170,11 +172,11 @@ def _described(comparison: Comparison, facts: Facts) -> dict[str, Any]:
 
 
 def _trained(connection: duckdb.DuckDBPyConnection, facts: Facts) -> tuple[Comparison, ...]:
-    """COMPARISONS with `m` of the trained levels drawn from the prior towards what EM finds.
+    """Returns COMPARISONS with `m` of the trained levels averaged over the prior and EM.
 
-    EM looks at pairs that share a mobile, then at those that share an e-mail: only there are
-    accounts of one person common enough to be told from others. With few sure pairs there, it
-    would fit the families instead, so that the priors stand.
+    EM uses pairs that share a mobile, then pairs that share an e-mail: only there are accounts of
+    one person frequent enough. With few sure pairs, it would fit families instead, so the priors
+    are used.
     """
     from splink import block_on
 
@@ -214,14 +216,14 @@ def _blended(
     worth: float,
 ) -> tuple[Level, ...]:
     prior = [level.m or u for level, u in zip(levels, chances, strict=True)]
-    # A level that no pair is at has words in the place of a number.
-    learnt = [
+    # Splink reports a text instead of a number for levels without pairs.
+    estimated = [
         m if isinstance(m := at.get("m_probability"), float) and not math.isnan(m) else 0.0
         for at in found
     ]
     mixed = [
         (1 - worth) * before + worth * after if level.is_trained else before
-        for level, before, after in zip(levels, prior, learnt, strict=True)
+        for level, before, after in zip(levels, prior, estimated, strict=True)
     ]
     free = sum(m for level, m in zip(levels, mixed, strict=True) if level.is_trained)
     room = 1 - sum(m for level, m in zip(levels, mixed, strict=True) if not level.is_trained)

@@ -1,8 +1,8 @@
 """Bridges: the links whose loss would split a person.
 
 Depth-first search with low points (Tarjan, "A note on finding the bridges of a graph", Information
-Processing Letters 2, 1974), with a stack of its own: a chain of a million is no recursion. Linear
-in nodes and links.
+Processing Letters 2, 1974), with an explicit stack, so that long chains cause no deep recursion.
+Linear in nodes and links.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from onecdp.identity.resolution.graph import Ints, compiled
+from onecdp.identity.resolution.compiled import compiled
+from onecdp.identity.resolution.graph import Ints
 
 
 @dataclass(frozen=True)
 class Bridges:
-    """The edges that are bridges, by their position among those given, ascending.
+    """The edges that are bridges.
 
     Attributes:
-        positions: Of the bridges among the edges given.
-        left_sizes: How many nodes stay with the left end when the edge is lost.
-        right_sizes: How many stay with the right end.
+        positions: Positions of the bridges among the given edges, ascending.
+        left_sizes: Per bridge, the nodes on the side of the left end without it.
+        right_sizes: The same of the right end.
     """
 
     positions: Ints
@@ -34,13 +35,13 @@ def find_bridges(left: Ints, right: Ints, multiplicity: Ints) -> Bridges:
     """Finds the bridges of a multigraph.
 
     Args:
-        left: One end of each edge; any integers, each pair once, in either direction.
+        left: One end of each edge; any integers. Each pair occurs once, in either direction.
         right: The other end.
-        multiplicity: How many parallel links each edge stands for; more than one is no bridge.
+        multiplicity: Parallel links per edge; an edge with more than one is not a bridge.
     """
     nodes, ends = np.unique(np.concatenate([left, right]), return_inverse=True)
     left_ends, right_ends = ends[: len(left)], ends[len(left) :]
-    # Both directions of every edge, sorted by where they start: edge k is at k and k + n.
+    # Both directions of every edge, sorted by start: edge k is at k and k + n.
     order = np.argsort(ends, kind="stable")
     first = np.zeros(len(nodes) + 1, dtype=np.int64)
     np.cumsum(np.bincount(ends, minlength=len(nodes)), out=first[1:])
@@ -59,7 +60,7 @@ def find_bridges(left: Ints, right: Ints, multiplicity: Ints) -> Bridges:
 def _search(
     first: Ints, targets: Ints, edges: Ints, edge_count: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """For each edge that is a bridge its lower node, how many hang on that, and of how many."""
+    """Returns per bridge its lower node, the size of the subtree there, and of the component."""
     node_count = len(first) - 1
     entered = np.full(node_count, -1, dtype=np.int64)
     low = np.empty(node_count, dtype=np.int64)
@@ -67,7 +68,7 @@ def _search(
     upward = np.full(node_count, -1, dtype=np.int64)
     following = first[:-1].copy()
     stack = np.empty(node_count, dtype=np.int64)
-    # The bridges of the component that is being searched: its size is known at its end.
+    # Bridges of the current component, whose size is known only after its search.
     found = np.empty(node_count, dtype=np.int64)
     child = np.full(edge_count, -1, dtype=np.int64)
     child_size = np.zeros(edge_count, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""How many people there are, and how often they changed."""
+"""Counts of one_ids and their changes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from onecdp.warehouse.files import Warehouse, connect
 
 @dataclass(frozen=True)
 class IdCounts:
-    """What stands in the private file.
+    """Counts of the ID map in the private file.
 
     Attributes:
         customers: one_ids with an active identifier.
-        refused_links: links that a constraint stops.
-        minted: one_ids ever made.
-        merged: how often a one_id was taken in by another one.
-        split: how often identifiers left a one_id for a new or a returning one.
+        refused_links: links refused because of a constraint.
+        minted: one_ids ever minted.
+        merged: merges of a one_id into another.
+        split: splits of identifiers from a one_id into a new or a restored one.
     """
 
     customers: int = 0
@@ -32,7 +32,7 @@ _COUNTS = {
     "customers": "select count(distinct one_id) from marts.id_map where is_active",
     "refused_links": "select count(*) from marts.id_link_rejections",
     "minted": "select count(*) from intermediate.int_identity__one_ids",
-    # Its identifiers may have gone to several.
+    # One merge has a row per one_id that took over identifiers.
     "merged": (
         "select count(distinct (changed_at, from_one_id)) from marts.id_map_changes"
         " where kind = 'merge'"
@@ -42,7 +42,7 @@ _COUNTS = {
 
 
 def count_ids(warehouse: Warehouse) -> IdCounts:
-    """Counts what stands in the private file; zeros before the first build."""
+    """Counts one_ids and their changes; zeros before the first build."""
     if not warehouse.build_file.is_file():
         return IdCounts()
     with connect(warehouse.build_file, read_only=True) as private:

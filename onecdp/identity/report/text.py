@@ -1,23 +1,23 @@
-"""What `onecdp identity report` says, as lines for a terminal."""
+"""Formats a report on the ID map as lines for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from onecdp.identity.report.report import SMALLEST_BRIDGED, Report, Rows
+from onecdp.identity.report.summary import SMALLEST_BRIDGED, Report, Rows
 
 
 def lines(report: Report) -> Iterator[str]:
-    """The lines of a report; a part that has nothing to tell is one line."""
-    yield f"{report.people:,} people of {report.identifiers:,} identifiers"
+    """Yields the lines of a report; an empty section is one line."""
+    yield f"{report.people:,} people with {report.identifiers:,} identifiers"
     yield ""
     yield from _table(report.sizes, "size", "people", "identifiers")
     yield ""
     yield "the largest"
     yield from _table(report.largest, "one_id", "size", "types")
     yield ""
-    yield f"{report.shared_values:,} shared values: they relate people and never merge them"
+    yield f"{report.shared_values:,} shared values, whose links never merge"
     named = [{**row, "value": f"{row['id_type']}:{row['id_value']}"} for row in report.most_shared]
     yield from _table(named, "value", "hub_count")
     yield ""
@@ -33,16 +33,16 @@ def lines(report: Report) -> Iterator[str]:
     yield ""
     yield from _bridges(report)
     yield ""
-    yield f"{report.reviews:,} likely links wait in id_link_reviews for a person's word"
+    yield f"{report.reviews:,} probabilistic links to review in id_link_reviews"
 
 
 def _bridges(report: Report) -> Iterator[str]:
     found = report.bridges
     yield (
-        f"{found.bridges:,} of {found.links:,} links are bridges: the loss of one splits a person"
-        f" of {SMALLEST_BRIDGED} identifiers or more"
+        f"{found.bridges:,} of {found.links:,} links are bridges: losing one splits a person with"
+        f" {SMALLEST_BRIDGED} or more identifiers"
     )
-    yield f"{found.cutting:,} of them leave two identifiers or more on either side"
+    yield f"{found.cutting:,} of them have two or more identifiers on each side"
     if not found.weakest:
         return
     yield "the weakest"

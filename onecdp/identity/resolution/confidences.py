@@ -1,15 +1,21 @@
-"""How strongly a node hangs on its root: the weakest edge of its best path there."""
+"""The confidence that a node belongs to its root: the weakest edge on its best path there."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from onecdp.identity.resolution.graph import Components, compiled, find
+from onecdp.identity.resolution.compiled import compiled
+from onecdp.identity.resolution.graph import Components, Numbers, find
+
+Floats = npt.NDArray[np.float64]
 
 
 def widest_path_confidences(edges: pa.Table, roots: pa.Table) -> pa.Table:
-    """Give every node of an edge the weakest confidence on its best path to its root.
+    """Returns the weakest confidence on the best path from each node to its root.
 
     The best path is the one whose weakest edge is strongest; it runs along a maximum spanning
     tree (Hu, "The maximum capacity route problem", Operations Research 9, 1961). Kruskal's
@@ -20,11 +26,11 @@ def widest_path_confidences(edges: pa.Table, roots: pa.Table) -> pa.Table:
         edges: columns left_node_id, right_node_id (bigint, 0 or more), confidence (0 to 1); any
             order, repeats allowed.
         roots: column root_node_id; exactly one root in each component that has an edge, other
-            roots are passed over.
+            roots are ignored.
 
     Returns:
-        One row per node that has an edge, in no order: node_id (int64), confidence (double);
-        1.0 for a root.
+        One row per node that has an edge, in no order: node_id (int64), confidence (double;
+        1.0 for a root).
 
     Raises:
         ValueError: a component has no root or two, or a node id is negative.
@@ -34,39 +40,59 @@ def widest_path_confidences(edges: pa.Table, roots: pa.Table) -> pa.Table:
     left, right = (graph.add_nodes(nodes) for nodes in ends)
     root_numbers = graph.numbers_of(roots["root_node_id"].to_numpy())
     confidence = edges["confidence"].to_numpy()
-    # Equal confidences may come in any order: what they give is the same.
+    # Ties need no tie-break: any order of equal confidences gives the same result.
     order = np.argsort(-confidence).astype(np.int32)
-    best, crowded = _best_paths(graph.parents, left, right, confidence, order, root_numbers)
-    if crowded >= 0:
-        raise ValueError(f"the component of node {graph.ids[crowded]} has two roots")
-    is_lonely = np.isnan(best[left])
-    if is_lonely.any():
-        raise ValueError(f"the component of node {ends[0][is_lonely].min()} has no root")
+    best, second_root = _best_paths(
+        graph.parents, _Edges(left, right, confidence, order), root_numbers
+    )
+    if second_root >= 0:
+        raise ValueError(f"the component of node {graph.ids[second_root]} has two roots")
+    has_no_root = np.isnan(best[left])
+    if has_no_root.any():
+        raise ValueError(f"the component of node {ends[0][has_no_root].min()} has no root")
     return pa.table({"node_id": graph.ids, "confidence": best})
 
 
+class _Edges(NamedTuple):
+    left: Numbers
+    right: Numbers
+    confidence: Floats
+    # Positions of the edges, strongest first.
+    order: Numbers
+
+
 @compiled
-def _best_paths(parents, left, right, confidence, order, root_numbers):  # type: ignore[no-untyped-def]
+def _best_paths(parents: Numbers, edges: _Edges, roots: Numbers) -> tuple[Floats, int]:
+    """Unites all edges, strongest first.
+
+    Args:
+        parents: per node, itself.
+        edges: the edges.
+        roots: node numbers; negative ones are ignored.
+
+    Returns:
+        Per node the weakest confidence on its best path to its root, NaN if it has none; and a
+        node of a component with two roots, -1 if there is none.
+    """
     best = np.full(len(parents), np.nan)
     has_root = np.zeros(len(parents), dtype=np.bool_)
-    # The nodes of a cluster are a ring: two rings become one by exchanging two successors.
+    # The nodes of a cluster form a ring; swapping two successors joins two rings.
     successors = np.arange(len(parents)).astype(np.int32)
-    for number in root_numbers:
+    for number in roots:
         if number >= 0:
             has_root[number] = True
             best[number] = 1.0
-    for edge in order:
-        one = find(parents, left[edge])
-        two = find(parents, right[edge])
+    for edge in edges.order:
+        one = find(parents, edges.left[edge])
+        two = find(parents, edges.right[edge])
         if one == two:
             continue
         if has_root[one] and has_root[two]:
-            return best, left[edge]
+            return best, edges.left[edge]
         if has_root[one] or has_root[two]:
-            first = two if has_root[one] else one
-            number = first
+            number = two if has_root[one] else one
             while np.isnan(best[number]):
-                best[number] = confidence[edge]
+                best[number] = edges.confidence[edge]
                 number = successors[number]
         successors[one], successors[two] = successors[two], successors[one]
         winner, loser = (one, two) if one < two else (two, one)

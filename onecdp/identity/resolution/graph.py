@@ -1,83 +1,89 @@
 """Connected components of 64-bit node ids, in compiled loops.
 
-Nodes are numbered in the order in which they come: a hash table with linear probing holds the
-numbers, and all else is dense arrays by number, so that nodes which come together lie together in
-memory. Ten million ids take about 250 MB. In the union-find forest the root of a tree is the
-smallest of its numbers; with path halving that costs at most a logarithm per edge (Tarjan and van
-Leeuwen, "Worst-case analysis of set union algorithms", Journal of the ACM 31, 1984).
+Nodes are numbered in the order in which they are added. A hash table with linear probing maps ids
+to numbers; everything else is a dense array by number, so that nodes added together are adjacent
+in memory. Ten million ids take about 250 MB. In the union-find forest, the root of a tree is its
+smallest number; with path halving, an edge costs at most a logarithm (Tarjan and van Leeuwen,
+"Worst-case analysis of set union algorithms", Journal of the ACM 31, 1984).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from onecdp.identity.resolution.compiled import compiled
 
 Ints = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.int32]
 Priorities = npt.NDArray[np.int16]
+Flags = npt.NDArray[np.bool_]
+Records = npt.NDArray[np.void]
 
 EMPTY = -1
 NO_PRIORITY = -1
 _ANY_PRIORITY = -2
 _SMALLEST_TABLE = 1 << 10
-# Nodes are numbered with 32 bits.
+# Node numbers have 32 bits.
 _LARGEST_TABLE = 1 << 31
-# How many nodes are looked up before their edges are followed: what a cache holds.
+# How many nodes are looked up before their edges are united: they fit into the CPU cache.
 _PIECE = 1 << 16
-# Past this share of full slots, probing gets slow.
-_MOST_FULL = 0.7
+# Probing slows down when a larger share of the slots is full.
+_MAX_LOAD = 0.7
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+class _Table(NamedTuple):
+    """The nodes; all arrays but `slots` have one entry per node, with room for more.
+
+    Attributes:
+        slots: hash table of node numbers; EMPTY: no node.
+        ids: the id of each node.
+        parents: its parent in the union-find forest; a root is its own parent.
+        priorities: the priority it was added with.
+    """
+
+    slots: Numbers
+    ids: Ints
+    parents: Numbers
+    priorities: Priorities
 
 
 class Components:
     """A graph that grows by edges; nodes are integers from 0 to 2^63 - 1.
 
     Attributes:
-        node_count: how many nodes it has, whose numbers are 0 to node_count - 1.
+        node_count: how many nodes it has; their numbers are 0 to node_count - 1.
     """
 
     def __init__(self, expected_nodes: int = 0) -> None:
-        """Makes room for the nodes that are expected; more are no error, but copy the table."""
+        """Allocates memory for the expected nodes; it grows if more are added."""
         self.node_count = 0
-        self._ids: Ints = np.empty(0, dtype=np.int64)
-        self._parents: Numbers = np.empty(0, dtype=np.int32)
-        self._priorities: Priorities = np.empty(0, dtype=np.int16)
+        # Every node of a piece may be new.
+        self._table = _allocate(_slots_for(expected_nodes + _PIECE))
         self._is_flat = True
-        # Until they are looked up, all nodes of a piece might be new.
-        self._allocate(_slots_for(expected_nodes + _PIECE))
-
-    def _allocate(self, slot_count: int) -> None:
-        """Makes a larger table, which holds the nodes that there are."""
-        self._slots: Numbers = np.full(slot_count, EMPTY, dtype=np.int32)
-        capacity = int(slot_count * _MOST_FULL)
-        self._ids = _grown(self._ids, self.node_count, capacity)
-        self._parents = _grown(self._parents, self.node_count, capacity)
-        self._priorities = _grown(self._priorities, self.node_count, capacity)
-        if self.node_count:
-            _fill(self._slots, self.ids)
 
     @property
     def ids(self) -> Ints:
         """The id of each node."""
-        return self._ids[: self.node_count]
+        return self._table.ids[: self.node_count]
 
     @property
     def parents(self) -> Numbers:
-        """The parent of each node in the forest; a root is its own."""
-        return self._parents[: self.node_count]
+        """The parent of each node in the forest; a root is its own parent."""
+        return self._table.parents[: self.node_count]
 
     @property
     def priorities(self) -> Priorities:
-        """The priority that each node came with."""
-        return self._priorities[: self.node_count]
+        """The priority each node was added with."""
+        return self._table.priorities[: self.node_count]
 
     def add(
         self, left: Ints, right: Ints, left_priority: Priorities, right_priority: Priorities
     ) -> tuple[Numbers, Numbers]:
-        """Adds edges, given as four arrays of one length; gives the numbers of their ends.
+        """Adds edges, given as four arrays of one length; returns the numbers of their ends.
 
         Raises:
             ValueError: a node id is negative.
@@ -88,11 +94,11 @@ class Components:
             piece = slice(start, start + _PIECE)
             self._find_or_add(left[piece], left_priority[piece], numbers[0][piece])
             self._find_or_add(right[piece], right_priority[piece], numbers[1][piece])
-            _unite(self._parents, numbers[0][piece], numbers[1][piece])
+            _unite(self._table.parents, numbers[0][piece], numbers[1][piece])
         return numbers
 
     def add_nodes(self, nodes: Ints) -> Numbers:
-        """Adds nodes that may have no edge; gives their numbers.
+        """Adds nodes, with or without edges; returns their numbers.
 
         Raises:
             ValueError: a node id is negative.
@@ -105,46 +111,37 @@ class Components:
         return numbers
 
     def numbers_of(self, nodes: Ints) -> Numbers:
-        """The number of each node, -1 if it is not in the graph."""
-        return _lookup(self._slots, self._ids, nodes)  # type: ignore[no-any-return]
+        """Returns the number of each node, -1 if it is not in the graph."""
+        return _lookup(self._table, nodes)
 
     def _find_or_add(self, nodes: Ints, priorities: Priorities, numbers: Numbers) -> None:
-        # In pieces, so that the table is not made larger than the new nodes need.
+        # Callers pass pieces, so that the table grows no further than new nodes need.
         if nodes.min() < 0:
             raise ValueError(f"node id {nodes.min()} is negative")
-        if self.node_count + len(nodes) > len(self._ids):
-            self._allocate(max(_slots_for(self.node_count + len(nodes)), 2 * len(self._slots)))
-        self.node_count = _find_or_add(
-            self._slots,
-            self._ids,
-            self._parents,
-            self._priorities,
-            self.node_count,
-            nodes,
-            priorities,
-            numbers,
-        )
+        needed = self.node_count + len(nodes)
+        if needed > len(self._table.ids):
+            slot_count = max(_slots_for(needed), 2 * len(self._table.slots))
+            self._table = _grown(self._table, self.node_count, slot_count)
+        self.node_count = _find_or_add(self._table, self.node_count, nodes, priorities, numbers)
 
     def flatten(self) -> None:
-        """Makes every node's parent its root, so that `parents` are the numbers of the roots."""
+        """Makes every node's parent its root, so that `parents` are root numbers."""
         if not self._is_flat:
             _flatten(self.parents)
             self._is_flat = True
 
     def components(self) -> Ints:
-        """The component of each node, which is named by its smallest id."""
+        """Returns the component of each node, which is the smallest id in it."""
         self.flatten()
-        return _smallest_ids(self.ids, self.parents)  # type: ignore[no-any-return]
+        return _smallest_ids(self.ids, self.parents)
 
-    def broken(
-        self, limits: list[tuple[int, int]], cannot_links: Ints, max_size: int
-    ) -> npt.NDArray[np.int64]:
-        """The numbers, ascending, of the nodes whose component breaks a rule.
+    def broken(self, limits: list[tuple[int, int]], cannot_links: Ints, max_size: int) -> Ints:
+        """Returns the numbers, ascending, of the nodes whose component breaks a constraint.
 
         Args:
-            limits: pairs of a priority and the most nodes of it that are allowed.
-            cannot_links: n x 2 nodes that may not be in one component.
-            max_size: the most nodes that a component may have.
+            limits: pairs of a priority and the most nodes with it.
+            cannot_links: n x 2 nodes that must not be in one component.
+            max_size: the most nodes in a component.
         """
         self.flatten()
         is_broken = np.zeros(self.node_count, dtype=np.bool_)
@@ -162,45 +159,47 @@ class Components:
 
 def _slots_for(nodes: int) -> int:
     slots = _SMALLEST_TABLE
-    while nodes > slots * _MOST_FULL:
+    while nodes > slots * _MAX_LOAD:
         slots *= 2
     if slots > _LARGEST_TABLE:
         raise ValueError(
-            f"{nodes} identifiers are more than one graph can hold, which is "
-            f"{int(_LARGEST_TABLE * _MOST_FULL)}"
+            f"a graph can hold {int(_LARGEST_TABLE * _MAX_LOAD)} identifiers, not {nodes}"
         )
     return slots
 
 
-def _grown(array: npt.NDArray[Any], used: int, capacity: int) -> npt.NDArray[Any]:
-    larger = np.empty(capacity, dtype=array.dtype)
-    larger[:used] = array[:used]
+def _allocate(slot_count: int) -> _Table:
+    capacity = int(slot_count * _MAX_LOAD)
+    return _Table(
+        slots=np.full(slot_count, EMPTY, dtype=np.int32),
+        ids=np.empty(capacity, dtype=np.int64),
+        parents=np.empty(capacity, dtype=np.int32),
+        priorities=np.empty(capacity, dtype=np.int16),
+    )
+
+
+def _grown(table: _Table, node_count: int, slot_count: int) -> _Table:
+    """A larger table with the same nodes."""
+    larger = _allocate(slot_count)
+    larger.ids[:node_count] = table.ids[:node_count]
+    larger.parents[:node_count] = table.parents[:node_count]
+    larger.priorities[:node_count] = table.priorities[:node_count]
+    _fill(larger.slots, larger.ids[:node_count])
     return larger
 
 
-def compiled(function: Any) -> Any:
-    """numba; types are found at the first call.
-
-    The machine code is kept on disk: in $NUMBA_CACHE_DIR if that is set, else in __pycache__
-    beside this file, else in the user's cache folder. Where none can be written, every process
-    compiles anew, which costs some seconds.
-    """
-    try:
-        return numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError:
-        return numba.njit(nogil=True)(function)
-
-
 @compiled
-def _first_slot(node, slot_count):  # type: ignore[no-untyped-def]
+def _first_slot(node: int, slot_count: int) -> Any:
     # Multiplicative hashing (Knuth, TAOCP 3, 6.4): the upper bits depend on all bits of the id.
     return np.int64((np.uint64(node) * _GOLDEN) >> np.uint64(32)) & (slot_count - 1)
 
 
 @compiled
-def _find_or_add(  # type: ignore[no-untyped-def]
-    slots, ids, parents, priorities, count, nodes, node_priorities, numbers
-):
+def _find_or_add(
+    table: _Table, count: int, nodes: Ints, node_priorities: Priorities, numbers: Numbers
+) -> int:
+    """Writes the numbers of the nodes, adds those that are new, and returns the node count."""
+    slots, ids, parents, priorities = table
     mask = len(slots) - 1
     for position in range(len(nodes)):
         node = nodes[position]
@@ -218,7 +217,7 @@ def _find_or_add(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _fill(slots, ids):  # type: ignore[no-untyped-def]
+def _fill(slots: Numbers, ids: Ints) -> None:
     mask = len(slots) - 1
     for number in range(len(ids)):
         slot = _first_slot(ids[number], len(slots))
@@ -228,7 +227,8 @@ def _fill(slots, ids):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _lookup(slots, ids, nodes):  # type: ignore[no-untyped-def]
+def _lookup(table: _Table, nodes: Ints) -> Numbers:
+    slots, ids = table.slots, table.ids
     mask = len(slots) - 1
     numbers = np.empty(len(nodes), dtype=np.int32)
     for position in range(len(nodes)):
@@ -240,8 +240,8 @@ def _lookup(slots, ids, nodes):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def find(parents, number):  # type: ignore[no-untyped-def]
-    """The root of a node; halves the path there."""
+def find(parents: Ints | Numbers, number: int) -> int:
+    """Returns the root of a node and halves the path to it."""
     while parents[number] != number:
         parents[number] = parents[parents[number]]
         number = parents[number]
@@ -249,7 +249,7 @@ def find(parents, number):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _unite(parents, left_numbers, right_numbers):  # type: ignore[no-untyped-def]
+def _unite(parents: Numbers, left_numbers: Numbers, right_numbers: Numbers) -> None:
     for position in range(len(left_numbers)):
         left = find(parents, left_numbers[position])
         right = find(parents, right_numbers[position])
@@ -260,25 +260,25 @@ def _unite(parents, left_numbers, right_numbers):  # type: ignore[no-untyped-def
 
 
 @compiled
-def _flatten(parents):  # type: ignore[no-untyped-def]
-    # A parent is smaller than its child, so it is flat before.
+def _flatten(parents: Numbers) -> None:
+    # A parent's number is smaller than its child's, so the parent is flat already.
     for number in range(len(parents)):
         parents[number] = parents[parents[number]]
 
 
 @compiled
-def _smallest_ids(ids, roots):  # type: ignore[no-untyped-def]
+def _smallest_ids(ids: Ints, roots: Numbers) -> Ints:
     smallest = ids.copy()
     for number in range(len(ids)):
         smallest[roots[number]] = min(smallest[roots[number]], ids[number])
-    # A root is the first of its tree, so it has its name before the others ask for it.
+    # A root has the smallest number of its tree, so it is complete before the others read it.
     for number in range(len(ids)):
         smallest[number] = smallest[roots[number]]
     return smallest
 
 
 @compiled
-def _oversized(parents, priorities, priority, most):  # type: ignore[no-untyped-def]
+def _oversized(parents: Numbers, priorities: Priorities, priority: int, most: int) -> Flags:
     counts = np.zeros(len(parents), dtype=np.int32)
     for number in range(len(parents)):
         if priority == _ANY_PRIORITY or priorities[number] == priority:

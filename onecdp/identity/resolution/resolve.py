@@ -1,10 +1,9 @@
-"""Who is the same person: components of the identity graph, cut where a rule would break.
+"""Resolves edges into clusters: connected components, divided where they break a constraint.
 
-Edges whose both ends are in one connected component make one person, unless the component holds
-more values of a type than one person may (limits), two identifiers that were told apart
-(cannot-links), or more nodes than the cap. Only such a component is replayed: its edges are taken
-by strength, and an edge that would break a rule is refused. Every rule looks at one component, so
-resolving the components that changed gives what resolving all would.
+A connected component is one cluster unless it breaks a constraint: more values of a type than a
+limit allows, both ends of a cannot-link, or more nodes than the maximum. The edges of such a
+component are replayed, strongest first, and an edge that would break a constraint is refused. Each
+constraint concerns one component, so resolving the changed components equals resolving all.
 """
 
 from __future__ import annotations
@@ -17,8 +16,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from onecdp.identity.resolution.division import Settings, divide
+from onecdp.identity.resolution.division import divide
 from onecdp.identity.resolution.graph import Components, Ints
+from onecdp.identity.resolution.settings import Settings
 
 CLUSTER_COLUMNS = (
     ("node_id", pa.int64()),
@@ -40,26 +40,26 @@ def resolve(
     settings: Settings,
     previous: duckdb.DuckDBPyRelation | None = None,
 ) -> pa.Table:
-    """Gives every node of the components that changed its component and its cluster.
+    """Returns the component and the cluster of every node whose component changed.
 
     Args:
-        connection: where `edges` and `previous` are.
+        connection: the connection of `edges` and `previous`.
         edges: columns left_node_id, right_node_id (bigint, 0 or more), left_priority,
             right_priority, method_rank (smallint; 0 is manual), confidence (double), first_seen,
-            last_seen, changed_at (timestamp), is_present (boolean). Any order. A row that ceases
-            to be an edge stays, with is_present = false and a new changed_at.
-        settings: the rules.
+            last_seen, changed_at (timestamp), is_present (boolean). Any order. Removed edges are
+            soft-deleted: is_present is false and changed_at the time of the removal.
+        settings: the constraints.
         previous: the stored result of earlier calls, with the columns that are returned; None to
-            resolve everything. Else the edges of the components that changed are held in memory,
-            some 50 bytes each.
+            resolve everything. Otherwise the edges of the changed components are held in memory,
+            about 50 bytes each.
 
     Returns:
         Rows in no order: node_id, component_id (smallest node id of its connected component),
         cluster_id (smallest node id of its cluster, int64), resolved_through_at (timestamp; the
         newest changed_at of all edges), settings_fingerprint (int64). They replace the stored rows
-        of the same nodes. All nodes of `edges` and `previous` if there is no previous result or it
-        was made by other rules; else those of the components that an edge has changed since.
-        A node that has lost its last edge is a component of its own.
+        of the same nodes. Without a previous result, or if its settings were different, all nodes
+        of `edges` and `previous` are returned; otherwise those of the components with an edge that
+        changed since. A node without edges is a component of its own.
 
     Raises:
         ValueError: a node id is negative, or a type has two limits.
@@ -68,19 +68,19 @@ def resolve(
         raise ValueError(f"a type has two limits: {settings.limits}")
     edges = edges.set_alias("edges")
     resolved_through_at = _one(edges.aggregate("max(changed_at)"))
-    standing = edges.filter("is_present")
+    present = edges.filter("is_present")
     since = None if previous is None else _resolved_since(previous, settings.fingerprint)
     if previous is None or since is None:
         nodes = _ends(edges.filter("not is_present"))
         if previous is not None:
             nodes = nodes.union(previous.project("node_id"))
-        others = batches(nodes)
-        graph = Components(_one(standing.aggregate("count(*)")))
+        unlinked = batches(nodes)
+        graph = Components(_one(present.aggregate("count(*)")))
     else:
-        # Read once each: they are few, and asked for again below.
+        # Materialized, because both are read more than once.
         dirty = _dirty_nodes(edges, previous, since).to_arrow_table()
-        standing = connection.from_arrow(
-            standing.join(
+        present = connection.from_arrow(
+            present.join(
                 connection.from_arrow(dirty).set_alias("dirty"),
                 "edges.left_node_id = dirty.node_id",
                 how="semi",
@@ -88,23 +88,23 @@ def resolve(
             .project(_EDGE_COLUMNS)
             .to_arrow_table()
         )
-        others = iter(dirty.to_batches())
+        unlinked = iter(dirty.to_batches())
         graph = Components(dirty.num_rows)
 
     for batch in batches(
-        standing.project("left_node_id, right_node_id, left_priority, right_priority")
+        present.project("left_node_id, right_node_id, left_priority, right_priority")
     ):
         graph.add(*(batch[column].to_numpy() for column in batch.schema.names))
-    for batch in others:
+    for batch in unlinked:
         graph.add_nodes(batch["node_id"].to_numpy())
-    components, clusters = divide(connection, graph, standing, settings)
+    components, clusters = divide(connection, graph, present, settings)
     return _as_table(graph.ids, components, clusters, resolved_through_at, settings.fingerprint)
 
 
 def _resolved_since(previous: duckdb.DuckDBPyRelation, fingerprint: int) -> datetime | None:
-    """Up to when the stored result is right; None if all of it must be made anew."""
-    is_other = f"settings_fingerprint is distinct from {fingerprint}"
-    if previous.filter(is_other).limit(1).fetchone():
+    """Returns the watermark of the stored result; None if everything must be resolved again."""
+    is_outdated = f"settings_fingerprint is distinct from {fingerprint}"
+    if previous.filter(is_outdated).limit(1).fetchone():
         return None
     newest: datetime | None = _one(previous.aggregate("max(resolved_through_at)"))
     return newest
@@ -124,7 +124,7 @@ def _ends(edges: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
 def _dirty_nodes(
     edges: duckdb.DuckDBPyRelation, previous: duckdb.DuckDBPyRelation, since: datetime
 ) -> duckdb.DuckDBPyRelation:
-    """The ends of the edges that changed, and all nodes of the components they were in."""
+    """Returns the ends of the changed edges and all nodes of the components they were in."""
     ends = _ends(edges.filter(f"changed_at > timestamp '{since.isoformat(sep=' ')}'"))
     stored = previous.set_alias("stored")
     touched = stored.join(
@@ -137,12 +137,12 @@ def _dirty_nodes(
 
 
 def batches(relation: duckdb.DuckDBPyRelation) -> Iterator[pa.RecordBatch]:
-    """Gives the rows in their order; the next batch is fetched while one is worked on."""
+    """Yields the rows in order and reads the next batch ahead, in a thread."""
     reader = iter(relation.to_arrow_reader(_BATCH_ROWS))
-    with ThreadPoolExecutor(max_workers=1) as ahead:
-        coming = ahead.submit(next, reader, None)
-        while (batch := coming.result()) is not None:
-            coming = ahead.submit(next, reader, None)
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        next_batch = executor.submit(next, reader, None)
+        while (batch := next_batch.result()) is not None:
+            next_batch = executor.submit(next, reader, None)
             yield batch
 
 
@@ -165,7 +165,7 @@ def _as_table(
 
 
 def _repeated(value: pa.Scalar, rows: int) -> pa.ChunkedArray:
-    """A column of one value, whose chunks share their memory."""
+    """Returns a column of one value, whose chunks share their memory."""
     chunk = pa.repeat(value, min(rows, _BATCH_ROWS))
     whole, rest = divmod(rows, _BATCH_ROWS)
     return pa.chunked_array([chunk] * whole + [chunk.slice(0, rest)], type=value.type)

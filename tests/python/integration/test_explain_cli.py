@@ -43,13 +43,13 @@ def test_two_people(built_warehouse: BuiltProject) -> None:
     ends = ("member_id:MBR001", "member_id:MBR002")
     text = run_cli("explain", *ends, cwd=built_warehouse.folder)
     assert text.code == 0
-    assert text.stdout.splitlines()[-1] == "no link leads from one to the other"
+    assert text.stdout.splitlines()[-1] == "no links connect them"
 
 
 @pytest.mark.parametrize(
     ("given", "code", "problem"),
     [
-        ("member_id:mbr01", 1, "near it: member_id:MBR001"),
+        ("member_id:mbr01", 1, "nearest: member_id:MBR001"),
         ("MBR001", 2, "write ID_TYPE:VALUE"),
         ("fax:1", 2, "no identifier has the type 'fax'"),
     ],
@@ -80,7 +80,7 @@ def test_the_report(built_warehouse: BuiltProject) -> None:
     document = run_cli("identity", "report", "--json", cwd=built_warehouse.folder).document()
 
     assert text.code == 0, text.stderr
-    assert text.stdout.startswith("15 people of 48 identifiers\n")
+    assert text.stdout.startswith("15 people with 48 identifiers\n")
     assert (document["people"], document["identifiers"]) == (15, 48)
     assert sum(row["people"] for row in document["sizes"]) == 15
     assert document["bridges"]["bridges"] == document["bridges"]["links"] == 33

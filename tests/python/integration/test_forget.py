@@ -248,7 +248,7 @@ def test_a_dry_run_and_a_no_leave_everything(project: BuiltProject) -> None:
     ("text", "code", "said"),
     [
         ("member_id:NOBODY", 1, "nobody has the member_id 'NOBODY'"),
-        ("phone:1", 2, "'phone:1' names no type of identifier; write ID_TYPE:VALUE with one of"),
+        ("phone:1", 2, "'phone:1' has no identifier type; write ID_TYPE:VALUE with one of"),
         ("MBR004", 2, "write member_id:MBR004"),
         ("member_id: ", 2, "has no value"),
     ],

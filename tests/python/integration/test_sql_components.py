@@ -9,8 +9,8 @@ import duckdb
 import pytest
 from support.cli import clean_environment
 
-from onecdp.identity.resolution.division import Settings
 from onecdp.identity.resolution.resolve import resolve
+from onecdp.identity.resolution.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 NO_RULES = Settings(limits=(), cannot_links=(), max_cluster_size=10**9)

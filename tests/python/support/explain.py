@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import duckdb
 import jinja2
@@ -14,7 +15,19 @@ from support.line import REPOSITORY
 
 Node = tuple[str, str]
 SCHEMAS = {"int_": "intermediate", "stg_": "staging", "id_map": "marts", "id_link_r": "marts"}
-VARIABLES = {"identity_min_confidence": 0.8}
+VARIABLES = {"identity_min_confidence": 0.8, "identity_max_cluster_size": 4}
+VIEWS = (
+    "int_identity__explained_identifiers",
+    "int_identity__unmerged_links",
+    "int_identity__link_sources",
+)
+IDENTIFIER_COLUMNS = {
+    "stg_crm__members": {
+        name: name for name in ("member_id", "mobile_hash", "email_hash", "retail_customer_id")
+    },
+    "stg_app__events": {name: name for name in ("union_id", "open_id", "device_id")},
+    "stg_retail__transactions": {"retail_customer_id": "retail_customer_id"},
+}
 PRIORITIES = {
     "member_id": 1, "union_id": 2, "retail_customer_id": 3, "mobile_hash": 4, "email_hash": 5,
     "open_id": 6, "device_id": 7,
@@ -24,7 +37,7 @@ create schema intermediate; create schema marts; create schema seeds; create sch
 create table seeds.id_types (id_type varchar, priority integer);
 create table intermediate.int_identity__overrides (
     override varchar, left_id_type varchar, left_id_value varchar, right_id_type varchar,
-    right_id_value varchar, reason varchar
+    right_id_value varchar, reason varchar, left_node_id bigint, right_node_id bigint
 );
 create table intermediate.int_identity__nodes (
     node_id bigint, id_type varchar, id_value varchar, priority smallint, source_channel varchar,
@@ -50,11 +63,17 @@ create table intermediate.int_identity__clusters (
 create table intermediate.int_identity__one_ids (
     one_id varchar, one_int bigint, root_id_type varchar, root_id_value varchar, minted_by varchar
 );
-create table intermediate.int_identity__settings (setting varchar, value varchar);
-insert into intermediate.int_identity__settings values ('identity_max_cluster_size', '4');
-create table marts.id_map (
-    one_id varchar, one_int bigint, id_type varchar, id_value varchar, source_channel varchar,
-    confidence double, first_seen timestamp, last_seen timestamp, is_active boolean
+create table intermediate.int_identity__map (
+    node_id bigint, one_id varchar, one_int bigint, id_type varchar, id_value varchar,
+    source_channel varchar, confidence double, first_seen timestamp, last_seen timestamp,
+    is_active boolean
+);
+create view marts.id_map as select * exclude (node_id) from intermediate.int_identity__map;
+create table intermediate.int_identity__cluster_one_ids (
+    cluster_id bigint, root_node_id bigint, one_id varchar, one_int bigint
+);
+create table intermediate.int_identity__rejections (
+    left_node_id bigint, right_node_id bigint, constraint_name varchar, reason varchar
 );
 create table marts.id_link_rejections (
     left_id_type varchar, left_id_value varchar, right_id_type varchar, right_id_value varchar,
@@ -151,12 +170,22 @@ class Shop:
         )
         insert(
             connection,
-            "marts.id_map",
+            "intermediate.int_identity__map",
             [
-                (one_id(roots[n]), one_ints[roots[n]], *n, "crm", 1.0, seen, seen, True)
+                (node_id(n), one_id(roots[n]), one_ints[roots[n]], *n, "crm", 1.0, seen, seen, True)
                 for n in nodes
             ],
         )
+        insert(
+            connection,
+            "intermediate.int_identity__cluster_one_ids",
+            [
+                (
+                    min(map(node_id, members[find(root)])), node_id(root), one_id(root), number
+                )
+                for root, number in one_ints.items()
+            ],
+        )  # fmt: skip
         insert(
             connection,
             "intermediate.int_identity__one_ids",
@@ -205,15 +234,26 @@ class Shop:
         )  # fmt: skip
         insert(
             connection,
+            "intermediate.int_identity__rejections",
+            [(node_id(x), node_id(y), *why) for (x, y), why in refused.items()],
+        )
+        insert(
+            connection,
             "intermediate.int_identity__shared_values",
             [(node_id(node), *node, count) for node, count in self.shared.items()],
         )
         insert(
             connection,
             "intermediate.int_identity__overrides",
-            [("cannot_link", *x, *y, reason) for x, y, reason in self.cannot_link],
+            [
+                ("cannot_link", *x, *y, reason, node_id(x), node_id(y))
+                for x, y, reason in self.cannot_link
+            ],
         )
-        connection.execute(explain_macros())
+        for name in VIEWS:
+            connection.execute(f"create view intermediate.{name} as {model(name)}")
+        for signature, query in explain_functions().items():
+            connection.execute(f"create macro {signature} as table ({query})")
 
 
 def one_id(root: Node) -> str:
@@ -247,38 +287,64 @@ class _Relation(str):
 
 
 class _Adapter:
-    def __init__(self, template: jinja2.Environment) -> None:
-        self.environment = template
+    """What the macros ask of dbt's adapter: the variant of a macro for DuckDB."""
 
-    def dispatch(self, name: str, _package: str) -> object:
-        return lambda *args: _module(self.environment, f"duckdb__{name}", *args)
+    def __init__(self) -> None:
+        self.macros: dict[str, Any] = {}
 
-
-def explain_macros() -> str:
-    """The statements that the post-hook runs, rendered without dbt."""
-    environment = jinja2.Environment(extensions=["jinja2.ext.do"])
-    return _module(environment, "duckdb__create_explain_macros")
+    def dispatch(self, name: str, _package: str) -> Any:
+        return self.macros[f"default__{name}"]
 
 
-def _module(environment: jinja2.Environment, name: str, *args: object) -> str:
+def explain_functions() -> dict[str, str]:
+    """The functions that the build creates, rendered without dbt: {signature: query}."""
+    macros = _macros()
+    functions: dict[str, str] = macros["explain_functions"]()
+    return functions
+
+
+def model(name: str) -> str:
+    """The SQL of a model of models/intermediate/identity/explain, rendered without dbt."""
+    file = REPOSITORY / "models/intermediate/identity/explain" / f"{name}.sql"
+    return _environment().from_string(file.read_text()).render(_macros())
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(extensions=["jinja2.ext.do"])
+
+
+def _macros() -> dict[str, Any]:
+    """The project's macros that explain needs, with stand-ins for what dbt gives them."""
+    adapter = _Adapter()
+    returned: list[Any] = []
+
+    def give_back(value: Any) -> str:
+        returned.append(value)
+        return str(value)
+
+    context: dict[str, Any] = {
+        "ref": _ref,
+        "var": VARIABLES.__getitem__,
+        "return": give_back,
+        "adapter": adapter,
+        "dbt": SimpleNamespace(type_string=lambda: "varchar"),
+        "identifier_columns": lambda: IDENTIFIER_COLUMNS,
+    }
     files = [
-        *sorted((REPOSITORY / "macros/compat/explain").glob("*.sql")),
+        *sorted((REPOSITORY / "macros/identity/explain").glob("*.sql")),
         REPOSITORY / "macros/identity/normalize_identifier.sql",
         REPOSITORY / "macros/compat/replace_pattern.sql",
     ]
-    text = "".join(Path(file).read_text() for file in files)
-    # DuckDB has no replace_pattern of its own.
-    name = name if f"macro {name}(" in text else name.replace("duckdb__", "default__")
-    module = environment.from_string(
-        text,
-        globals={
-            "ref": _ref,
-            "var": VARIABLES.__getitem__,
-            "return": lambda value: value,
-            "adapter": _Adapter(environment),
-        },
-    ).module
-    return str(getattr(module, name)(*args))
+    text = "".join(file.read_text() for file in files)
+    module = _environment().from_string(text, globals=context).module
+    macros = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    adapter.macros = macros
+
+    def functions() -> Any:
+        macros["explain_functions"]()
+        return returned[-1]
+
+    return context | macros | {"explain_functions": functions}
 
 
 def _ref(name: str) -> _Relation:

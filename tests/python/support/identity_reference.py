@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from onecdp.identity.resolution.division import Limit, Settings
+from onecdp.identity.resolution.settings import Limit, Settings
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import duckdb
 import pyarrow as pa
 
-from onecdp.identity.resolution.division import Settings
 from onecdp.identity.resolution.resolve import CLUSTER_COLUMNS, resolve
+from onecdp.identity.resolution.settings import Settings
 from support.identity_reference import Edge
 
 DAY_ZERO = datetime(2026, 1, 1)

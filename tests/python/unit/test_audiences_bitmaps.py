@@ -194,7 +194,7 @@ def test_what_is_no_member_is_named(pairs, message):
 
 
 def test_wrong_columns_are_named():
-    with pytest.raises(ValueError, match="memberships: there is no column one_int"):
+    with pytest.raises(ValueError, match="memberships: column one_int is missing"):
         build_bitmaps(pa.table({"segment_tag": ["a"]}))
     with pytest.raises(ValueError, match="one_int is double; an integer type is expected"):
         build_bitmaps(pa.table({"segment_tag": ["a"], "one_int": [1.5]}))

@@ -11,7 +11,7 @@ SETS = {
     "channel_miniapp": [3],
 }
 COLUMNS = ["package_id", "package_name", "segment_rule"]
-LISTED = "the column segment_tag of audience_bitmaps lists the known ones"
+LISTED = "the column segment_tag of audience_bitmaps lists all"
 
 
 def bitmaps(**changes):
@@ -53,7 +53,7 @@ def test_no_audience_gives_an_empty_table():
     [
         ([("PKG002", "x", '"At Rsk"')], 'package PKG002: unknown tag "At Rsk"; nearest: "At Risk"'),
         ([("P", "x", '"at risk"')], 'package P: unknown tag "at risk"; nearest: "At Risk"'),
-        ([("P", "x", "zzz")], f'package P: unknown tag "zzz"; none is near it; {LISTED}'),
+        ([("P", "x", "zzz")], f'package P: unknown tag "zzz"; none is similar; {LISTED}'),
         ([("P", "x", "   ")], "package P: rule is empty"),
         ([("P", "x", None)], "package P: rule is empty"),
         (
@@ -95,5 +95,5 @@ def test_not_alone_needs_all_customers():
 
 
 def test_a_missing_column_is_named():
-    with pytest.raises(AudienceError, match=r"seeds/audiences\.csv: there is no column segm"):
+    with pytest.raises(AudienceError, match=r"seeds/audiences\.csv: column segment_rule is"):
         evaluate_audiences(audiences().drop_columns(["segment_rule"]), bitmaps())

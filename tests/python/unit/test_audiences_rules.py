@@ -77,7 +77,7 @@ def test_reading(rule, expression):
         (
             "a)",
             2,
-            "unbalanced parenthesis: nothing is open for ) at character 2: a<here>)",
+            "unbalanced parenthesis: ) has no opening ( at character 2: a<here>)",
         ),
         (
             "At Risk",

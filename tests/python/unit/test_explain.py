@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from support.explain import Link, Node, Shop, one_id
 
 from onecdp.errors import OnecdpError, UsageProblem
-from onecdp.identity.explain.explain import Apart, Person, Together, explain, split_identifier
-from onecdp.identity.explain.text import lines
+from onecdp.identity.explain import Apart, Person, Together, explain, lines, split_identifier
 
 M1, M2, M3, M4 = (("member_id", f"M{number}") for number in range(1, 5))
 P1, P2 = ("mobile_hash", "p1"), ("mobile_hash", "p2")
@@ -144,7 +143,7 @@ def test_apart_by_an_override_that_no_link_meets(asked: Any) -> None:
 def test_apart_and_no_link_leads_there(asked: Any) -> None:
     answer = asked(Shop([Link(M1, P1), Link(M2, P2)]))(M1, P2)
     assert answer.reasons == []
-    assert list(lines(answer))[-1] == "no link leads from one to the other"
+    assert list(lines(answer))[-1] == "no links connect them"
 
 
 def test_between_two_people_every_link_is_listed_and_over_others_the_fewest(asked: Any) -> None:
@@ -202,17 +201,17 @@ def test_an_unknown_identifier_names_what_is_near(
     asked(Shop([Link(M1, P1)], alone=[("member_id", "MBR001"), ("member_id", "ZZZ999")]))
     with pytest.raises(OnecdpError, match="no source has the identifier") as error:
         explain(tmp_path / "onecdp.duckdb", given)
-    assert str(error.value).endswith(f"; near it: {near}")
+    assert str(error.value).endswith(f"; nearest: {near}")
 
 
 def test_what_is_no_identifier_or_nowhere_is_one_line(asked: Any, tmp_path: Path) -> None:
     asked(Shop([Link(M1, P1)]))
     file = tmp_path / "onecdp.duckdb"
     for text, problem in (
-        ("M1", "'M1' is no identifier; write ID_TYPE:VALUE"),
+        ("M1", "'M1' is not an identifier; write ID_TYPE:VALUE"),
         ("fax:M1", "no identifier has the type 'fax'; types: member_id, union_id"),
         ("ONE0000000000000000", "no person has the one_id ONE0000000000000000"),
-        ("member_id:quite another", "nothing is near it"),
+        ("member_id:quite another", "none is similar"),
     ):
         with pytest.raises(OnecdpError) as error:
             explain(file, text)
@@ -298,8 +297,10 @@ def test_source_rows_of_every_kind(tmp_path: Path) -> None:
             insert into staging.stg_retail__transactions values
                 ('17850', '2024-01-01', false, 'retail.csv', 2),
                 ('17850', '2024-01-01', true, 'retail.csv', 3);
-            insert into intermediate.int_identity__overrides values
-                ('must_link', 'member_id', 'M1', 'member_id', 'M2', 'she says so')
+            insert into intermediate.int_identity__overrides by name
+                select 'must_link' as override, 'member_id' as left_id_type,
+                    'M1' as left_id_value, 'member_id' as right_id_type,
+                    'M2' as right_id_value, 'she says so' as reason
         """)
 
     answer = explain(tmp_path / "onecdp.duckdb", name(retail), name(D1))

@@ -135,7 +135,7 @@ def test_whatever_the_service_does_there_is_an_id(connection, configured, caplog
     with serving(misdeed) as running, caplog.at_level(logging.WARNING):
         configured(running)
         assert one(connection, "call_id_graph('DEV0001', 'device_id')") == "ONE_DEV_EV0001"
-    assert "1 identifiers got ids of their own" in caplog.text
+    assert "1 identifiers got the id of normalize_id" in caplog.text
     assert TOKEN not in caplog.text
     assert running.url not in caplog.text
 
@@ -174,7 +174,7 @@ def test_after_failures_in_a_row_the_service_is_left_alone_for_a_while(
     connection, configured, monkeypatch
 ):
     ask = "call_id_graph('DEV0001', 'device_id')"
-    monkeypatch.setattr(id_graph, "REST_SECONDS", 0.6)
+    monkeypatch.setattr(id_graph, "PAUSE_SECONDS", 0.6)
     answers = itertools.chain([status(500), status(500), honest], itertools.repeat(status(500)))
     with serving(lambda call: next(answers)(call)) as running:
         service = configured(running)

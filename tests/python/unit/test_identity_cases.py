@@ -16,8 +16,8 @@ from support.identity_reference import Edge, clusters_by_rule
 from support.identity_store import Clusters, edge_rows, resolve_all
 
 import onecdp
-from onecdp.identity.resolution.division import Limit, Settings
 from onecdp.identity.resolution.resolve import resolve
+from onecdp.identity.resolution.settings import Limit, Settings
 
 MEMBER, PHONE, DEVICE = 1, 2, 3
 ONE_MEMBER = Limit(MEMBER, 1, None)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from onecdp.identity.report.counts import IdCounts, count_ids
+from onecdp.identity.report import IdCounts, count_ids
 from onecdp.warehouse.files import Warehouse
 
 

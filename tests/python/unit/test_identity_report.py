@@ -9,8 +9,7 @@ import pytest
 from support.explain import Link, Shop, one_id
 
 from onecdp.errors import OnecdpError
-from onecdp.identity.report.report import Report, report
-from onecdp.identity.report.text import lines
+from onecdp.identity.report import Report, lines, report
 
 M1, M2, M3, M4 = (("member_id", f"M{number}") for number in range(1, 5))
 P1, P2, P3 = (("mobile_hash", f"p{number}") for number in range(1, 4))
@@ -73,7 +72,7 @@ def test_bridges_weakest_first_then_the_deepest_cut(found: Report) -> None:
 
 def test_a_refused_link_is_no_bridge_and_the_text_says_all(found: Report) -> None:
     text = "\n".join(" ".join(line.split()) for line in lines(found))
-    assert "4 people of 10 identifiers" in text
+    assert "4 people with 10 identifiers" in text
     assert "2 of 7 links are bridges" in text
     assert "mobile_hash:p1 - device_id:D1" in text
     assert "max_values member_id 1" in text
@@ -88,4 +87,4 @@ def test_a_file_without_a_map_says_what_to_run(tmp_path: Path) -> None:
 def test_nobody_at_all(tmp_path: Path) -> None:
     with duckdb.connect(tmp_path / "onecdp.duckdb") as connection:
         Shop([]).fill(connection)
-    assert next(lines(report(tmp_path / "onecdp.duckdb"))) == "0 people of 0 identifiers"
+    assert next(lines(report(tmp_path / "onecdp.duckdb"))) == "0 people with 0 identifiers"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support.identity_reference import Edge, breaks, clusters_by_rule
 from support.identity_store import Clusters, Store, by_node, edge_rows, resolve_all
 
-from onecdp.identity.resolution.division import Limit, Settings
 from onecdp.identity.resolution.resolve import resolve
+from onecdp.identity.resolution.settings import Limit, Settings
 
 NO_RULES = Settings(limits=(), cannot_links=(), max_cluster_size=10**9)
 DAY = st.none() | st.integers(0, 6)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onecdp.errors import OnecdpError
-from onecdp.identity.likeness.links import LINKS, no_links, probabilistic_links
+from onecdp.identity.likeness import LINKS, no_links, probabilistic_links
 
 MEMBERS = pa.schema(
     [

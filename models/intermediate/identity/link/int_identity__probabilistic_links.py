@@ -1,6 +1,6 @@
 """Pairs of member accounts that are likely one person's; none unless `identity_probabilistic`."""
 
-from onecdp.identity.likeness.links import no_links, probabilistic_links
+from onecdp.identity.likeness import no_links, probabilistic_links
 
 
 def model(dbt, session):

@@ -1,14 +1,14 @@
 """Who belongs together: the links' components, divided where a constraint would break."""
 
-from onecdp.identity.resolution.division import Limit, Settings
 from onecdp.identity.resolution.resolve import resolve
+from onecdp.identity.resolution.settings import Limit, Settings
 
 
 def model(dbt, session):
     dbt.config(
         materialized="incremental",
         unique_key="node_id",
-        incremental_strategy="delete+insert",
+        incremental_strategy="merge",
     )
     limits = dbt.ref("id_types").filter("max_values is not null")
     cannot_links = dbt.ref("int_identity__overrides").filter("override = 'cannot_link'")

@@ -1,4 +1,4 @@
-"""`onecdp identity report`: what the ID map is like as a whole, and where it hangs by a thread."""
+"""`onecdp identity report`: sizes, shared values, refused links and bridges of the ID map."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 
 from onecdp.errors import OnecdpError
-from onecdp.identity.report.bridges import find_bridges
 from onecdp.warehouse.files import connect
 from onecdp.warehouse.sql_text import one_line
 
@@ -19,7 +17,7 @@ Row = Mapping[str, Any]
 Rows = Sequence[Row]
 
 SHOWN = 10
-# A person of two has one link, and its loss is no surprise.
+# A person with two identifiers always has a single link; reporting it would be noise.
 SMALLEST_BRIDGED = 3
 
 _SIZES = """
@@ -69,9 +67,7 @@ order by all
 """
 _AT_CAP = """
 with settings as (
-    select cast(value as bigint) as cap
-    from intermediate.int_identity__settings
-    where setting = 'identity_max_cluster_size'
+    select max_cluster_size as cap from identity_limits()
 ),
 stopped as (
     select unnest([left_one_id, right_one_id]) as one_id
@@ -86,7 +82,7 @@ having count(*) >= any_value(settings.cap) or id_map.one_id in (select one_id fr
 order by size desc, id_map.one_id
 """
 _REVIEWS = "select count(*) as n from marts.id_link_reviews where not is_one_person"
-# The links that make people: parallel ones, of two channels, are counted together.
+# Links that merge, one row per pair; parallel links come from several channels.
 _LINKS = """
 select
     links.left_node_id,
@@ -125,13 +121,13 @@ order by weakest.rank
 
 @dataclass(frozen=True)
 class BridgeReport:
-    """Links whose loss would split a person of three identifiers or more.
+    """Links whose loss would split a person with three or more identifiers.
 
     Attributes:
-        links: How many links make people at all, parallel ones counted once.
-        bridges: How many of them are bridges.
-        cutting: How many bridges have two identifiers or more on either side.
-        weakest: The ten of the least confidence, the evenest cut first where they are equal.
+        links: Number of merging links; parallel ones count once.
+        bridges: Number of bridges among them.
+        cutting: Number of bridges with two or more identifiers on each side.
+        weakest: The ten bridges with the lowest confidence; ties: the most even split first.
     """
 
     links: int
@@ -145,16 +141,16 @@ class Report:
     """The ID map as a whole.
 
     Attributes:
-        people: How many one_ids.
-        identifiers: How many identifiers.
-        sizes: People by how many identifiers they have.
-        largest: The ten largest.
-        shared_values: How many values are shared: they relate people and never merge them.
-        most_shared: The ten that most person-unique identifiers are linked to.
+        people: Number of one_ids.
+        identifiers: Number of identifiers.
+        sizes: People by number of identifiers.
+        largest: The ten people with the most identifiers.
+        shared_values: Number of shared values, whose links never merge.
+        most_shared: The ten with the most hubs.
         rejections: Refused links by constraint and type.
-        at_cap: People who are as large as they may be, or were kept from growing over that.
-        bridges: What hangs by one link.
-        reviews: Probabilistic links that wait for a person's word (marts.id_link_reviews).
+        at_cap: People at the size limit, or with a link refused because of it.
+        bridges: Links whose loss would split a person.
+        reviews: Probabilistic links to review (marts.id_link_reviews).
     """
 
     people: int
@@ -169,15 +165,15 @@ class Report:
     reviews: int
 
     def document(self) -> dict[str, Any]:
-        """What --json prints."""
+        """Returns the JSON document."""
         return asdict(self)
 
 
 def report(file: Path) -> Report:
-    """Reads the private build file.
+    """Reports on the ID map of a private build file.
 
     Raises:
-        OnecdpError: The file isn't there, is held by a build, or has no ID map yet.
+        OnecdpError: The file is missing, locked by a build, or has no ID map yet.
     """
     if not file.is_file():
         raise OnecdpError(f"{file} isn't there yet; run `onecdp run` first")
@@ -207,6 +203,12 @@ def report(file: Path) -> Report:
 
 
 def _bridges(connection: duckdb.DuckDBPyConnection) -> BridgeReport:
+    # Imported here: numba takes half a second to import, and a run only counts the IDs.
+    import numpy as np
+    import pyarrow as pa
+
+    from onecdp.identity.report.bridges import find_bridges
+
     links = connection.execute(_LINKS).fetchnumpy()
     left, right = links["left_node_id"], links["right_node_id"]
     found = find_bridges(left, right, links["link_count"])
@@ -215,17 +217,19 @@ def _bridges(connection: duckdb.DuckDBPyConnection) -> BridgeReport:
     sizes = np.stack([found.left_sizes[is_large], found.right_sizes[is_large]])
     smaller = sizes.min(axis=0)
     confidence = links["confidence"][positions]
-    # Of equals the one that would cut deepest, then by node ids: the order never varies.
+    # Ties: the most even split first, then node ids as a tie-break.
     chosen = np.lexsort((right[positions], left[positions], -smaller, confidence))[:SHOWN]
     connection.register(
         "weakest",
-        _arrow(
-            rank=np.arange(len(chosen)),
-            left_node_id=left[positions][chosen],
-            right_node_id=right[positions][chosen],
-            confidence=confidence[chosen],
-            left_size=sizes[0][chosen],
-            right_size=sizes[1][chosen],
+        pa.table(
+            {
+                "rank": np.arange(len(chosen)),
+                "left_node_id": left[positions][chosen],
+                "right_node_id": right[positions][chosen],
+                "confidence": confidence[chosen],
+                "left_size": sizes[0][chosen],
+                "right_size": sizes[1][chosen],
+            }
         ),
     )
     return BridgeReport(
@@ -234,12 +238,6 @@ def _bridges(connection: duckdb.DuckDBPyConnection) -> BridgeReport:
         cutting=int((smaller > 1).sum()),
         weakest=_rows(connection, _WEAKEST),
     )
-
-
-def _arrow(**columns: Any) -> Any:
-    import pyarrow as pa
-
-    return pa.table(columns)
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Rows:

@@ -1,7 +1,7 @@
-"""`onecdp explain`: what makes identifiers one person, or keeps them two.
+"""`onecdp explain`: why identifiers belong to one person, or to two.
 
-The answers are those of the SQL functions that the build puts into the private file
-(macros/compat/explain, docs/identity.md); here they are asked and put together.
+Queries the SQL functions that the build creates in the private file
+(macros/identity/explain, docs/identity.md).
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _ONE_ID = re.compile(r"ONE[0-9a-f]{16}", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Identifier:
-    """An identifier of the map, in its one spelling."""
+    """An identifier of the ID map, normalised."""
 
     id_type: str
     id_value: str
     one_id: str
 
     def __str__(self) -> str:
-        """As it is given on the command line."""
+        """ID_TYPE:VALUE, as on the command line."""
         return f"{self.id_type}:{self.id_value}"
 
 
@@ -42,11 +42,11 @@ class Person:
     """One identifier, and the person it belongs to.
 
     Attributes:
-        given: The identifier that was asked about.
-        identifiers: All of the person's, the root first (explain_identifier).
-        path: The links from the root to the one given (explain_path).
-        relations: Links that joined nobody (explain_relations).
-        changes: When the one_id changed (explain_changes).
+        given: The identifier to explain.
+        identifiers: All identifiers of the person, the root first (explain_identifier).
+        path: The links from the root to `given` (explain_path).
+        relations: Links of the person that did not merge (explain_relations).
+        changes: Changes of the one_id (explain_changes).
     """
 
     given: Identifier
@@ -56,7 +56,7 @@ class Person:
     changes: Rows
 
     def document(self) -> dict[str, Any]:
-        """What --json prints."""
+        """Returns the JSON document."""
         return {
             "one_id": self.given.one_id,
             "given": str(self.given),
@@ -84,7 +84,7 @@ class Together:
     sources: Rows
 
     def document(self) -> dict[str, Any]:
-        """What --json prints."""
+        """Returns the JSON document."""
         return {
             "is_same_person": True,
             "one_id": self.left.one_id,
@@ -103,7 +103,7 @@ class Apart:
     Attributes:
         left: The first.
         right: The second.
-        reasons: What keeps them apart (explain_apart); empty where no link leads there.
+        reasons: The links that did not merge (explain_apart); empty if no links connect them.
     """
 
     left: Identifier
@@ -111,7 +111,7 @@ class Apart:
     reasons: Rows
 
     def document(self) -> dict[str, Any]:
-        """What --json prints."""
+        """Returns the JSON document."""
         return {
             "is_same_person": False,
             "left": {"identifier": str(self.left), "one_id": self.left.one_id},
@@ -121,16 +121,16 @@ class Apart:
 
 
 def explain(file: Path, left: str, right: str | None = None) -> Person | Together | Apart:
-    """Explains one identifier, or two.
+    """Explains one identifier, or whether two belong to one person and why.
 
     Args:
-        file: The private build file; it is opened for reading only.
-        left: ID_TYPE:VALUE in any spelling, or a one_id, which stands for its root.
+        file: The private build file; opened read-only.
+        left: ID_TYPE:VALUE in any spelling, or a one_id, which means its root.
         right: The same, or None to explain `left` alone.
 
     Raises:
-        OnecdpError: The file isn't there, is held by a build, was built before there were links to
-            explain, or the map has no such identifier; the last names what is near.
+        OnecdpError: The file is missing, locked by a build, or has no tables to explain; or the map
+            has no such identifier, in which case the message lists similar ones.
         UsageProblem: An identifier is neither ID_TYPE:VALUE nor a one_id.
     """
     given = [split_identifier(text) for text in (left, right) if text is not None]
@@ -145,13 +145,13 @@ def explain(file: Path, left: str, right: str | None = None) -> Person | Togethe
             return _pair(connection, *found)
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise OnecdpError(
-                f"{file} was built without the tables of explain; run `onecdp build` first"
+                f"{file} has no tables to explain; run `onecdp build` first"
                 f" ({one_line(str(error))})"
             ) from error
 
 
 def split_identifier(text: str) -> tuple[str, str]:
-    """Takes ID_TYPE:VALUE apart; a one_id becomes ('one_id', ...).
+    """Splits ID_TYPE:VALUE; a one_id becomes ('one_id', ...).
 
     Raises:
         UsageProblem: It is neither.
@@ -162,7 +162,7 @@ def split_identifier(text: str) -> tuple[str, str]:
     if _ONE_ID.fullmatch(text.strip()):
         return "one_id", text.strip()
     raise UsageProblem(
-        f"{text!r} is no identifier; write ID_TYPE:VALUE, such as member_id:M1, or a one_id"
+        f"{text!r} is not an identifier; write ID_TYPE:VALUE, such as member_id:M1, or a one_id"
     )
 
 
@@ -180,7 +180,7 @@ def _find(connection: duckdb.DuckDBPyConnection, id_type: str, id_value: str) ->
     names = ", ".join(f"{row['id_type']}:{row['id_value']}" for row in near)
     raise OnecdpError(
         f"no source has the identifier {id_type}:{id_value.strip()}"
-        + (f"; near it: {names}" if near else "; nothing is near it")
+        + (f"; nearest: {names}" if near else "; none is similar")
     )
 
 

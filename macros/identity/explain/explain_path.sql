@@ -21,7 +21,7 @@
 
     ),
 
-    members as materialized (
+    cluster_nodes as materialized (
 
         select clusters.node_id
         from {{ explain_table('int_identity__clusters') }} as clusters
@@ -36,8 +36,8 @@
         from {{ explain_table('int_identity__edges') }}
         where
             is_present
-            and left_node_id in (select members.node_id from members)
-            and right_node_id in (select members.node_id from members)
+            and left_node_id in (select cluster_nodes.node_id from cluster_nodes)
+            and right_node_id in (select cluster_nodes.node_id from cluster_nodes)
 
     ),
 

@@ -1,0 +1,1 @@
+"""Parts of the benchmarks of daily runs: running commands, days of new rows, scenarios, goals."""

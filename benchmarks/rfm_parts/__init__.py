@@ -1,0 +1,1 @@
+"""Parts of the RFM benchmark: the ways in SQL, and the project's models through dbt."""
