@@ -2,7 +2,7 @@
 -- New: customers whose events are not those that were counted: their number or the stamp of their
 -- last change differs. That needs no memory of what the last runs did, so a run that was killed
 -- between two models, or an event that moved twice since, is found like any other change. Each is
--- recounted from all of its events; one whose last event went leaves the table.
+-- recounted from all of its events; a customer without events is deleted.
 -- A rebuild gives the same rows, but for changed_at.
 
 {{

@@ -2,8 +2,8 @@
 -- New: rows that a source loaded after the last ones taken from it (by load time, never by event
 -- time, so late events come in), and known events whose identifier now belongs to another one_id
 -- or whose type a seed now reads differently.
--- A withdrawn event stays as a row that says so: the customers behind it have to be recounted.
--- A rebuild gives the same rows, but for changed_at.
+-- Withdrawn events are kept as soft-deleted rows so that their customers are recounted.
+-- A rebuild gives the same rows, except for changed_at.
 
 {{
     config(

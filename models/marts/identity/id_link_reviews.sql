@@ -1,4 +1,4 @@
--- What a person should look at: likely, and not sure enough to be joined by itself.
+-- Probabilistic links for manual review: likely, but below the threshold for merging.
 
 with probabilistic_links as (
 

@@ -1,5 +1,5 @@
--- Append-only, and safe from --full-refresh: what happened stays told, with the link as it was.
--- New: changes later than the last ones told.
+-- Append-only and protected from --full-refresh: past changes keep the link as it was then.
+-- New: changes later than the newest stored one.
 
 {{
     config(
@@ -10,7 +10,7 @@
     )
 }}
 
-{#- As a constant the moment reaches the scans below: all of history is not looked at each day. -#}
+{#- A constant, so that the filter is pushed into the scans and history is not read each day. -#}
 {%- set is_new = '' %}
 {%- if is_incremental() %}
 {%- set told_to = run_query('select max(changed_at) from ' ~ this).columns[0].values()[0] %}

@@ -1,5 +1,5 @@
--- What the moves of identifiers mean for one_ids: who came, went, was taken in or divided.
--- An identifier that joins a one_id which stood before is growth, no change of anybody.
+-- Classifies moves of identifiers as changes of one_ids: create, merge, split, move or retire.
+-- A new identifier that joins an existing one_id is no change.
 
 with moves as (
 

@@ -1,5 +1,5 @@
--- Where identifiers went at each moment in which the map changed, as its history tells. An
--- identifier that nobody shows any more (or that is inactive) belongs to nobody: null.
+-- Identifiers that moved to another one_id, by the time of the change, read from the snapshot. An
+-- identifier that is inactive or that no source shows any more belongs to no one_id: null.
 
 with id_map_history as (
 

@@ -1,5 +1,5 @@
--- Everything that was ever said to be one person, pair by pair: identifiers seen in one row, the
--- links of the ID graph, those that were found likely, and those that people set by hand.
+-- All links before their status is known, one row per pair and channel: identifiers seen in one
+-- row, the links of the ID graph, probabilistic links, and manual ones.
 -- The left end is the one of higher priority (then the smaller value).
 
 {{ config(materialized='table') }}
@@ -61,7 +61,7 @@ likely_links as (
 
 ),
 
--- A word about an identifier that no source has ever shown makes no identifier.
+-- Overrides never create identifiers: both ends must already be observed.
 manual_links as (
 
     select
@@ -122,7 +122,7 @@ all_links as (
 
 ),
 
--- What an inactive link claimed no longer counts, also where an active row repeats the pair.
+-- Inactive rows are kept apart, so that they do not raise the confidence of active ones.
 final as (
 
     select

@@ -1,5 +1,5 @@
--- What becomes of each link. A word of a person stands whatever else is known; a withdrawn link,
--- one that nobody is sure of, and one of a shared value are kept, and join nobody.
+-- Assigns each link a status. Manual links always merge; inactive, low-confidence and shared-value
+-- links are kept but never merge.
 
 with candidate_links as (
 

@@ -1,5 +1,5 @@
--- What people said of two identifiers, in the spelling of the map; the left end is the one of
--- higher priority (then the smaller value), as in every link.
+-- Manual overrides, with identifiers normalised as in the map. The left end is the one of higher
+-- priority (then the smaller value), as in every link.
 
 with id_link_overrides as (
 

@@ -1,5 +1,5 @@
--- A family's tablet, a shop's till: a value that need not be one person's, seen with more
--- identifiers of one person each than one person has. It relates them and merges nobody.
+-- Values that several people share, such as a family's tablet or a shop's till: not person-unique,
+-- and linked to more person-unique identifiers than the limit. Their links never merge.
 
 {{ config(materialized='table') }}
 

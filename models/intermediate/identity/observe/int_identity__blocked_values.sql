@@ -1,6 +1,6 @@
--- What seeds/id_blocklist.csv lists, spelled out for each type: the exact values, and the SHA-256
--- of every spelling of them that people hash, since hashed junk is still junk.
--- No pattern can be hashed. Instead, of texts that are often typed, those that a pattern finds are.
+-- The blocklist expanded to one row per type and value: the exact values, and the SHA-256 of their
+-- common spellings, since hashed junk is still junk.
+-- Patterns cannot be hashed; of the values that people often type, those that match one are.
 
 {{ config(materialized='table') }}
 

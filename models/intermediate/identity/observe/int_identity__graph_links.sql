@@ -1,5 +1,4 @@
--- The id graph's own links, without those whose end is empty, blocklisted, of an unknown type,
--- or the same identifier twice: none of these can say that two identifiers are one person.
+-- Usable links of the ID graph: both ends are known types, filled, not blocklisted and different.
 -- The left end is the one of higher priority (then the smaller value), so that a pair which the
 -- graph wrote from both sides is one link.
 
@@ -44,7 +43,7 @@ usable as (
         coalesce(
             links.confidence, least(left_type.default_confidence, right_type.default_confidence)
         ) as confidence,
-        -- The wrong way round, a value would be held at no time and count for no limit.
+        -- Swapped dates are put in order; otherwise the value would be held at no time.
         case
             when links.last_seen < links.first_seen then links.last_seen else links.first_seen
         end as first_seen,

@@ -1,6 +1,5 @@
--- What two clusters would break if they were one, found from the clusters as they are, not by the
--- code that divided them. Constraints only ever get harder to keep as clusters grow, so what
--- stopped a link is still broken at the end.
+-- The constraints that a pair of clusters would break if merged. Found from the final clusters, not
+-- from the replay: constraints are monotonic, so what refused a link is still broken at the end.
 
 with refused_values as (
 
@@ -61,7 +60,7 @@ too_many as (
 
 ),
 
--- How many of them were held at the moment when each began; the most is the peak.
+-- How many values were held when each began; the maximum is the peak.
 at_once as (
 
     select

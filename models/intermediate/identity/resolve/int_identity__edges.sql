@@ -1,7 +1,7 @@
--- Key: the pair. What the resolution works on: each pair once, as good as its merging links are.
--- New: pairs that are not as they were. One that is no edge any more stays as a row that says so,
--- so that what it held together is resolved again.
--- A rebuild gives the same present edges, but for changed_at, and no others.
+-- The input of the resolution: one edge per pair, with the best facts of its merging links.
+-- Key: the pair. New: pairs whose facts changed. Removed edges are soft-deleted
+-- (is_present = false), so that the component they held together is resolved again.
+-- A rebuild gives the same present edges, except for changed_at, and no removed ones.
 
 {{
     config(
@@ -35,7 +35,7 @@ dated as (
         links.*,
         case links.method when 'manual' then 0 when 'deterministic' then 1 else 2 end
             as method_rank,
-        -- Only where it counts: an edge must not change whenever somebody comes back.
+        -- Only where a window uses it: otherwise an edge would change with every visit.
         case
             when left_windowed.priority is not null or right_windowed.priority is not null
                 then links.last_seen
@@ -71,7 +71,7 @@ stored as (
 
 ),
 
--- A pair that left keeps what it was.
+-- Removed edges keep their last facts.
 compared as (
 
     select

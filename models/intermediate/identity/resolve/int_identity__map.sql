@@ -1,7 +1,7 @@
--- Key: node_id. The ID map as readers see it, and the number of each identifier.
--- New: identifiers whose row is not as it was; one that no source shows any more leaves. Other
--- rows are not written, so changed_at tells when a row last became another.
--- A rebuild gives the same rows, but for changed_at.
+-- The ID map as published, with node_id.
+-- Key: node_id. New: identifiers whose row changed; identifiers that no source shows any more are
+-- deleted. Unchanged rows are not written, so changed_at is the time of a row's last change.
+-- A rebuild gives the same rows, except for changed_at.
 
 {{
     config(
@@ -16,7 +16,7 @@
     )
 }}
 
-{#- What can change of a row: node_id stands for the identifier, one_int for the one_id. -#}
+{#- Columns that can change: node_id determines the identifier, one_int the one_id. -#}
 {%- set facts = [
     'one_int', 'source_channel', 'confidence', 'first_seen', 'last_seen', 'is_active',
 ] %}
@@ -54,7 +54,7 @@ present as (
         nodes.id_type,
         nodes.id_value,
         nodes.source_channel,
-        -- Whatever a root was before, it is sure of itself.
+        -- A stored confidence of the root may predate its being the root.
         case
             when nodes.node_id = cluster_one_ids.root_node_id then 1.0
             else confidences.confidence

@@ -1,4 +1,4 @@
--- Nodes that never had a merging link are a cluster of their own; they never visit Python.
+-- Isolated nodes form single-node clusters and bypass the Python model.
 
 with nodes as (
 

@@ -1,5 +1,5 @@
--- Key: one_id. Append-only, and safe from --full-refresh: what was minted once is never minted
--- again, renumbered or reused.
+-- Key: one_id. Append-only and protected from --full-refresh: a one_id is never minted again,
+-- renumbered or reused.
 -- New: a cluster that holds the root of no one_id yet. It mints one from its first identifier
 -- by (first_seen, priority, value). A rebuild in an empty warehouse from the same raw data, loaded
 -- in the same order, mints the same one_ids and the same integers.

@@ -1,6 +1,6 @@
--- Both sides of every refused pair of clusters, identifier by identifier, with the time in which
--- a person held it: a value of a type with a window counts from its first to its last link, and
--- for the days of the window after that. A side without a date is for ever.
+-- The identifiers on both sides of every refused pair of clusters, with the period in which each was
+-- held: for a type with a window, from its first link to window_days after its last. A missing
+-- date leaves the period open at that end.
 
 with refused_pairs as (
 
@@ -47,7 +47,7 @@ sides as (
 
 ),
 
-members as (
+sides_with_values as (
 
     select
         sides.lower_cluster_id,
@@ -67,7 +67,7 @@ members as (
 windowed_nodes as (
 
     select distinct node_id
-    from members
+    from sides_with_values
     where window_days is not null
 
 ),
@@ -104,14 +104,14 @@ held as (
 final as (
 
     select
-        members.*,
+        sides_with_values.*,
         coalesce(held.held_from, cast('0001-01-01' as timestamp)) as held_from,
         coalesce(
-            {{ dbt.dateadd('day', 'members.window_days', 'held.last_seen') }}, -- noqa: LT05
+            {{ dbt.dateadd('day', 'sides_with_values.window_days', 'held.last_seen') }}, -- noqa: LT05
             cast('9999-12-31' as timestamp)
         ) as held_until
-    from members
-    left join held on members.node_id = held.node_id
+    from sides_with_values
+    left join held on sides_with_values.node_id = held.node_id
 
 )
 
