@@ -1,4 +1,4 @@
-{#- Replace every match of a regular expression in a text. -#}
+{#- Replaces every match of a regular expression in a text; \1 stands for its first group. -#}
 {% macro replace_pattern(text, pattern, replacement) -%}
     {{ return(adapter.dispatch('replace_pattern', 'onecdp')(text, pattern, replacement)) }}
 {%- endmacro %}
@@ -8,5 +8,5 @@
 {%- endmacro %}
 
 {% macro spark__replace_pattern(text, pattern, replacement) -%}
-    regexp_replace({{ text }}, '{{ pattern | replace("\\", "\\\\") }}', '{{ replacement }}')
+    regexp_replace({{ text }}, '{{ pattern | replace("\\", "\\\\") }}', '{{ replacement | replace("\\", "$") }}')
 {%- endmacro %}

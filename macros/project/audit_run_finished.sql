@@ -1,9 +1,10 @@
 {#-
-    on-run-end: keeps the latest status of every node, so that `onecdp publish` knows whether what
-    stands in the private file passed its tests. A whole `dbt build` replaces everything; a part
-    replaces its own nodes and takes its own mark away. A test whose model was rebuilt without it
+    on-run-end: keeps the latest status of every node, so that `onecdp publish` knows whether the
+    private file passed its tests. A whole `dbt build` replaces everything. A partial run replaces
+    its own nodes, removes its own mark, and deletes nodes that the project no longer has: a failing
+    test that was removed must not block publishing. A test whose model was rebuilt without it
     (`dbt run`) is `stale`, and what `--empty` built is `empty`: neither may be published. The
-    relation of a model says what is its own: dbt never drops what a model that is gone left behind.
+    relation of a model is kept because dbt never drops the relation of a model that was removed.
 -#}
 {% macro audit_run_finished(results) -%}
 {%- if execute -%}
@@ -16,6 +17,7 @@
         {%- do relations.update({result.node.unique_id: [result.node.schema, result.node.alias]}) -%}
     {%- endif -%}
 {%- endfor -%}
+{%- set is_whole = audit_is_whole_build(statuses) -%}
 {%- for node in graph.nodes.values() if node.resource_type == 'test' -%}
     {%- set is_rebuilt = node.depends_on.nodes | select('in', statuses) | list -%}
     {%- if is_rebuilt and node.unique_id not in statuses and node.config.severity | lower == 'error' -%}
@@ -24,9 +26,15 @@
 {%- endfor -%}
 begin;
 delete from audit.node_status
-{%- if not audit_is_whole_build() %}
-where unique_id in ('invocation.{{ invocation_id }}'
-    {%- for unique_id in statuses %}, '{{ unique_id }}'{% endfor %})
+{%- if not is_whole %}
+where
+    unique_id in ('invocation.{{ invocation_id }}'
+        {%- for unique_id in statuses %}, '{{ unique_id }}'{% endfor %})
+    {#- dbt's graph doesn't list unit tests. #}
+    or (
+        split_part(unique_id, '.', 1) in ('model', 'seed', 'snapshot', 'test')
+        and unique_id not in ('{{ graph.nodes | join("', '") }}')
+    )
 {%- endif %};
 {%- if statuses %}
 insert into audit.node_status (

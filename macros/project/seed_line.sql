@@ -2,6 +2,6 @@
 {% macro seed_line(seed, columns) -%}
     'seeds/{{ seed }}.csv, line '
     {%- for column in columns %}
-    {{ "|| ','" if not loop.first }} || coalesce(cast({{ column }} as varchar), '')
+    {{ "|| ','" if not loop.first }} || coalesce(cast({{ column }} as string), '')
     {%- endfor %}
 {%- endmacro %}

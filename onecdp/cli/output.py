@@ -54,7 +54,7 @@ def print_run(report: RunReport) -> None:
 def print_sources(sources: Sequence[SourceReport], console: Console | None = None) -> None:
     """Prints what was loaded, a row per source, and the refused files with their reasons."""
     console = console or _console()
-    # Most warehouses have erased nobody.
+    # Only in warehouses where somebody was erased.
     is_shown = any(source.rows_erased for source in sources)
     columns = (*_SOURCE_COLUMNS, "erased") if is_shown else _SOURCE_COLUMNS
     table = _table(("source",), (*columns, "refused"))

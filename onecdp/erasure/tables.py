@@ -12,12 +12,13 @@ import duckdb
 
 from onecdp.erasure.person import Person
 from onecdp.erasure.rules import Cell, TableRules
+from onecdp.warehouse.schemas import RAW_ERASURE, RAW_PREFIX
 from onecdp.warehouse.sql_text import literal, quoted
 
 MARKER = "erased"
 """`erased-12` replaces the one_id with the one_int 12, and its root."""
 
-_NOTE = "raw_erasure.unfinished"
+_NOTE = f"{RAW_ERASURE}.unfinished"
 _ERASED_ONE_IDS = "(select one_id from erased_one_ids)"
 # Shorter values and numbers occur elsewhere by chance: they are ambiguous without their type.
 _DISTINCTIVE = 6
@@ -70,7 +71,7 @@ def erase(
     removals = [
         removal
         for rule in rules
-        if rule.full_name in tables and not rule.schema.startswith("raw_")
+        if rule.full_name in tables and not rule.schema.startswith(RAW_PREFIX)
         for removal in _apply(private, tables[rule.full_name], rule)
     ]
     private.execute("drop table erased_ids")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from onecdp.project.ingestion import load_ingestion
 # Says what a warehouse was filled with; a file beside the two databases.
 _FILLED_WITH = ".filled-with"
 _SAMPLE, _OWN = "the sample", "your own data"
+
+# Loading libraries keep settings per process while they work; dlt does.
+_one_at_a_time = threading.Lock()
 
 
 class SourceReport(Protocol):
@@ -107,9 +111,10 @@ def load(context: Context, delivery: Delivery) -> IngestReport:
     _keep_sample_apart(project, delivery.data)
     try:
         progress.update(f"ingest: files of {delivery.data}")
-        reports: Sequence[SourceReport] = pipelines.load(
-            delivery.data, project.warehouse.folder, progress.note, sources=delivery.sources
-        )
+        with _one_at_a_time:
+            reports: Sequence[SourceReport] = pipelines.load(
+                delivery.data, project.warehouse.folder, progress.note, sources=delivery.sources
+            )
     except pipelines.IngestError as error:
         raise OnecdpError(str(error)) from error
     return IngestReport(tuple(reports))

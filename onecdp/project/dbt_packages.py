@@ -20,24 +20,23 @@ _HUB_SECONDS = 5.0
 
 
 def ensure(project: Project, progress: Progress) -> None:
-    """Sees to it that what packages.yml asks for is there; doesn't ask the hub if it is."""
+    """Installs the packages of packages.yml unless they are installed already."""
     installed = _installed(project)
     if not _is_current(project):
         install(project, progress)
     elif _is_standin(installed) and _differs(installed):
-        # The library was upgraded since, and its models may use another macro.
+        # The library was upgraded since, and its models may use further macros.
         _copy_standin(installed)
 
 
 def install(project: Project, progress: Progress) -> None:
-    """Installs the packages of packages.yml; where the hub can't be reached, the stand-in.
+    """Installs the packages of packages.yml, or the stand-in where the hub can't be reached.
 
-    Packages that are what packages.yml asks for are kept; a stand-in is replaced as soon as the
-    hub answers.
+    Packages that match packages.yml are kept; a stand-in is replaced as soon as the hub answers.
 
     Raises:
         OnecdpError: The hub can't be reached and packages.yml asks for more than dbt_utils, or for
-            another dbt_utils than the one that is there.
+            another dbt_utils than the installed one.
     """
     installed = _installed(project)
     if _is_current(project) and not _is_standin(installed):
@@ -66,7 +65,7 @@ def install(project: Project, progress: Progress) -> None:
 
 
 def _is_current(project: Project) -> bool:
-    """Whether what is installed is what packages.yml asks for."""
+    """Whether the installed packages match packages.yml."""
     installed = _installed(project)
     if not installed.is_dir() or _is_standin(installed):
         return installed.is_dir() and not _others(project)
@@ -75,7 +74,7 @@ def _is_current(project: Project) -> bool:
 
 
 def _is_of(lock: Path, project: Project) -> bool:
-    """Whether the packages are installed that dbt locked, from the packages.yml that is there."""
+    """Whether the packages that dbt locked are installed, and the lock is of this packages.yml."""
     import yaml
     from dbt.config.project import package_config_from_data
     from dbt.config.renderer import PackageRenderer
@@ -90,9 +89,9 @@ def _is_of(lock: Path, project: Project) -> bool:
 
 
 def _are_present(project: Project) -> bool:
-    """Without a lock, as after a copy: whether a package of each name is there.
+    """Whether a package of each name is installed: the check where there is no lock, as in a copy.
 
-    Which version it is nobody wrote down: dbt_utils itself says 0.1.0 in every release.
+    The versions can't be checked: dbt_utils calls itself 0.1.0 in every release.
     """
     names = [str(entry.get("package", "")).rpartition("/")[2] for entry in _packages(project)]
     return all(name and (project.folder / "dbt_packages" / name).is_dir() for name in names)
@@ -130,7 +129,7 @@ def _packages(project: Project) -> list[dict[str, Any]]:
 
 
 def _others(project: Project) -> list[str]:
-    """What packages.yml asks for besides dbt_utils, which alone has a stand-in."""
+    """The packages of packages.yml but dbt_utils, the only one with a stand-in."""
     return [
         _named(entry)
         for entry in _packages(project)
@@ -146,7 +145,7 @@ def _named(entry: dict[str, Any]) -> str:
 
 
 def _hub_problem() -> str | None:
-    """Why the hub can't be reached, or None: dbt itself would try for minutes behind a firewall."""
+    """Why the hub can't be reached, or None. Behind a firewall dbt itself would try for minutes."""
     import requests
 
     hub = os.environ.get("DBT_PACKAGE_HUB_URL", _HUB)

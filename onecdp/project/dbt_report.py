@@ -24,8 +24,8 @@ class Finding:
         node: Its name, such as `not_null_id_map_one_id`.
         status: `error`, `fail` or `warn`.
         reason: One line.
-        rows: How many rows a test found; None for what is no test of data.
-        compiled: The SQL that ran, where dbt wrote it.
+        rows: How many rows a data test found; None for other nodes.
+        compiled: The file of the SQL that ran, if dbt wrote one.
     """
 
     node: str
@@ -57,8 +57,8 @@ class BuildReport:
     Attributes:
         models: Models, seeds and snapshots.
         tests: Data tests.
-        failures: What failed; what was skipped because of it isn't listed.
-        warnings: What warned: it is published, and somebody should look at it.
+        failures: Nodes that failed, without those that were skipped as a consequence.
+        warnings: Nodes that warned; they don't stop publishing.
     """
 
     models: Counts
@@ -123,7 +123,7 @@ def last_exception(message: str) -> str:
     'no tag'
     """
     lines = message.rstrip().splitlines()
-    # dbt indents what it quotes; the exception stands where the word Traceback does.
+    # dbt indents what it quotes; the exception is indented like the word Traceback.
     start = next(n for n, line in enumerate(lines) if line.lstrip().startswith("Traceback"))
     indent = len(lines[start]) - len(lines[start].lstrip())
     quoted = [line[indent:] for line in lines[start:]]
@@ -131,7 +131,7 @@ def last_exception(message: str) -> str:
     said = [line for line in quoted[frame + 1 :] if line and not line.startswith(" ")]
     reason = " ".join(" ".join(said or quoted[-1:]).split())
     raised = _CLASS.match(reason)
-    # Ours and ValueError are for the user; of a KeyError the name says more than the message.
+    # Our errors and ValueError explain themselves; a KeyError's name says more than its message.
     if raised is None or (raised["name"] != "ValueError" and raised["name"] in vars(builtins)):
         return reason
     return reason[raised.end() :]

@@ -1,7 +1,7 @@
-"""The seeds before dbt loads them: whether each file has the columns and values that it must have.
+"""Validates the seeds before dbt loads them: columns, number of values per line, types.
 
-dbt itself would stop in the middle of a build, with words of the library that failed, or round a
-number that must be whole.
+dbt would stop in the middle of a build with a message of its CSV library, or round a number that
+must be whole.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from typing import Any
 import duckdb
 
 from onecdp.errors import OnecdpError
+from onecdp.warehouse.files import scratch
 
 _TYPE = re.compile(r"\w+( \w+)*( ?\([0-9]+(, ?[0-9]+)?\))?")
+_TEXTS = ("string", "varchar", "text")
 _WHOLE = ("int", "integer", "bigint", "smallint", "tinyint", "hugeint")
 
 
@@ -35,11 +37,11 @@ def check(project: Path) -> None:
         project: The project's folder.
 
     Raises:
-        OnecdpError: Files that can't be meant: of each the first line that is wrong, and why.
+        OnecdpError: Invalid seed files: of each, the first wrong line and why.
     """
     folder = project / "seeds"
     found = []
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         for description in sorted([*folder.rglob("*.yml"), *folder.rglob("*.yaml")]):
             for seed in _described(description):
                 for file in sorted(folder.rglob(f"{seed.name}.csv")):
@@ -50,7 +52,7 @@ def check(project: Path) -> None:
 
 
 def _described(file: Path) -> Iterator[_Seed]:
-    """The seeds that a file describes; of what dbt can't read either, dbt tells."""
+    """Yields the seeds that a file describes; YAML that can't be read is left to dbt to report."""
     import yaml
 
     try:
@@ -69,7 +71,7 @@ def _described(file: Path) -> Iterator[_Seed]:
 
 
 def _problems(connection: duckdb.DuckDBPyConnection, file: Path, seed: _Seed) -> Iterator[str]:
-    # A spreadsheet may begin the file with a byte order mark.
+    # Spreadsheets write a byte order mark.
     with file.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream, delimiter=seed.delimiter)
         line = 1
@@ -85,8 +87,8 @@ def _problems(connection: duckdb.DuckDBPyConnection, file: Path, seed: _Seed) ->
                     count = f"{len(values)} value{'s' if len(values) > 1 else ''}"
                     yield f"line {line} has {count}, line 1 names {len(header)} columns"
                 for column, value in zip(header, values, strict=False):
-                    kind = seed.types.get(column, "varchar")
-                    if value and kind != "varchar" and not _is_of(connection, kind, value):
+                    kind = seed.types.get(column, "string")
+                    if value and kind not in _TEXTS and not _is_of(connection, kind, value):
                         yield f"line {line}: {column} is {value}, which is no {kind}"
                 line = reader.line_num + 1
         except UnicodeDecodeError:
@@ -96,7 +98,7 @@ def _problems(connection: duckdb.DuckDBPyConnection, file: Path, seed: _Seed) ->
 
 
 def _is_of(connection: duckdb.DuckDBPyConnection, kind: str, value: str) -> bool:
-    """Whether DuckDB, which loads the file, can read the value as that type, and need not round."""
+    """Whether DuckDB can cast the value to the type without rounding."""
     is_whole = "try_cast($1 as double) = trunc(try_cast($1 as double))"
     rule = is_whole if kind.lower() in _WHOLE else "true"
     try:
@@ -104,7 +106,7 @@ def _is_of(connection: duckdb.DuckDBPyConnection, kind: str, value: str) -> bool
             f"select try_cast($1 as {kind}) is not null and {rule}", [value]
         ).fetchone()
     except duckdb.CatalogException:
-        # No type of DuckDB's.
+        # Not a type of DuckDB; left to dbt to report.
         return True
     return bool(row and row[0])
 

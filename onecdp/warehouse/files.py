@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from onecdp.errors import OnecdpError
+from onecdp.warehouse.sql_text import one_line
 
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
@@ -62,4 +63,4 @@ def opening_problem(message: str, file: Path) -> str:
         holder = _HOLDER.search(message)
         who = f"process {holder['pid']} ({holder['program']})" if holder else "another process"
         return f"{file} is held by {who}; close it there, then run this again"
-    return f"{file} can't be opened: {message.strip().splitlines()[0]}"
+    return f"{file} can't be opened: {one_line(message)}"

@@ -9,7 +9,7 @@
     config(
         materialized='incremental',
         unique_key='one_id',
-        incremental_strategy='delete+insert',
+        incremental_strategy='merge',
         post_hook='delete from {{ this }} where event_count = 0',
     )
 }}

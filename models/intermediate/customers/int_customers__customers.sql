@@ -1,6 +1,11 @@
--- Every customer model and mart starts from these rows: bought or not, member or not.
+-- All customers: the spine that every customer model joins. Survivorship of identifiers: of each
+-- type the one seen last (active before inactive), then the smaller value.
 
-{{ config(materialized='table') }}
+{#- The types that ship. Those that a project adds are rows of id_map: DECISIONS.md. -#}
+{%- set id_columns = [
+    'member_id', 'union_id', 'retail_customer_id', 'mobile_hash', 'email_hash', 'open_id',
+    'device_id',
+] %}
 
 with id_map as (
 
@@ -8,13 +13,29 @@ with id_map as (
 
 ),
 
+ranked as (
+
+    select
+        one_id,
+        id_type,
+        id_value,
+        row_number() over (
+            partition by one_id, id_type
+            order by is_active desc, last_seen desc nulls last, id_value asc
+        ) as survivor_rank
+    from id_map
+
+),
+
 final as (
 
     select
         one_id,
-        max(one_int) as one_int,
-        count(*) as identifier_count
-    from id_map
+        {%- for id in id_columns %}
+        max(case when id_type = '{{ id }}' and survivor_rank = 1 then id_value end) as {{ id }}
+        {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from ranked
     group by one_id
 
 )

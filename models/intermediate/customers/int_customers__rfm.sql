@@ -1,4 +1,4 @@
--- Recency changes each day, the counts behind it only when somebody buys: so this is a view.
+-- A view: recency changes every day, the counts behind it only when somebody buys.
 
 {%- if var('rfm_frequency') not in ('orders', 'days') %}
 {{ exceptions.raise_compiler_error(

@@ -1,3 +1,5 @@
+-- Segments of buyers: the first threshold rule that matches, and the scores of the quintile grid.
+
 with rfm as (
 
     select * from {{ ref('int_customers__rfm') }}
@@ -15,9 +17,7 @@ matches as (
     select
         rfm.one_id,
         rules.rfm_segment,
-        row_number() over (
-            partition by rfm.one_id order by rules.rule_order
-        ) as match_rank
+        row_number() over (partition by rfm.one_id order by rules.rule_order) as match_rank
     from rfm
     inner join rfm_segment_rules as rules
         on
@@ -27,13 +27,28 @@ matches as (
 
 ),
 
-final as (
+scored as (
 
     select
         one_id,
-        rfm_segment
-    from matches
-    where match_rank = 1
+        -- The fewer days ago, the higher the score.
+        {{ quintile('-recency_days', 'one_id') }} as r_score,
+        {{ quintile('frequency', 'one_id') }} as f_score,
+        {{ quintile('monetary', 'one_id') }} as m_score
+    from rfm
+
+),
+
+final as (
+
+    select
+        scored.one_id,
+        matches.rfm_segment,
+        scored.r_score,
+        scored.f_score,
+        scored.m_score
+    from scored
+    left join matches on scored.one_id = matches.one_id and matches.match_rank = 1
 
 )
 

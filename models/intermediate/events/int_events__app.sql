@@ -71,8 +71,8 @@ final as (
         ) as revenue,
         event_time,
         session_id,
-        cast(null as varchar) as order_id,
-        cast(null as varchar) as country,
+        cast(null as string) as order_id,
+        cast(null as string) as country,
         false as is_withdrawn,
         loaded_at
     from typed

@@ -54,7 +54,7 @@ final as (
 
     select
         -- The invoice and the line in it: one invoice can hold the same stock code twice.
-        'retail:' || invoice || ':' || cast(line_number as varchar) as event_id,
+        'retail:' || invoice || ':' || cast(line_number as string) as event_id,
         'retail' as source_name,
         case id_column
             {%- for column, id_type in identifiers.items() %}
@@ -68,7 +68,7 @@ final as (
         end as id_value,
         event_type,
         'online_retail' as channel,
-        cast(null as varchar) as platform,
+        cast(null as string) as platform,
         stock_code as item_id,
         price as item_price,
         quantity,
@@ -80,7 +80,7 @@ final as (
             end as decimal(18, 4)
         ) as revenue,
         invoiced_at as event_time,
-        cast(null as varchar) as session_id,
+        cast(null as string) as session_id,
         invoice as order_id,
         country,
         is_withdrawn,

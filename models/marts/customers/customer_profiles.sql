@@ -12,12 +12,6 @@ with customers as (
 
 ),
 
-identifiers as (
-
-    select * from {{ ref('int_customers__identifiers') }}
-
-),
-
 attributes as (
 
     select * from {{ ref('int_customers__attributes') }}
@@ -42,7 +36,7 @@ final as (
         customers.one_id,
         customers.one_int,
         {%- for id in id_columns %}
-        identifiers.{{ id }},
+        customers.{{ id }},
         {%- endfor %}
         customers.identifier_count,
         attributes.real_name,
@@ -74,7 +68,6 @@ final as (
         customer_segments.monetary_segment,
         customer_segments.engagement_segment
     from customers
-    left join identifiers on customers.one_id = identifiers.one_id
     left join attributes on customers.one_id = attributes.one_id
     left join activity on customers.one_id = activity.one_id
     left join customer_segments on customers.one_id = customer_segments.one_id

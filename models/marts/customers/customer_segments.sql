@@ -14,12 +14,6 @@ rfm_segments as (
 
 ),
 
-rfm_scores as (
-
-    select * from {{ ref('int_customers__rfm_scores') }}
-
-),
-
 rfm_grid_segments as (
 
     select * from {{ ref('rfm_grid_segments') }}
@@ -38,20 +32,19 @@ final as (
         customers.one_id,
         coalesce(rfm_segments.rfm_segment, {{ never }}) as rfm_segment,
         coalesce(rfm_grid_segments.grid_segment, {{ never }}) as grid_segment,
-        rfm_scores.r_score,
-        rfm_scores.f_score,
-        rfm_scores.m_score,
+        rfm_segments.r_score,
+        rfm_segments.f_score,
+        rfm_segments.m_score,
         coalesce(value_bands.recency_segment, {{ never }}) as recency_segment,
         coalesce(value_bands.frequency_segment, {{ never }}) as frequency_segment,
         coalesce(value_bands.monetary_segment, {{ never }}) as monetary_segment,
         value_bands.engagement_segment
     from customers
     left join rfm_segments on customers.one_id = rfm_segments.one_id
-    left join rfm_scores on customers.one_id = rfm_scores.one_id
     left join rfm_grid_segments
         on
-            rfm_scores.r_score = rfm_grid_segments.r_score
-            and rfm_scores.f_score = rfm_grid_segments.f_score
+            rfm_segments.r_score = rfm_grid_segments.r_score
+            and rfm_segments.f_score = rfm_grid_segments.f_score
     left join value_bands on customers.one_id = value_bands.one_id
 
 )

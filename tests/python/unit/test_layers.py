@@ -23,9 +23,10 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The library and its configuration, to be broken."""
+    """The library, the ingestion code and their configuration, to be broken."""
     junk = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(REPOSITORY / "onecdp", tmp_path / "onecdp", ignore=junk)
+    for package in ("onecdp", "ingestion"):
+        shutil.copytree(REPOSITORY / package, tmp_path / package, ignore=junk)
     shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
     return tmp_path
 

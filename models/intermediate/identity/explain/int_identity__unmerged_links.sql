@@ -42,12 +42,12 @@ unmerged as (
         left_node_id,
         right_node_id,
         link_status,
-        cast(null as {{ dbt.type_string() }}) as constraint_name,
+        cast(null as string) as constraint_name,
         case link_status
             when 'inactive' then 'its source has withdrawn it'
             when 'low_confidence'
                 then
-                    'confidence ' || cast(confidence as {{ dbt.type_string() }})
+                    'confidence ' || cast(confidence as string)
                     || ' is under identity_min_confidence {{ var("identity_min_confidence") }}'
         end as reason,
         {{ columns | join(', ') }}
@@ -112,11 +112,11 @@ final as (
             when coalesce(from_shared.hub_count, 0) > coalesce(to_shared.hub_count, 0)
                 then
                     from_end.id_type || ':' || from_end.id_value || ' is shared: it is linked to '
-                    || cast(from_shared.hub_count as {{ dbt.type_string() }})
+                    || cast(from_shared.hub_count as string)
                     || ' person-unique identifiers'
             else
                 to_end.id_type || ':' || to_end.id_value || ' is shared: it is linked to '
-                || cast(to_shared.hub_count as {{ dbt.type_string() }})
+                || cast(to_shared.hub_count as string)
                 || ' person-unique identifiers'
         end as reason,
         links.from_node_id,

@@ -32,8 +32,19 @@ listed as (
 
 exact_values as (
 
-    select * from listed
+    select
+        id_type,
+        id_value,
+        reason
+    from listed
     where match = 'exact'
+    union all
+    -- Not in the seed: dbt's CSV reader takes the word for no value.
+    select
+        id_type,
+        'null' as id_value,
+        'placeholder' as reason
+    from id_types
 
 ),
 

@@ -48,11 +48,10 @@ usable as (
         case
             when links.last_seen < links.first_seen then links.last_seen else links.first_seen
         end as first_seen,
-        case
-            when links.last_seen >= links.first_seen or links.first_seen is null
-                then links.last_seen
-            else links.first_seen
-        end as last_seen,
+        coalesce(
+            case when links.last_seen < links.first_seen then links.first_seen end,
+            links.last_seen, links.first_seen
+        ) as last_seen,
         coalesce(links.is_active, true) as is_active,
         links.loaded_at,
         links.source_file,
@@ -60,14 +59,10 @@ usable as (
     from stg_id_graph__links as links
     inner join id_types as left_type on links.left_id_type = left_type.id_type
     inner join id_types as right_type on links.right_id_type = right_type.id_type
-    left join blocked_identifiers as left_blocked
-        on
-            links.left_id_type = left_blocked.id_type
-            and links.left_id_value = left_blocked.id_value
-    left join blocked_identifiers as right_blocked
-        on
-            links.right_id_type = right_blocked.id_type
-            and links.right_id_value = right_blocked.id_value
+    left join blocked_identifiers as left_junk
+        on links.left_id_type = left_junk.id_type and links.left_id_value = left_junk.id_value
+    left join blocked_identifiers as right_junk
+        on links.right_id_type = right_junk.id_type and links.right_id_value = right_junk.id_value
     where
         links.left_id_value is not null
         and links.right_id_value is not null
@@ -75,8 +70,8 @@ usable as (
             links.left_id_type <> links.right_id_type
             or links.left_id_value <> links.right_id_value
         )
-        and left_blocked.id_value is null
-        and right_blocked.id_value is null
+        and left_junk.id_value is null
+        and right_junk.id_value is null
 
 ),
 
@@ -94,22 +89,32 @@ oriented as (
 
 ),
 
--- One that names the other end first, or spells it in another way, is a row of its own in the raw
--- table, and withdraws the same link. Few, so that looking among them costs little.
+-- A withdrawal that names the ends in the other order or spelling is a row of its own in the raw
+-- table and withdraws the same link.
+withdrawn as (
+
+    select
+        {{ node_id('left_id_type', 'left_id_value') }} as left_node_id,
+        {{ node_id('right_id_type', 'right_id_value') }} as right_node_id,
+        loaded_at,
+        source_file,
+        source_line
+    from stg_id_graph__links
+    where not is_active
+
+),
+
 withdrawals as (
 
     select
-        {{ node_id('left_id_type', 'left_id_value') }} as one_node_id,
-        {{ node_id('right_id_type', 'right_id_value') }} as other_node_id,
-        loaded_at,
-        source_file,
-        source_line,
+        *,
+        least(left_node_id, right_node_id) as lower_node_id,
+        greatest(left_node_id, right_node_id) as upper_node_id,
         row_number() over (
-            partition by least(one_node_id, other_node_id), greatest(one_node_id, other_node_id)
+            partition by least(left_node_id, right_node_id), greatest(left_node_id, right_node_id)
             order by loaded_at desc, source_file desc, source_line desc
         ) as place
-    from stg_id_graph__links
-    where not is_active
+    from withdrawn
 
 ),
 
@@ -136,10 +141,8 @@ final as (
     from oriented
     left join withdrawals
         on
-            least(oriented.one_node_id, oriented.other_node_id)
-            = least(withdrawals.one_node_id, withdrawals.other_node_id)
-            and greatest(oriented.one_node_id, oriented.other_node_id)
-            = greatest(withdrawals.one_node_id, withdrawals.other_node_id)
+            least(oriented.one_node_id, oriented.other_node_id) = withdrawals.lower_node_id
+            and greatest(oriented.one_node_id, oriented.other_node_id) = withdrawals.upper_node_id
             and withdrawals.place = 1
 
 )

@@ -81,7 +81,7 @@ final as (
             else
                 {{ stop_with(
                     "'the identifier ' || grouped.id_type || ':' || grouped.id_value"
-                    ~ " || ' and another one have one number, ' || cast(grouped.node_id as varchar)"
+                    ~ " || ' and another one have one number, ' || cast(grouped.node_id as string)"
                     ~ " || ': change the text that macros/identity/node_id.sql'"
                     ~ " || ' hashes, and run with --full-refresh'"
                 ) }}

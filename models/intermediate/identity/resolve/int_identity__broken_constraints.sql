@@ -21,7 +21,7 @@ kept_apart as (
         left_end.lower_cluster_id,
         left_end.upper_cluster_id,
         'cannot_link' as constraint_name,
-        cast(null as varchar) as id_type,
+        cast(null as string) as id_type,
         0 as constraint_rank,
         'seeds/id_link_overrides.csv keeps ' || overrides.left_id_type || ':'
         || overrides.left_id_value || ' and ' || overrides.right_id_type || ':'
@@ -107,9 +107,9 @@ limits_broken as (
         'max_values' as constraint_name,
         too_many.id_type,
         too_many.priority as constraint_rank,
-        'together they hold ' || cast(coalesce(peaks.value_count, too_many.value_count) as varchar)
-        || ' ' || too_many.id_type || ', a person at most ' || cast(too_many.max_values as varchar)
-        || coalesce(' in ' || cast(too_many.window_days as varchar) || ' days', '') as reason
+        'together they hold ' || cast(coalesce(peaks.value_count, too_many.value_count) as string)
+        || ' ' || too_many.id_type || ', a person at most ' || cast(too_many.max_values as string)
+        || coalesce(' in ' || cast(too_many.window_days as string) || ' days', '') as reason
     from too_many
     left join peaks
         on
@@ -126,9 +126,9 @@ too_large as (
         lower_cluster_id,
         upper_cluster_id,
         'cluster_size' as constraint_name,
-        cast(null as varchar) as id_type,
+        cast(null as string) as id_type,
         1000 as constraint_rank,
-        'together they are ' || cast(count(*) as varchar) || ' identifiers, at most '
+        'together they are ' || cast(count(*) as string) || ' identifiers, at most '
         || '{{ var("identity_max_cluster_size") }}' as reason
     from refused_values
     group by lower_cluster_id, upper_cluster_id

@@ -8,7 +8,7 @@ def model(dbt, session):
     dbt.config(
         materialized="incremental",
         unique_key="node_id",
-        incremental_strategy="delete+insert",
+        incremental_strategy="merge",
     )
     limits = dbt.ref("id_types").filter("max_values is not null")
     cannot_links = dbt.ref("int_identity__overrides").filter("override = 'cannot_link'")

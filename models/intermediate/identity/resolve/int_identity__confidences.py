@@ -9,7 +9,7 @@ def model(dbt, session):
     dbt.config(
         materialized="incremental",
         unique_key="node_id",
-        incremental_strategy="delete+insert",
+        incremental_strategy="merge",
     )
     edges = dbt.ref("int_identity__edge_outcomes").filter("is_kept")
     # What the next run takes as done: the last resolution, and the rules that it had.

@@ -7,7 +7,7 @@
     config(
         materialized='incremental',
         unique_key=['left_node_id', 'right_node_id'],
-        incremental_strategy='delete+insert',
+        incremental_strategy='merge',
     )
 }}
 

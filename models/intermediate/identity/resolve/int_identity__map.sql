@@ -7,8 +7,12 @@
     config(
         materialized='incremental',
         unique_key='node_id',
-        incremental_strategy='delete+insert',
-        post_hook="delete from {{ this }} where node_id not in (select node_id from {{ ref('int_identity__nodes') }})",
+        incremental_strategy='merge',
+        post_hook="""
+            merge into {{ this }} as stored
+            using {{ ref('int_identity__nodes') }} as nodes on stored.node_id = nodes.node_id
+            when not matched by source then delete
+        """,
     )
 }}
 
