@@ -1,9 +1,9 @@
-"""Audience bitmaps beside the same work in plain SQL, in one process.
+"""Compares audience bitmaps with plain SQL, in one process.
 
     python benchmarks/audiences.py --customers 1000000 --tags 50
 
-Each customer carries each tag with a chance of 8 % (tags overlap freely, as behaviour tags do).
-Times are medians of five in one process; peak memory is the process's, so far, after the five runs.
+Each customer has each tag with a probability of 8 %. Times are medians of five runs; peak memory is
+that of the process so far.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TINY = (2_000, 5)
 
 
 def memberships(customers: int, tags: int) -> pa.Table:
-    """Draws who carries which tag, the same each time, in the order of customers."""
+    """Draws which customer has which tag, deterministically, ordered by customer."""
     rng = np.random.default_rng(20)
     carried = [np.flatnonzero(rng.random(customers) < SHARE) + 1 for _ in range(tags)]
     one_int = np.concatenate(carried)
@@ -42,7 +42,7 @@ def memberships(customers: int, tags: int) -> pa.Table:
 
 
 def measure(work: Callable[[], object]) -> tuple[float, float]:
-    """Returns the median seconds of some runs, and the process's peak memory after them in GB."""
+    """Returns the median seconds of the runs, and the peak memory of the process in GB."""
     seconds = []
     for _ in range(RUNS):
         start = time.perf_counter()
@@ -55,7 +55,7 @@ def measure(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Measures, checks that both ways give the same figures, and prints them."""
+    """Measures, checks that both methods return the same counts, and prints the times."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--tags", type=int, default=50)

@@ -1,22 +1,20 @@
-"""Identity resolution beside Splink's clustering, networkx and plain SQL, on the same links.
+"""Compares identity resolution with Splink's clustering, networkx and plain SQL.
 
     python benchmarks/identity.py --links 1000000 10000000 --repeat 3
 
-End to end: from a table of links whose ends are texts (member ids, SHA-256 in hex, UUIDs) to a
-stored map of (id_type, id_value, cluster), checkpoint included. Every run is a process of its own,
-which did the same with two links before, so that neither imports nor the loading of machine code
-are timed for anybody (what the latter takes is printed). All must give the same partition, but for
-"with rules", whose clusters are cut.
+End to end: from a table of links with text values (member ids, SHA-256 in hex, UUIDs) to a stored
+map of (id_type, id_value, cluster), including the checkpoint. Every run is a separate process that
+first runs on two links, so that imports and loading machine code are not timed (the latter is
+printed). All methods must return the same partition, except "with rules", which divides clusters.
 
-"Our graph" is the product's graph with its rules, node_id and a guard against collisions, read and
-written by code made for this benchmark; it keeps its memory outside of DuckDB, which therefore gets
-a limit of its own. "Our resolve, SQL" is the function that the product's model calls, with the map
-written as plain SQL writes it. Plain SQL are the product's macros for engines without Python. None
-of them does what the models do besides (history, one_ids, confidences).
+"Our graph" is the product's graph with its constraints, node_id and collision check, with input and
+output code of this benchmark; its memory is outside of DuckDB, which therefore has a lower limit.
+"Our resolve, SQL" is the function that the product's model calls, with the map written by plain
+SQL. Plain SQL are the product's macros for engines without Python. None of them includes the other
+work of the models (history, one_ids, confidences).
 
-"With rules" keeps edges and components too. Against them batches of new links and a withdrawal are
-resolved afterwards, by the product's `resolve` and under the limit of the others; the outcome must
-be that of resolving everything.
+"With rules" also stores edges and components. On these, batches of new links and a withdrawal are
+resolved incrementally by the product's `resolve`; the result must equal a full run.
 """
 
 from __future__ import annotations
@@ -43,7 +41,7 @@ from rich.table import Table
 MOST_FOR_NETWORKX = 1_000_000
 TINY = 20_000
 
-# The same for the same partition, whatever the clusters are called.
+# Identical for identical partitions, independent of cluster ids.
 _SIGNATURE = """
     with ids as (select hash(id_type, id_value) as id, cluster_id from out.map),
     parts as (
@@ -55,12 +53,12 @@ _SIGNATURE = """
 
 
 def connect(folder: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
-    """The links, read only, and a database `out` for the result."""
+    """Opens the links, read-only, and a database `out` for the result."""
     connection = duckdb.connect()
     connection.execute(f"set threads = 2; set memory_limit = '{memory_limit}'")
-    # What is read as a stream is made by all threads only if it may run ahead.
+    # A stream is produced in parallel only with a buffer.
     connection.execute("set streaming_buffer_size = '64MB'")
-    # Checkpoints are measured apart.
+    # Checkpoints are timed separately.
     connection.execute("set wal_autocheckpoint = '1TB'")
     connection.execute(f"set temp_directory = '{folder / 'spilled'}'")
     connection.execute(f"attach '{folder / 'links.duckdb'}' as given (read_only)")
@@ -70,7 +68,7 @@ def connect(folder: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
 
 
 def child(task: str, folder: Path, memory_limit: str) -> dict[str, Any]:
-    """Does one task, and gives its seconds, peak memory and what else it has to say."""
+    """Runs one task; returns its seconds, peak memory and other results."""
     loading = timed(lambda: rehearse(task))
     with connect(folder, memory_limit) as connection:
         if task == "signature":
@@ -93,7 +91,7 @@ def child(task: str, folder: Path, memory_limit: str) -> dict[str, Any]:
 
 
 def run(task: str, folder: Path, memory_limit: str, **environment: str) -> dict[str, Any]:
-    """Runs a task in a process of its own."""
+    """Runs a task in a separate process."""
     finished = subprocess.run(
         [sys.executable, __file__, "--child", task, str(folder), "--memory-limit", memory_limit],
         env={**os.environ, **environment},
@@ -107,12 +105,12 @@ def run(task: str, folder: Path, memory_limit: str, **environment: str) -> dict[
 
 
 def compare(links: int, repeat: int, limits: dict[str, str], console: Console) -> None:
-    """Measures all contenders on so many links, and prints what they took.
+    """Measures all methods and prints a table.
 
     Args:
-        links: how many.
-        repeat: how many runs of each.
-        limits: DuckDB's memory for the "graph" and for "others".
+        links: number of links.
+        repeat: runs per method.
+        limits: DuckDB's memory limit of the "graph" and of the "others".
         console: where to print.
     """
     by_graph = (OURS, OURS_WITH_RULES)
@@ -120,12 +118,12 @@ def compare(links: int, repeat: int, limits: dict[str, str], console: Console) -
     names = [name for name in CONTENDERS if name != "networkx" or links <= MOST_FOR_NETWORKX]
     with tempfile.TemporaryDirectory() as given:
         folder = Path(given)
-        # In a process of its own: a child's peak begins with what its parent holds.
+        # In a separate process: the peak memory of a child starts with that of its parent.
         made = get_context("spawn").Process(target=generate, args=(folder / "links.duckdb", links))
         made.start()
         made.join()
         if made.exitcode:
-            sys.exit("the links could not be made")
+            sys.exit("generating the links failed")
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
         later: list[dict[str, Any]] = []
         partitions: dict[str, dict[str, Any]] = {}
@@ -139,16 +137,16 @@ def compare(links: int, repeat: int, limits: dict[str, str], console: Console) -
                 found[name].append(taken)
                 partition = run("signature", folder, limits["others"])
                 if partitions.setdefault(name, partition) != partition:
-                    sys.exit(f"{name} gives one partition and another")
+                    sys.exit(f"{name} returns different partitions")
                 if name == OURS_WITH_RULES:
                     later.append(run(BATCHES, folder, limits["others"]))
-    # One that ran out of memory once is none to compare with.
+    # A method that ran out of memory once has no comparable median.
     measured = {name: runs for name, runs in found.items() if len(runs) == repeat}
     if OURS not in measured:
-        sys.exit(f"{limits['graph']} is too little for {links:,} links")
+        sys.exit(f"{limits['graph']} of memory is not enough for {links:,} links")
     for name, partition in partitions.items():
         if name != OURS_WITH_RULES and partition != partitions[OURS]:
-            sys.exit(f"{name} gives {partition}, ours {partitions[OURS]}")
+            sys.exit(f"{name} returns {partition}, ours {partitions[OURS]}")
     seconds = {
         name: statistics.median(each["seconds"] + each["checkpoint"] for each in runs)
         for name, runs in measured.items()
@@ -179,7 +177,7 @@ def compare(links: int, repeat: int, limits: dict[str, str], console: Console) -
 def print_batches(
     full_runs: list[dict[str, Any]], later: list[dict[str, Any]], console: Console
 ) -> None:
-    """Prints what batches took beside the full run, until committed and with the checkpoint."""
+    """Prints the times of batches relative to the full run, without and with the checkpoint."""
     full = statistics.median(each["seconds"] for each in full_runs)
     full_checkpoint = statistics.median(each["checkpoint"] for each in full_runs)
     steps = Table(
@@ -203,7 +201,7 @@ def print_batches(
 
 
 def first_compile(console: Console, memory_limit: str) -> None:
-    """Prints what the first run on a machine costs: numba compiles, and keeps what it made."""
+    """Prints the time to compile on the first run, and to load the cached code on the next."""
     with tempfile.TemporaryDirectory() as given, tempfile.TemporaryDirectory() as cache:
         generate(Path(given) / "links.duckdb", 2_000)
         took = []
@@ -220,13 +218,13 @@ def first_compile(console: Console, memory_limit: str) -> None:
 
 
 def main() -> None:
-    """Reads the arguments and measures."""
+    """Parses the arguments and measures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--links", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--memory-limit", default="4GiB", help="DuckDB's, of the other ways")
+    parser.add_argument("--memory-limit", default="4GiB", help="DuckDB's, of the other methods")
     parser.add_argument("--graph-memory-limit", default="256MiB", help="DuckDB's, of our graph")
-    parser.add_argument("--tiny", action="store_true", help="some seconds' work, for CI")
+    parser.add_argument("--tiny", action="store_true", help="runs some seconds, for CI")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:

@@ -1,4 +1,4 @@
-"""Batches of new links, and a withdrawal, against the stored result."""
+"""Incremental resolution: batches of new links, and a withdrawal."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from identity_parts.sql import check_value, hashed_edges, node_id
 from onecdp.errors import OnecdpError
 from onecdp.identity.resolution.resolve import resolve
 
-# Of three new links one is between two new identifiers, one gives a member a new device, and one
-# says that two members' identifiers are one person's.
+# Of three new links, one links two new identifiers, one a member to a new device, and one the
+# identifiers of two members.
 _BATCH = """
     create or replace temp table batch as
     select 'member' as left_id_type,
@@ -36,7 +36,7 @@ _BATCH = """
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Does the work, and gives the seconds."""
+    """Runs the function and returns its seconds."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
@@ -45,9 +45,9 @@ def timed(work: Callable[[], object]) -> float:
 def measure_batches(
     connection: duckdb.DuckDBPyConnection, rows: int
 ) -> dict[str, dict[str, float]]:
-    """Takes in two batches of so many links, then withdraws a tenth; gives the seconds of steps.
+    """Adds two batches of links, then withdraws a tenth; returns the seconds per step.
 
-    The first finds nothing of the stored result in memory, as in a process of its own.
+    The first batch starts without the stored result in memory, like a process of its own.
     """
     found = {}
     for day, name in enumerate(("first batch", "next batch")):
@@ -61,18 +61,18 @@ def measure_batches(
 
 
 def _compare_with_full(connection: duckdb.DuckDBPyConnection) -> None:
-    """Raises a ValueError if what stands now is not what resolving everything gives."""
+    """Raises a ValueError if the stored result differs from a full run."""
     columns = "node_id, component_id, cluster_id"
     stored = connection.table("out.map").project(columns)
     full = resolve(connection, connection.table("out.edges"), RULES)
-    anew = connection.from_arrow(full).project(columns)
-    for one, other in ((stored, anew), (anew, stored)):
+    recomputed = connection.from_arrow(full).project(columns)
+    for one, other in ((stored, recomputed), (recomputed, stored)):
         if rows := one.except_(other).limit(3).fetchall():
             raise ValueError(f"batches and a full run differ, as in {rows}")
 
 
 def draw_batch(connection: duckdb.DuckDBPyConnection, rows: int, number: int) -> None:
-    """Makes the table `batch`, as links: others for another number."""
+    """Creates the table `batch` of links; each number draws different ones."""
     links = connection.execute("select count(*) from links").fetchone()
     assert links
     one_in = max(1, links[0] // (4 * rows))
@@ -81,10 +81,10 @@ def draw_batch(connection: duckdb.DuckDBPyConnection, rows: int, number: int) ->
 
 
 def add_batch(connection: duckdb.DuckDBPyConnection, day: int) -> dict[str, float]:
-    """Takes the batch in; gives the seconds of its steps.
+    """Adds the batch; returns the seconds per step.
 
     Raises:
-        OnecdpError: an identifier of the batch has the node_id of another.
+        OnecdpError: a hash collision.
     """
     clock = _Clock()
     connection.execute(f"""
@@ -129,7 +129,7 @@ def add_batch(connection: duckdb.DuckDBPyConnection, day: int) -> dict[str, floa
 
 
 def withdraw(connection: duckdb.DuckDBPyConnection, rows: int) -> dict[str, float]:
-    """Withdraws some links; gives the seconds of its steps."""
+    """Withdraws links; returns the seconds per step."""
     chosen = connection.execute(f"""
         select left_node_id, right_node_id from out.edges
         where hash(left_node_id, right_node_id) % 97 = 0 and is_present limit {rows}
@@ -150,7 +150,7 @@ def withdraw(connection: duckdb.DuckDBPyConnection, rows: int) -> dict[str, floa
 
 
 def _resolve(connection: duckdb.DuckDBPyConnection, clock: _Clock) -> None:
-    """Resolves what changed, and takes it over into the map."""
+    """Resolves the changed components and updates the map."""
     written = resolve(connection, connection.table("out.edges"), RULES, connection.table("out.map"))
     assert written.num_rows
     connection.register("written", written)

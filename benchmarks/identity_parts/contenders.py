@@ -1,7 +1,7 @@
-"""The ways from a table of links to a stored map that the identity benchmark compares.
+"""The methods that the identity benchmark compares: from a table of links to a stored map.
 
 Each takes a connection with the table `links` (left_id_type, left_id_value, right_id_type,
-right_id_value) and an attached database `out`, and leaves out.map (id_type, id_value, cluster_id).
+right_id_value) and an attached database `out`, and creates out.map (id_type, id_value, cluster_id).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from onecdp.identity.resolution.resolve import resolve
 
 Contender = Callable[[duckdb.DuckDBPyConnection], None]
 
-# Every end of a link by its place, so that texts need not be carried through a grouping.
+# Every end of a link with its position, so that no text has to be aggregated.
 _PLACES = """
     select 2 * rowid as place, left_id_type as id_type, left_id_value as id_value from links
     union all
@@ -28,13 +28,12 @@ _PLACES = """
 
 
 def _write_map(connection: duckdb.DuckDBPyConnection, clusters: str) -> None:
-    """Stores the map of texts, and stops if two texts have one node_id.
+    """Stores the map; raises on a hash collision.
 
     Raises:
         OnecdpError: two identifiers have one node_id.
     """
-    # Numbers only: the first place of each node, and whether all its places hold one text, which
-    # a second hash of the text tells.
+    # Integers only: the first position of each node, and whether a second hash shows a collision.
     connection.execute("""
         create temp table firsts as
         select node_id, min(place) as place, min(check_value) <> max(check_value) as is_mixed
@@ -63,7 +62,7 @@ def _write_map(connection: duckdb.DuckDBPyConnection, clusters: str) -> None:
 
 
 def resolve_and_sql(connection: duckdb.DuckDBPyConnection) -> None:
-    """The function that the product's model calls, and the map by SQL."""
+    """The function that the product's model calls; the map is written by SQL."""
     connection.execute(f"create table out.edges as {hashed_edges('links', FULL_RUN_AT)}")
     resolved = resolve(connection, connection.table("out.edges"), NO_RULES)
     connection.from_arrow(resolved).create("out.clusters")
@@ -97,7 +96,7 @@ def plain_sql(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def splink(connection: duckdb.DuckDBPyConnection) -> None:
-    """A dictionary of the texts, Splink's clustering of the numbers, the texts again."""
+    """A dictionary of identifiers, Splink's clustering of their numbers, and the map by SQL."""
     from splink import DuckDBAPI
     from splink.clustering import cluster_pairwise_predictions_at_threshold
 
@@ -131,7 +130,7 @@ def splink(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def networkx(connection: duckdb.DuckDBPyConnection) -> None:
-    """The texts themselves in networkx."""
+    """Networkx on (type, value) tuples."""
     links = (
         connection.table("links")
         .project("left_id_type, left_id_value, right_id_type, right_id_value")
@@ -172,7 +171,7 @@ BATCHES = "batches"
 
 
 def rehearse(task: str) -> None:
-    """Does the task with two links: imports what it needs, and loads machine code."""
+    """Runs the task on two links, to import modules and load machine code."""
     with duckdb.connect() as connection:
         connection.execute("""
             attach ':memory:' as out;

@@ -1,7 +1,7 @@
-"""The product's graph and rules, read from and written to tables by code made for this benchmark.
+"""The product's graph and constraints, with input and output code of this benchmark.
 
-It shows what the kernel can reach: `resolve`, which the product's model calls, reads stored edges,
-and the models write more than a map (history, one_ids, confidences).
+Shows the speed of the kernel alone: in the product, `resolve` reads stored edges, and the models
+write more than a map (history, one_ids, confidences).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ RULES = Settings(
 FULL_RUN_AT = "2026-06-06"
 _UNSEEN = -1
 _EDGE = ["left_node_id", "right_node_id", "left_priority", "right_priority"]
-# Nodes of one statement, in row groups: more, and a join leaves the cache; fewer, and statements
-# leave half-filled row groups, which a checkpoint writes again.
+# Nodes per statement, in whole row groups: more would not fit the cache in a join; fewer would
+# leave half-filled row groups, which a checkpoint rewrites.
 _PIECE = 24 * 122_880
 
 
 def graph_alone(connection: duckdb.DuckDBPyConnection) -> None:
-    """What the others do too: from links to the map."""
+    """From links to the map, like the other methods."""
     edges = connection.sql(hashed_edges("links", FULL_RUN_AT, "rowid as link,"))
     nodes = _read(edges)
     _, clusters = divide(connection, nodes.graph, edges, NO_RULES)
@@ -44,7 +44,7 @@ def graph_alone(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def graph_with_rules(connection: duckdb.DuckDBPyConnection) -> None:
-    """With limits and a cap; and keeps what a later batch needs, edges and components."""
+    """With limits and a maximum size; stores edges and components for later batches."""
     connection.execute(f"create table out.edges as {hashed_edges('links', FULL_RUN_AT)}")
     edges = connection.sql("select rowid as link, * from out.edges")
     nodes = _read(edges)
@@ -69,12 +69,12 @@ def graph_with_rules(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 class _Nodes:
-    """The graph, and where in the links each of its nodes is named first.
+    """The graph, and where each node occurs first in the links.
 
     Attributes:
         graph: the graph.
-        first_places: per node, twice the number of the link, plus one if its right end names it.
-        checks: per node, a second number of its text, which all ends that name it must have.
+        first_places: per node, twice the number of the link, plus one for its right end.
+        checks: per node, a second hash, to detect collisions.
     """
 
     def __init__(self, expected_nodes: int) -> None:
@@ -83,7 +83,7 @@ class _Nodes:
         self.checks = np.full(expected_nodes, _UNSEEN, dtype=np.int32)
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Takes edges; stops if two texts have one node_id."""
+        """Adds edges; raises on a hash collision."""
         columns = {name: batch[name].to_numpy() for name in batch.schema.names}
         ends = self.graph.add(*(columns[name] for name in _EDGE))
         if self.graph.node_count > len(self.checks):
@@ -132,7 +132,7 @@ def _write_map(
     columns: dict[str, npt.NDArray[Any]],
     constants: dict[str, str] | None = None,
 ) -> None:
-    """Writes the texts and the columns of all nodes; by pieces, whose joins stay in the cache."""
+    """Writes the map in pieces, whose joins fit into the cache."""
     given = [*columns, *(f"{value} as {name}" for name, value in (constants or {}).items())]
     ends = [
         f"""

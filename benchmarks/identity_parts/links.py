@@ -1,4 +1,4 @@
-"""The links that the identity benchmark resolves: those of a plausible shop, the same each time."""
+"""Generates the links of the identity benchmark, deterministically."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import duckdb
 
-# A person has a member id and 1 to 5 identifiers linked to it, some of them to each other too; one
-# in fifty is another person's as well. 1.06 identifiers per link, in no order.
+# A person has a member id linked to 1 to 5 identifiers, some of which are linked to each other; one
+# in fifty belongs to another person, too. 1.06 identifiers per link, in random order.
 _GENERATE = """
     create table drawn as
     select person, slot, hash(person, slot) as draw,
@@ -47,7 +47,7 @@ _UUID = """
 
 
 def generate(path: Path, links: int) -> None:
-    """Writes the links, the same each time."""
+    """Writes the links."""
     with duckdb.connect(path) as connection:
         connection.execute("set threads = 2; set enable_progress_bar = false")
         connection.execute(_UUID)

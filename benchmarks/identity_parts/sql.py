@@ -1,4 +1,4 @@
-"""The product's SQL, as the identity benchmark needs it."""
+"""The product's SQL for the identity benchmark."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PRIORITY = "(case {} when 'member' then 1 when 'phone' then 2 when 'email' then
 
 @cache
 def macros() -> Any:
-    """The product's macros as functions that give SQL for DuckDB; no dbt is started."""
+    """Returns the product's macros as functions that return DuckDB SQL, without starting dbt."""
     environment = jinja2.Environment(extensions=["jinja2.ext.do"])
     files = [
         "compat/hash_63_bits",
@@ -38,17 +38,17 @@ def macros() -> Any:
 
 
 def node_id(id_type: str = "id_type", id_value: str = "id_value") -> str:
-    """The product's number of an identifier."""
+    """Returns SQL for the node_id of an identifier."""
     return str(macros().node_id(id_type, id_value))
 
 
 def check_value(id_type: str = "id_type", id_value: str = "id_value") -> str:
-    """Another number of it: the 31 upper bits of the MD5 whose lower ones are its node_id."""
+    """Returns SQL for a second hash: 31 upper bits of the MD5 whose lower bits are the node_id."""
     return f"cast(md5_number({id_type} || ':' || {id_value}) >> 97 as int)"
 
 
 def hashed_edges(links: str, changed_at: str, more: str = "") -> str:
-    """A query of edges: both ends of each link as numbers, and what the replay needs."""
+    """Returns a query of edges, with the columns that `resolve` takes."""
     left, right = (("left_id_type", "left_id_value"), ("right_id_type", "right_id_value"))
     return f"""
         select {more}

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from support.cli import Finished, make_project, run_cli
 
-from benchmarks.identity_quality import compare
+from benchmarks.quality_parts.comparison import compare
 
 
 @pytest.fixture(scope="module")

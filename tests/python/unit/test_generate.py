@@ -13,7 +13,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
-from benchmarks.identity_quality import compare
+from benchmarks.quality_parts.comparison import compare
 from onecdp.cli.main import main
 from onecdp.generate import LEAST_CUSTOMERS, Rates, generate
 
