@@ -1,5 +1,5 @@
--- The identifiers on both sides of every refused pair of clusters, with the period in which each was
--- held: for a type with a window, from its first link to window_days after its last. A missing
+-- The identifiers on both sides of every refused pair of clusters, with the period in which each
+-- was held: for a type with a window, from its first link to window_days after its last. A missing
 -- date leaves the period open at that end.
 
 with refused_pairs as (
