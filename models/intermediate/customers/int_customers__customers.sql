@@ -17,6 +17,7 @@ ranked as (
 
     select
         one_id,
+        one_int,
         id_type,
         id_value,
         row_number() over (
@@ -31,6 +32,8 @@ final as (
 
     select
         one_id,
+        max(one_int) as one_int,
+        count(*) as identifier_count,
         {%- for id in id_columns %}
         max(case when id_type = '{{ id }}' and survivor_rank = 1 then id_value end) as {{ id }}
         {%- if not loop.last %},{% endif %}
