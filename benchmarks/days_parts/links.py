@@ -18,13 +18,17 @@ _WRITE = """
         {types}[right_id_type] as right_id_type,
         right_id_value
     from (
-        select *, if(left_id_type = 'member', left_id_value[2:]::bigint, null) as number
+        select *, if(left_id_type = 'member', try_cast(left_id_value[2:] as bigint), null) as number
         from given.links
     );
 
     insert into typed
-    select distinct 'union_id', left_id_value, 'member_id', 'M' || (left_id_value[2:]::bigint + 1)
-    from typed where left_id_type = 'union_id' and left_id_value[2:]::bigint % 200 = 0;
+    select 'union_id', 'U' || number, 'member_id', 'M' || (number + 1)
+    from (
+        select distinct try_cast(left_id_value[2:] as bigint) as number
+        from typed where left_id_type = 'union_id'
+    )
+    where number % 200 = 0;
 
     copy (
         select
@@ -48,7 +52,7 @@ _TYPES = """
 _DAY = """
     create temp table accounts as
     with found as (
-        select distinct left_id_value as account, left_id_value[2:]::bigint as number
+        select distinct left_id_value as account, try_cast(left_id_value[2:] as bigint) as number
         from read_parquet('{file}') where left_id_type = 'union_id'
     )
     select *, number % 200 = 0 as is_joined,

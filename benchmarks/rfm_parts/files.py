@@ -18,7 +18,7 @@ def connect(file: Path) -> duckdb.DuckDBPyConnection:
 
 def differences(file: Path, one: str, other: str, columns: str = "*") -> int:
     """How many rows two tables don't share."""
-    with duckdb.connect(file, read_only=True) as connection:
+    with connect(file) as connection:
         row = connection.execute(f"""
             select count(*) from (
                 (select {columns} from {one} except all select {columns} from {other})
