@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 from support.cli import BuiltProject, make_project, run_cli
+from support.ingestion import Warehouse
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +17,25 @@ def built_warehouse(tmp_path_factory: pytest.TempPathFactory) -> BuiltProject:
     finished = run_cli("run", "--as-of", "2026-06-06", cwd=folder)
     assert finished.code == 0, finished.stderr + finished.stdout
     return BuiltProject(folder, folder / "warehouse", finished)
+
+
+@pytest.fixture
+def project(built_warehouse: BuiltProject, tmp_path: Path) -> BuiltProject:
+    """The worked example, built, in a folder that the test may change."""
+    return built_warehouse.copy(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def empty_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse folder with all raw tables and no row; don't change it, copy it."""
+    made = Warehouse(tmp_path_factory.mktemp("empty"))
+    made.load()
+    return made.folder
+
+
+@pytest.fixture
+def warehouse(empty_warehouse: Path, tmp_path: Path) -> Warehouse:
+    """A warehouse with all raw tables and no row, for the test to load into."""
+    made = Warehouse(tmp_path)
+    shutil.copytree(empty_warehouse, made.folder)
+    return made

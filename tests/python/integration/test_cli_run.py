@@ -14,11 +14,6 @@ from support.published import digest
 FIXTURES = REPOSITORY / "tests" / "python" / "fixtures"
 
 
-@pytest.fixture
-def project(built_warehouse: BuiltProject, tmp_path: Path) -> BuiltProject:
-    return built_warehouse.copy(tmp_path / "project")
-
-
 def test_a_run_ends_with_one_tidy_table_in_80_columns(built_warehouse: BuiltProject) -> None:
     lines = built_warehouse.finished.stdout.splitlines()
 

@@ -31,11 +31,6 @@ KILLS = {
 }
 
 
-@pytest.fixture
-def project(built_warehouse: BuiltProject, tmp_path: Path) -> BuiltProject:
-    return built_warehouse.copy(tmp_path / "project")
-
-
 def forget(project: BuiltProject, *args: str) -> Finished:
     return run_cli("forget", *args, *AS_OF, cwd=project.folder)
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import duckdb
-import pytest
 from support.cli import BuiltProject, run_cli
 
 from ingestion import pipelines
@@ -25,11 +23,6 @@ BOOKKEEPING = {
     r"raw_\w+_staging\.\w+": "dlt's staging tables; forget empties them",
     r"raw_erasure\.\w+": "keyed hashes, and the note of an interrupted erasure",
 }
-
-
-@pytest.fixture
-def project(built_warehouse: BuiltProject, tmp_path: Path) -> BuiltProject:
-    return built_warehouse.copy(tmp_path / "project")
 
 
 def manifest_of(project: BuiltProject) -> Any:

@@ -22,20 +22,6 @@ from ingestion.landing import land
 from ingestion.landing.deduplicate import Outcomes, deduplicate
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    warehouse = Warehouse(tmp_path_factory.mktemp("empty"))
-    warehouse.load()
-    return warehouse.folder
-
-
-@pytest.fixture
-def warehouse(empty: Path, tmp_path: Path) -> Warehouse:
-    made = Warehouse(tmp_path)
-    shutil.copytree(empty, made.folder)
-    return made
-
-
 def test_absent_sources_leave_empty_tables_with_every_column(warehouse: Warehouse) -> None:
     types = {
         f"{schema}.{table}.{column}": kind
