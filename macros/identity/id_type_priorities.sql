@@ -1,6 +1,5 @@
 {#-
-    {id_type: priority} of seeds/id_types.csv as it stands in the warehouse, read while a model is
-    compiled. Empty before the seed is loaded and in unit tests, which see no graph.
+    {id_type: priority} of seeds/id_types.csv, read from the warehouse while a model is compiled. Empty before the seed is loaded and in unit tests, which see no graph.
 -#}
 {% macro id_type_priorities() -%}
     {%- set priorities = {} -%}

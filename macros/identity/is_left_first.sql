@@ -1,5 +1,5 @@
 {#-
-    Whether a link's ends already stand in their fixed order: the type of higher priority on the
+    Whether a link's ends already are in their fixed order: the type of higher priority on the
     left, then the smaller value. All arguments are SQL expressions.
 -#}
 {% macro is_left_first(left_priority, left_value, right_priority, right_value) -%}

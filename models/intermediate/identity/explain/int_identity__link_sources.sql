@@ -1,6 +1,6 @@
 -- The source rows that say that two identifiers belong together: each pair of identifier columns
 -- that a staging model's YAML declares, and both ends of the ID graph's links and of overrides.
--- An empty right end stands for any: a row with one identifier is evidence of that one alone.
+-- An empty right end means any: a row with one identifier is evidence of that one alone.
 
 {%- set declared = identifier_columns() %}
 
