@@ -7,7 +7,9 @@ publishing replaces atomically.
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +57,35 @@ def connect(file: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 def scratch() -> duckdb.DuckDBPyConnection:
     """Opens a database in memory."""
     return duckdb.connect(":memory:")
+
+
+def replace_file(fresh: Path, file: Path) -> None:
+    """Replaces `file` by `fresh`, a file beside it, atomically.
+
+    Raises:
+        OSError: It can't be replaced; `file` is then unchanged.
+    """
+    # Otherwise a power cut after the rename could leave an empty file under the good name.
+    _sync(fresh)
+    fresh.replace(file)
+    _sync(file.parent)
+
+
+def remove_leftovers(folder: Path, pattern: str) -> None:
+    """Deletes temporary files and folders of killed commands; the caller holds the lock."""
+    for leftover in folder.glob(pattern):
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def opening_problem(message: str, file: Path) -> str:
