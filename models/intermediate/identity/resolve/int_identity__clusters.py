@@ -1,4 +1,10 @@
-"""Who belongs together: the links' components, divided where a constraint would break."""
+"""Clusters: connected components, divided where a constraint would be broken.
+
+Key: node_id.
+New: the nodes of every component with an edge that changed after resolved_through_at; all nodes
+after a change of the settings.
+A rebuild gives the same clusters, but for resolved_through_at, and no row for nodes without links.
+"""
 
 from onecdp.identity.resolution.resolve import resolve
 from onecdp.identity.resolution.settings import Limit, Settings
