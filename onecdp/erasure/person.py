@@ -54,6 +54,7 @@ def read_identifier(private: duckdb.DuckDBPyConnection, text: str) -> Pair:
     """
     types = _read_types(private)
     id_type, value = split_identifier(text)
+    value = value.strip()
     if id_type in types:
         if not value:
             raise UsageProblem(f"{text!r} has no value; write ID_TYPE:VALUE")

@@ -6,17 +6,17 @@ import duckdb
 
 
 def split_identifier(text: str) -> tuple[str, str]:
-    """Returns the type, in lower case, and the value of ID_TYPE:VALUE, both trimmed.
+    """Returns the type of ID_TYPE:VALUE, trimmed and in lower case, and the value as it is.
 
     The value may contain colons. Text without a colon is a value without a type.
 
-    >>> split_identifier(" Device_ID : a:b ")
+    >>> split_identifier(" Device_ID :a:b")
     ('device_id', 'a:b')
     >>> split_identifier("a")
     ('', 'a')
     """
     id_type, colon, value = text.partition(":")
-    return (id_type.strip().lower(), value.strip()) if colon else ("", text.strip())
+    return (id_type.strip().lower(), value) if colon else ("", text)
 
 
 def read_id_types(private: duckdb.DuckDBPyConnection) -> tuple[str, ...]:

@@ -151,7 +151,7 @@ def explain(file: Path, left: str, right: str | None = None) -> Person | Togethe
 def _split(text: str) -> tuple[str, str]:
     """Splits ID_TYPE:VALUE; a one_id becomes ('one_id', ...)."""
     id_type, id_value = split_identifier(text)
-    if id_type and id_value:
+    if id_type and id_value.strip():
         return id_type, id_value
     if _ONE_ID.fullmatch(text.strip()):
         return "one_id", text.strip()
