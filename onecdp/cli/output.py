@@ -40,10 +40,10 @@ def print_run(report: RunReport) -> None:
             f" · split {report.split_one_ids:,} · refused links {report.refused_links:,}"
         )
     if report.audiences:
-        table = _table(("audience", "rule"), ("members",))
+        table = _table(("audience", "rule"), ("customers",))
         for audience in report.audiences:
             name = f"{audience.package_id} {audience.package_name}"
-            table.add_row(Text(name), Text(audience.segment_rule), f"{audience.members:,}")
+            table.add_row(Text(name), Text(audience.segment_rule), f"{audience.customers:,}")
         console.print(table)
     stages = " · ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
     console.print(f"{stages} · total {sum(report.seconds.values()):.1f} s")

@@ -23,12 +23,12 @@ from onecdp.warehouse.schemas import MARTS, SEEDS
 
 @dataclass(frozen=True)
 class Audience:
-    """An audience package and how many customers it has."""
+    """An audience and how many customers its package has."""
 
     package_id: str
     package_name: str
     segment_rule: str
-    members: int
+    customers: int
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def run(
     Args:
         context: The project and its warehouse.
         data: A folder with a folder per source; None loads the project's sample.
-        as_of: The day that recency is counted to; None leaves it to dbt_project.yml.
+        as_of: The as-of date, the last day included; None leaves it to dbt_project.yml.
         full_refresh: Rebuild the incremental models from the raw tables.
 
     Raises:

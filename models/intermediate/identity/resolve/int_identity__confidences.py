@@ -17,7 +17,7 @@ def model(dbt, session):
         incremental_strategy="merge",
     )
     edges = dbt.ref("int_identity__edge_outcomes").filter("is_kept")
-    # What the next run takes as done: the last resolution, and its settings.
+    # Stored with the rows: the last resolution that they include, and its settings.
     newest = dbt.ref("int_identity__clusters").aggregate(
         "max(resolved_through_at) as resolved_through_at,"
         " max(settings_fingerprint) as settings_fingerprint"
