@@ -122,7 +122,15 @@ def run_document(report: RunReport) -> dict[str, Any]:
         "tests": vars(report.build.tests),
         "failures": [_finding(failure) for failure in report.build.failures],
         "warnings": [_finding(warning) for warning in report.build.warnings],
-        "audiences": [vars(audience) for audience in report.audiences],
+        "audiences": [
+            {
+                "package_id": audience.package_id,
+                "package_name": audience.package_name,
+                "segment_rule": audience.segment_rule,
+                "members": audience.customers,
+            }
+            for audience in report.audiences
+        ],
         "seconds": report.seconds,
     }
 

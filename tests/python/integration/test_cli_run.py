@@ -193,7 +193,7 @@ def test_a_run_with_bad_input_publishes_the_rest_and_says_so(
         ("assert_overrides_match_identifiers", "warn", 1),
     }
     assert set(document["seconds"]) == {"deps", "ingest", "build", "publish"}
-    assert {a["package_id"]: a["customers"] for a in document["audiences"]}["PKG001"] == 3
+    assert {a["package_id"]: a["members"] for a in document["audiences"]}["PKG001"] == 3
 
 
 def test_the_sample_and_ones_own_data_are_not_mixed(project: BuiltProject, tmp_path: Path) -> None:
