@@ -139,7 +139,7 @@ class Components:
         """Returns the numbers, ascending, of the nodes whose component breaks a constraint.
 
         `replay` checks the same constraints edge by edge, and int_identity__broken_constraints.sql
-        names the one that refused a link: a new constraint goes into all three.
+        names the one that refused a link: CONTRIBUTING.md lists all places of a new constraint.
 
         Args:
             limits: pairs of a priority and the most nodes with it.
