@@ -45,7 +45,7 @@ class BuiltProject:
 
 
 def clean_environment() -> dict[str, str]:
-    """That of this process without the settings of onecdp that a test before put in it, and no hub."""
+    """That of this process without settings of onecdp that an earlier test made, and no hub."""
     ours = ("ONECDP_WAREHOUSE", "ONECDP_AS_OF")
     inherited = {k: v for k, v in os.environ.items() if k not in ours}
     return {**inherited, **NO_HUB}
