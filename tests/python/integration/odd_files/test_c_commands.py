@@ -34,7 +34,7 @@ def odd_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "crm" / "members.csv").write_bytes(csv_bytes([member("M1")]))
     (folder / "crm" / "notes.txt").write_text("hello\n")
     (folder / "crm" / "book.xlsx").write_bytes(xlsx_bytes({"Members": [member("M2")]}))
-    sheets = {"Lines": [line("2")], "Summary": [{"total": 10}]}
+    sheets: dict[str, list[dict[str, object]]] = {"Lines": [line("2")], "Summary": [{"total": 10}]}
     (folder / "retail" / "year.xlsx").write_bytes(xlsx_bytes(sheets))
     return folder
 

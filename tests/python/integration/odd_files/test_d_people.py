@@ -6,15 +6,16 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from support.cli import Finished, run_cli
-from support.identity import EVENTS, LINKS, People, link, member, people_of, set_variable
+from support.identity import LINKS, People, link, people_of, set_variable
 from support.landing_writer import jsonl_bytes
 from support.line import Line, copy_project
 from support.odd_files import event, item
+
+from onecdp.warehouse.files import connect
 
 CAP = 12
 BIG = 18
@@ -183,16 +184,13 @@ def test_bitmaps_hold_no_deleted_member(days: Days) -> None:
     first, second = days.people
     gone = {first.ids["member_id:GONE"][1]}
     gone |= {second.ids[identifier][1] for identifier in NOBODY["of a deleted member"]}
-    from onecdp.warehouse.files import connect
-
     with connect(days.line.project.warehouse.build_file, read_only=True) as warehouse:
-        held = {
-            row[0]
-            for row in warehouse.execute(
-                "select unnest(bitmap_to_list(user_bitmap)) from marts.audience_bitmaps"
-            ).fetchall()
-        }
-    assert not held & gone
+        for one_int in gone:
+            held = warehouse.execute(
+                "select segment_tag from marts.audience_bitmaps"
+                f" where bitmap_contains(user_bitmap, {one_int})"
+            )
+            assert held.fetchall() == []
 
 
 @item(19)
@@ -247,9 +245,7 @@ def test_hashed_junk_joins_nobody(days: Days, number: int, name: str) -> None:
         for n, spelling in enumerate(SPELLINGS)
     ],
 )
-def test_identifier_is_one_however_it_is_written(
-    days: Days, number: int, spelling: str
-) -> None:
+def test_identifier_is_one_however_it_is_written(days: Days, number: int, spelling: str) -> None:
     first = days.people[0]
     assert first.one_id(f"device_id:SPELL_D{number}") == first.one_id("open_id:SPELL1")
     if number:
@@ -276,11 +272,10 @@ def test_link_with_an_unusable_end_shows_the_other(days: Days, end: str) -> None
 def test_report_suggests_what_to_block(days: Days) -> None:
     """With the effect: how many people the value joins or relates."""
     text = days.ask("identity", "report").stdout
-    (line,) = [line for line in text.splitlines() if "device_id:TILL" in line and "60" in line][-1:]
     assert "blocklist" in text
     document = days.ask("identity", "report", "--json").document()
     names = [name for name in document if "block" in name]
-    assert any("TILL" in json.dumps(document[name]) for name in names), line
+    assert any("TILL" in json.dumps(document[name]) for name in names)
 
 
 @item(23)
