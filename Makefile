@@ -1,4 +1,4 @@
-# Everything a fresh clone needs: `make demo` shows the result, `make test` proves it.
+# Everything a fresh clone needs: `make demo` shows the result, `make test` runs the tests.
 # `make` works out of .venv and leaves the machine's Python alone.
 
 PYTHON ?= python3
@@ -11,10 +11,10 @@ WAREHOUSE := warehouse/onecdp.duckdb
 
 help:
 	@echo "make demo    load the worked example, build, test, publish, print the result"
-	@echo "make test    all tests but the heavy proofs"
+	@echo "make test    all tests but the long ones"
 	@echo "make setup   .venv, dbt packages and the sample, so that plain dbt works"
-	@echo "make lint    every check that reads code; make format puts right what it can"
-	@echo "make soak    the heavy proofs: kills, daily pieces, both kinds of file"
+	@echo "make lint    all static checks; make format fixes what it can"
+	@echo "make soak    the long tests: kills, 305 daily runs, the year as XLSX and as CSV"
 	@echo "make clean   remove what make made"
 
 setup: $(INSTALLED) $(PACKAGES) $(WAREHOUSE)
@@ -29,7 +29,7 @@ $(PACKAGES): packages.yml | $(INSTALLED)
 	$(BIN)/onecdp deps
 	@touch $@
 
-# dbt needs the raw tables to stand before it builds by itself.
+# dbt needs the raw tables before it can build by itself.
 $(WAREHOUSE): | $(INSTALLED)
 	$(BIN)/onecdp ingest
 

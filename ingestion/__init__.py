@@ -9,8 +9,12 @@
 - `identifiers`: which columns hold identifiers, read from the YAML of the staging models.
 - `pipelines`: runs them all; `dlt_load` is one load by dlt.
 
-`pipelines` uses `sources`, these use `readers`, these `landing`, it `erasure`; nothing imports the
-other way. `declaration` and `raw_tables` are at the bottom.
+Who may import whom is in pyproject.toml ("Layers of ingestion").
+
+A load starts at `onecdp ingest` or `run`: `onecdp/cli/run.py` calls `onecdp/pipeline/ingest.py`,
+which imports this folder with `onecdp/project/ingestion.py` and calls `pipelines.load`. For each
+source that calls `dlt_load.run_load`, which opens a scratch database, lets `landing/land.py` read
+the new places with the source's reader (`readers/files.py`), and has dlt write the result.
 
 To add a source: a folder `sources/<name>/` like those beside it, and its `SOURCE` in
 `sources.SOURCES`. Its files are found below `DIR/<name>/` (with several tables, below

@@ -34,8 +34,8 @@ class Kind(StrEnum):
     """A number from 0 to 1."""
 
 
-class Rule(StrEnum):
-    """What happens when a key comes again with other content."""
+class OnRepeatedKey(StrEnum):
+    """What happens when a key comes again with different values."""
 
     NEWER_WINS = "newer wins"
     """Upsert: the row with the later `version`, then the later file and line, wins."""
@@ -72,22 +72,22 @@ class TableSpec:
         source: The source that the table belongs to.
         table: Its name; in a source of several tables also that of the folder with its files.
         columns: What is known of its columns. Others are loaded as text.
-        key: The columns that a row is known by.
+        key: Primary key.
         rule: What happens when a key comes again.
         version: The column that tells which of two rows of a key is the newer one.
         group: For COUNTED_LINES, the column within which equal lines are counted.
         deleted: The column that is true where the source has deleted the row.
-        traces: Columns that lead back to whom a row no longer names (docs/erasure.md).
+        traces: Columns that could re-identify an erased person (docs/erasure.md).
         amount: Two columns whose product is money.
-        identifiers: What a person is known by in it, best first. They are not written here:
-            `identifiers.resolve` reads them from the YAML of the staging model.
+        identifiers: Identifier columns, highest priority first. They are not written here:
+            `identifiers.attach_identifiers` reads them from the YAML of the staging model.
     """
 
     source: str
     table: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    rule: Rule
+    rule: OnRepeatedKey
     version: str | None = None
     group: str | None = None
     deleted: str | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -14,18 +13,16 @@ from dlt.common.exceptions import DltException
 from dlt.common.runtime.run_context import RunContext
 from dlt.extract import DltResource
 
+from onecdp.warehouse.files import Warehouse, is_lock_problem, opening_problem
+
 from .erasure import KeyProblem
 from .landing.land import Landed
 from .landing.resume import remove_staged_copies
 from .landing.scratch import open_scratch
 from .landing.stored import TypeChanged
 
-DATABASE = "onecdp.duckdb"
-# What DuckDB says when another process, or this one, has the file open.
-LOCK_SIGNS = ("Could not set lock", "different configuration", "Unique file handle conflict")
-
-Take = Callable[[duckdb.DuckDBPyConnection, Path], tuple[Landed, Iterable[DltResource]]]
-"""Lands what is new, with a scratch database and a scratch folder, and says what dlt writes."""
+PrepareLoad = Callable[[duckdb.DuckDBPyConnection, Path], tuple[Landed, Iterable[DltResource]]]
+"""Lands what is new, given a scratch database and a scratch folder, and returns what dlt writes."""
 
 
 class IngestError(Exception):
@@ -46,8 +43,10 @@ class ProjectContext(RunContext):
         return str(self._work)
 
 
-def run_load(source: str, take: Take, warehouse: Path, notify: Callable[[str], None]) -> Landed:
-    """Loads one source; what dlt keeps on disk is dropped and made anew if it is of no use.
+def run_load(
+    source: str, prepare: PrepareLoad, warehouse: Path, notify: Callable[[str], None]
+) -> Landed:
+    """Loads one source; dlt's working folder is recreated if unusable.
 
     The raw tables and their loads are the truth. The working folder matters only for a load that
     was interrupted, and whatever it had not finished is read from the files again.
@@ -55,28 +54,30 @@ def run_load(source: str, take: Take, warehouse: Path, notify: Callable[[str], N
     Raises:
         IngestError: it could not be loaded.
     """
-    database = warehouse / DATABASE
+    database = Warehouse(warehouse).build_file
     work = warehouse / ".dlt" / source
     if not database.exists():
         shutil.rmtree(work, ignore_errors=True)
     try:
         try:
-            return _run(source, take, warehouse, notify)
+            return _run(source, prepare, warehouse, notify)
         except Exception as error:
             is_for_the_user = isinstance(error, TypeChanged | KeyProblem)
-            if is_for_the_user or _is_locked(error) or not work.exists():
+            if is_for_the_user or is_lock_problem(_root(error)) or not work.exists():
                 raise
-            notify(f"{source}: starting over, the last load left something that cannot be finished")
+            notify(f"{source}: restarting: the interrupted load cannot be resumed")
             shutil.rmtree(work)
-            return _run(source, take, warehouse, notify)
+            return _run(source, prepare, warehouse, notify)
     except (TypeChanged, KeyProblem) as error:
         raise IngestError(f"{source}: {error}") from error
     except (DltException, duckdb.Error, OSError) as error:
         raise IngestError(_in_one_line(error, source, database)) from error
 
 
-def _run(source: str, take: Take, warehouse: Path, notify: Callable[[str], None]) -> Landed:
-    database = warehouse / DATABASE
+def _run(
+    source: str, prepare: PrepareLoad, warehouse: Path, notify: Callable[[str], None]
+) -> Landed:
+    database = Warehouse(warehouse).build_file
     pipeline = dlt.pipeline(
         source,
         destination=dlt.destinations.duckdb(str(database)),
@@ -91,7 +92,7 @@ def _run(source: str, take: Take, warehouse: Path, notify: Callable[[str], None]
         scratch = Path(folder)
         connection = open_scratch(scratch)
         try:
-            landed, written = take(connection, scratch)
+            landed, written = prepare(connection, scratch)
             if not landed.is_empty:
                 notify(f"{source}: writing {landed.counts.loaded:,} rows")
                 to_write = dlt.source(lambda: written, name=source, section=source)()
@@ -99,11 +100,6 @@ def _run(source: str, take: Take, warehouse: Path, notify: Callable[[str], None]
         finally:
             connection.close()
     return landed
-
-
-def _is_locked(error: BaseException) -> bool:
-    text = _root(error)
-    return any(sign in text for sign in LOCK_SIGNS)
 
 
 def _root(error: BaseException) -> str:
@@ -115,9 +111,7 @@ def _root(error: BaseException) -> str:
 
 def _in_one_line(error: BaseException, source: str, database: Path) -> str:
     text = _root(error)
-    if _is_locked(error):
-        holder = re.search(r"PID \d+", text)
-        who = f"another process ({holder.group()})" if holder else "this process"
-        return f"{database} is held open by {who}; close it there and run again"
+    if is_lock_problem(text):
+        return opening_problem(text, database)
     first = next((line for line in text.splitlines() if line.strip()), text)
     return f"{source}: could not be loaded into {database}: {first}"

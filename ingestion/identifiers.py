@@ -50,7 +50,7 @@ def read_identifiers(project: Path) -> list[DeclaredIdentifier]:
     Best is the type with the lowest `priority` in `seeds/id_types.csv`.
 
     Raises:
-        BadDeclaration: A file can't be read, or a declaration in it can't be meant.
+        BadDeclaration: A file can't be read, or a declaration in it is invalid.
     """
     priorities = _read_priorities(project / ID_TYPES)
     found: dict[tuple[str, str, str], tuple[DeclaredIdentifier, int]] = {}
@@ -73,22 +73,22 @@ def read_identifiers(project: Path) -> list[DeclaredIdentifier]:
     return sorted((item[0] for item in by_priority), key=lambda item: (item.source, item.table))
 
 
-def resolve(tables: Iterable[TableSpec], project: Path) -> list[TableSpec]:
-    """The tables with the identifiers that the project declares for them.
+def attach_identifiers(tables: Iterable[TableSpec], project: Path) -> list[TableSpec]:
+    """Returns the tables with the identifiers that the project declares for them.
 
     Raises:
         BadDeclaration: As `read_identifiers`.
     """
     declared = read_identifiers(project)
-    resolved = []
+    attached = []
     for spec in tables:
         identifiers = tuple(
             Identifier(d.column, d.id_type, d.type_column)
             for d in declared
             if (d.source, d.table) == (spec.source, spec.table)
         )
-        resolved.append(replace(spec, identifiers=identifiers))
-    return resolved
+        attached.append(replace(spec, identifiers=identifiers))
+    return attached
 
 
 def _read_priorities(file: Path) -> dict[str, int]:

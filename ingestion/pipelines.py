@@ -17,9 +17,11 @@ from dlt.common.runtime.run_context import switched_run_context
 from dlt.common.runtime.telemetry import stop_telemetry
 from dlt.extract import DltResource
 
+from onecdp.warehouse.files import Warehouse
+
 from .declaration import BadDeclaration, TableSpec
-from .dlt_load import DATABASE, IngestError, ProjectContext, Take, run_load
-from .identifiers import DeclaredIdentifier, read_identifiers, resolve
+from .dlt_load import IngestError, PrepareLoad, ProjectContext, run_load
+from .identifiers import DeclaredIdentifier, attach_identifiers, read_identifiers
 from .landing.arrivals import Arrivals
 from .landing.land import Landed, land
 from .landing.resources import resources
@@ -50,7 +52,7 @@ def tables() -> list[TableSpec]:
         IngestError: A declaration cannot work.
     """
     try:
-        return resolve([spec for source in SOURCES for spec in source.tables], PROJECT)
+        return attach_identifiers([spec for source in SOURCES for spec in source.tables], PROJECT)
     except BadDeclaration as error:
         raise IngestError(str(error)) from error
 
@@ -157,17 +159,17 @@ def _load_source(
 ) -> SourceReport:
     specs = [spec for spec in declared if spec.source == source.name]
 
-    def take(
+    def prepare(
         connection: duckdb.DuckDBPyConnection, scratch: Path
     ) -> tuple[Landed, Iterable[DltResource]]:
-        def arrive(loaded: Mapping[str, str]) -> Mapping[str, Arrivals]:
+        def list_places(loaded: Mapping[str, str]) -> Mapping[str, Arrivals]:
             context = Context(data_dir / source.name, loaded, scratch, notify)
             return source.reader.arrivals(specs, context)
 
-        landed = land(connection, specs, arrive, warehouse / DATABASE, notify)
+        landed = land(connection, specs, list_places, Warehouse(warehouse).build_file, notify)
         return landed, resources(landed)
 
-    return _timed(source.name, take, warehouse, notify)
+    return _timed(source.name, prepare, warehouse, notify)
 
 
 def _load_answers(
@@ -178,20 +180,22 @@ def _load_answers(
 ) -> SourceReport:
     (links,) = (s for s in declared if (s.source, s.table) == (LINKS.source, LINKS.table))
 
-    def take(
+    def prepare(
         connection: duckdb.DuckDBPyConnection, _: Path
     ) -> tuple[Landed, Iterable[DltResource]]:
-        database = warehouse / DATABASE
+        database = Warehouse(warehouse).build_file
         answers = land_answers(connection, service, links, declared, database, notify)
         return answers.landed, answers.resources()
 
     # The answers are a place, but no file of the user's.
-    return replace(_timed(links.source, take, warehouse, notify), files_loaded=0)
+    return replace(_timed(links.source, prepare, warehouse, notify), files_loaded=0)
 
 
-def _timed(source: str, take: Take, warehouse: Path, notify: Callable[[str], None]) -> SourceReport:
+def _timed(
+    source: str, prepare: PrepareLoad, warehouse: Path, notify: Callable[[str], None]
+) -> SourceReport:
     start = time.monotonic()
-    landed = run_load(source, take, warehouse, notify)
+    landed = run_load(source, prepare, warehouse, notify)
     return _report(landed, time.monotonic() - start)
 
 

@@ -2,7 +2,7 @@
 
 
 class OnecdpError(Exception):
-    """Something the user can put right; the text says what and how.
+    """Something the user can fix; the text says what and how.
 
     The command line prints the text and ends with `exit_code`.
     """
@@ -14,3 +14,10 @@ class UsageProblem(OnecdpError):
     """The command was given something it can't work with (exit code 2)."""
 
     exit_code = 2
+
+
+class Stopped(OnecdpError):
+    """The command was stopped by Ctrl-C; the text says what that leaves."""
+
+    # The exit code that shells give a program ended by Ctrl-C.
+    exit_code = 130

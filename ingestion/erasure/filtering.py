@@ -68,7 +68,9 @@ def filter_erased(
 
 
 def hide_quarantined(connection: duckdb.DuckDBPyConnection, table: str, is_erased: IsErased) -> int:
-    """Sets to null the payload of quarantined rows that name the erased, and hides such reasons.
+    """Sets to null the payload of quarantined rows that name the erased, and hides their reasons.
+
+    A reason may quote a value of the row, such as a birthday, so it goes with the payload.
 
     Args:
         connection: Where the table is.
@@ -80,7 +82,11 @@ def hide_quarantined(connection: duckdb.DuckDBPyConnection, table: str, is_erase
     """
     rows = connection.execute(f"select rowid, payload, reason from {table}").fetchall()
     payloads = [row for row, payload, _ in rows if names_erased(payload, is_erased)]
-    reasons = [row for row, _, reason in rows if names_erased(reason, is_erased)]
+    reasons = [
+        row
+        for row, payload, reason in rows
+        if names_erased(reason, is_erased) or names_erased(payload, is_erased)
+    ]
     if payloads:
         connection.execute(
             f"update {table} set payload = null where list_contains($1::bigint[], rowid)",

@@ -21,7 +21,7 @@ from .tombstones import spelled
 
 
 def pair(identifier: Identifier) -> tuple[str, str]:
-    """SQL for the type and the value, in their one spelling, that a column holds."""
+    """SQL for the normalised type and value that a column holds."""
     id_type = (
         f"lower(trim({quoted(identifier.type_column)}))"
         if identifier.type_column

@@ -17,7 +17,9 @@ from pathlib import Path
 
 import duckdb
 
-SCHEMA = "raw_erasure"
+from onecdp.warehouse.schemas import RAW_ERASURE
+
+SCHEMA = RAW_ERASURE
 TABLE = f"{SCHEMA}.tombstones"
 KEY_FILE = ".erasure-key"
 ANY_TYPE = "*"
@@ -93,10 +95,10 @@ def read_tombstones(
     key = read_key(folder)
     hashes = frozenset(str(value) for (value,) in rows)
     if key is None or check_hash(key) not in hashes:
-        what = "isn't there" if key is None else "isn't the key"
+        what = "is missing or unreadable" if key is None else "does not match the tombstones"
         raise KeyProblem(
-            f"{folder / KEY_FILE} {what} of the people who were erased: without it they would "
-            "come back; restore it from a backup"
+            f"{folder / KEY_FILE} {what}; loading is stopped, because erased people would be "
+            "loaded again; restore the key from a backup"
         )
     return Tombstones(key, hashes)
 

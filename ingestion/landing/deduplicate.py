@@ -12,7 +12,7 @@ import duckdb
 
 from onecdp.warehouse.sql_text import literal, quoted
 
-from ..declaration import Rule, TableSpec
+from ..declaration import OnRepeatedKey, TableSpec
 from .invoice_lines import Numbered, number_lines
 
 
@@ -57,11 +57,11 @@ def deduplicate(
         f"{', '.join(quoted(name) for name in names)} from {sound}"
     )
     match spec.rule:
-        case Rule.NEWER_WINS:
+        case OnRepeatedKey.NEWER_WINS:
             return Outcomes(_newer_wins(connection, spec, narrow, stored, into))
-        case Rule.FIRST_WINS:
+        case OnRepeatedKey.FIRST_WINS:
             return Outcomes(_first_wins(connection, spec, narrow, stored, places, into))
-        case Rule.COUNTED_LINES:
+        case OnRepeatedKey.COUNTED_LINES:
             numbered = number_lines(connection, spec, narrow, stored, loads, places, into)
             return Outcomes(numbered.outcomes, numbered)
 
@@ -69,7 +69,8 @@ def deduplicate(
 def _newer_wins(
     connection: duckdb.DuckDBPyConnection, spec: TableSpec, sound: str, stored: str, into: str
 ) -> str:
-    # A row without a version counts as of now.
+    # A row without a version counts as the newest here, as the oldest in
+    # int_customers__attributes: DECISIONS.md, "A member row without updated_at".
     version = quoted(spec.version) if spec.version else "null::timestamp"
     key = ", ".join(quoted(name) for name in spec.key)
     outcomes = f"{into}_row_outcomes"
@@ -122,19 +123,19 @@ def _first_wins(
         candidates as (
             select t._row, {key}, t._row_hash, t._line, p.name, stored_hash, stored_file,
                 stored_line,
-                stored_hash is null or stored_file = p.name as may_stand
+                stored_hash is null or stored_file = p.name as is_eligible
             from {sound} as t
             inner join {places} as p using (_place_no)
             left join current using ({key})
         ),
         chosen as (
             select *,
-                min(_row) filter (where may_stand) over (partition by {key}) as chosen_row,
-                arg_min(_row_hash, _row) filter (where may_stand)
+                min(_row) filter (where is_eligible) over (partition by {key}) as chosen_row,
+                arg_min(_row_hash, _row) filter (where is_eligible)
                     over (partition by {key}) as chosen_hash,
-                arg_min(name, _row) filter (where may_stand)
+                arg_min(name, _row) filter (where is_eligible)
                     over (partition by {key}) as chosen_name,
-                arg_min(_line, _row) filter (where may_stand)
+                arg_min(_line, _row) filter (where is_eligible)
                     over (partition by {key}) as chosen_line
             from candidates
         )
@@ -144,9 +145,9 @@ def _first_wins(
                 when _row = chosen_row and _row_hash is distinct from stored_hash then 'loaded'
                 else 'duplicate'
             end as outcome,
-            {literal(", ".join(spec.key))} || ' ''' || {named} || ''' already stands in '
+            {literal(", ".join(spec.key))} || ' ''' || {named} || ''' already exists in '
                 || {literal(spec.source + "/")} || coalesce(chosen_name, stored_file) || ' line '
-                || coalesce(chosen_line, stored_line) || ' with other content' as note,
+                || coalesce(chosen_line, stored_line) || ' with different values' as note,
             null::bigint as line_number
         from chosen"""
     )

@@ -1,6 +1,6 @@
 """Lines without a key: numbered by counting equal ones, and removed with their file.
 
-The rule of COUNTED_LINES. It has a module of its own because it is to be replaced as a whole.
+The rule of COUNTED_LINES.
 """
 
 from __future__ import annotations
@@ -85,15 +85,15 @@ def number_lines(
     count_occurrences(connection, spec, sound, numbered.occurrences)
     connection.execute(
         f"""create table {numbered.outcomes} as
-        with sighted as (
+        with seen as (
             select _row, {group}, _row_hash, occurrence,
-                row_number() over (partition by _row_hash, occurrence order by _row) as sighting
+                row_number() over (partition by _row_hash, occurrence order by _row) as copy_rank
             from {numbered.occurrences}
         ),
         matched as (
-            select sighted.*, s.line_number as stored_number, s.is_withdrawn,
-                sighting = 1 and s.line_number is null as is_new
-            from sighted
+            select seen.*, s.line_number as stored_number, s.is_withdrawn,
+                copy_rank = 1 and s.line_number is null as is_new
+            from seen
             left join {numbered.stored} as s using (_row_hash, occurrence)
         ),
         highest as (
@@ -101,7 +101,7 @@ def number_lines(
         )
         select _row,
             case
-                when is_new or (sighting = 1 and is_withdrawn) then 'loaded' else 'duplicate'
+                when is_new or (copy_rank = 1 and is_withdrawn) then 'loaded' else 'duplicate'
             end as outcome,
             null::varchar as note,
             coalesce(
@@ -161,13 +161,15 @@ def find_reused_file_names(
         with current as (
             select * from {numbered.stored} where is_settled and not is_withdrawn
         ),
-        own as (
+        previous as (
             select p._place_no, p.name, {group}
             from current inner join {places} as p on current.file_name = p.name
             where p.is_changed and not is_of_other_file
         ),
-        alike as (
-            select _place_no from {numbered.occurrences} semi join own using (_place_no, {group})
+        matching as (
+            select _place_no
+            from {numbered.occurrences}
+            semi join previous using (_place_no, {group})
             union
             select o._place_no
             from {numbered.occurrences} as o
@@ -176,9 +178,9 @@ def find_reused_file_names(
             where s.file_name <> p.name
         )
         select _place_no, name, count(*) as lines
-        from own
+        from previous
         semi join ({with_rows}) using (_place_no)
-        anti join alike using (_place_no)
+        anti join matching using (_place_no)
         group by all"""
     )
     return connection.execute(f"select name, lines from {into} order by name").fetchall()
@@ -195,7 +197,7 @@ def find_removed_lines(
     """Finds stored lines whose place has changed and no longer holds them.
 
     Lines of another file of the same name stay as they are, but those that come again are removed
-    from it in favour of the place of now.
+    from it in favour of the current file.
 
     Returns:
         The lines with the places of this load that still hold them, and whether there are any
@@ -205,7 +207,7 @@ def find_removed_lines(
     removed = Removed(reused_names, f"{into}_removed_lines", f"{into}_still_held")
     connection.execute(
         f"""create table {removed.lines} as
-        with own as (
+        with previous as (
             select s.*, p._place_no,
                 s.is_of_other_file
                     or p._place_no in (select _place_no from {reused_names}) as is_kept
@@ -214,11 +216,11 @@ def find_removed_lines(
             where not s.is_withdrawn
         )
         select {key}, _row_hash, occurrence
-        from own anti join {numbered.occurrences} using (_place_no, _row_hash, occurrence)
+        from previous anti join {numbered.occurrences} using (_place_no, _row_hash, occurrence)
         where not is_kept
         union all
         select {key}, _row_hash, occurrence
-        from own semi join {numbered.occurrences} using (_place_no, _row_hash, occurrence)
+        from previous semi join {numbered.occurrences} using (_place_no, _row_hash, occurrence)
         where is_kept"""
     )
     connection.execute(

@@ -34,7 +34,7 @@ QUARANTINE = "_quarantine"
 LOADS = "_loads"
 LOAD_TIME = "_load_time"
 
-Arrive = Callable[[Mapping[str, str]], Mapping[str, Arrivals]]
+ListPlaces = Callable[[Mapping[str, str]], Mapping[str, Arrivals]]
 """Names the places of every table, given the fingerprints that places were loaded in before."""
 
 
@@ -53,7 +53,6 @@ class Landed:
         refused: Places of which nothing was loaded, with the reason.
         counts: What became of the rows.
         is_empty: Whether there is nothing to write.
-        tombstones: What rows were compared with.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -66,7 +65,6 @@ class Landed:
     refused: tuple[tuple[str, str], ...]
     counts: Counts
     is_empty: bool
-    tombstones: Tombstones | None = None
 
     @property
     def source(self) -> str:
@@ -105,13 +103,13 @@ def _portable(column: pa.Field) -> pa.Field:
 def land(
     connection: duckdb.DuckDBPyConnection,
     tables: Sequence[TableSpec],
-    arrive: Arrive,
+    list_places: ListPlaces,
     warehouse: Path,
     notify: Notify,
 ) -> Landed:
     """Reads the new places of a source, checks their rows and compares them with the warehouse.
 
-    The warehouse is only read, and let go of before this returns.
+    The warehouse is only read, and detached before this returns.
 
     Raises:
         TypeChanged: a column of a raw table would change its type.
@@ -123,7 +121,7 @@ def land(
         f"select file, arg_max(fingerprint, loaded_at) from {stored.loads} group by file"
     )
     loaded: dict[str, str] = dict(known.fetchall())
-    arrivals = arrive(loaded)
+    arrivals = list_places(loaded)
     _set_load_time(connection, stored)
     load = _Load(connection, stored, tombstones, frozenset(loaded), notify)
     landed = [load.land(spec, arrivals.get(spec.table, Arrivals())) for spec in tables]
@@ -146,7 +144,6 @@ def land(
         refused=tuple(sorted(pair for table in landed for pair in table.refused.items())),
         counts=totals(connection, LOADS),
         is_empty=stored.is_current and not waiting,
-        tombstones=tombstones,
     )
 
 
@@ -216,14 +213,14 @@ class _Load:
         read = (staged.text, staged.broken)
         for file, lines in find_reused_file_names(connection, spec, numbered, read, places, reused):
             self.notify(
-                f"{spec.source}/{file}: keeps none of its {lines:,} earlier lines: taken for "
-                "another file of the same name; nothing was withdrawn"
+                f"{spec.source}/{file}: shares no {spec.group} with its previous version "
+                f"({lines:,} lines); treated as a different file; nothing was withdrawn"
             )
         removed, is_left = find_removed_lines(
             connection, spec, numbered, reused, places, f"{name}new"
         )
         if is_left and arrivals.unchanged:
-            # Rare, so they are read again rather than that every line's every place is stored.
+            # Re-read, because storing all files of every line would be larger.
             _, checked = self._read(spec, arrivals.unchanged, f"{name}unchanged")
             occurrences, others = f"{name}unchanged_occurrences", f"{name}unchanged_places"
             count_occurrences(connection, spec, checked.sound, occurrences)

@@ -13,7 +13,7 @@ from .land import Landed
 
 
 def resources(landed: Landed) -> Iterator[DltResource]:
-    """Yields them as Arrow."""
+    """Yields a resource per raw table, then the quarantine and the loads."""
     for spec, rows in landed.tables:
         yield merged(landed, spec.table, rows, spec.key, _naive(spec))
     yield merged(landed, "quarantine", landed.quarantine, ("quarantine_id",))

@@ -105,13 +105,13 @@ def check_types(
         name, new = str(row[0]), str(row[1])
         if types.get(name, new) != new:
             raise TypeChanged(
-                f"column {name} of {spec.dataset}.{spec.table} holds {types[name]} and would now "
-                f"get {new}; give the column another name, or keep its type in the settings"
+                f"column {name} of {spec.dataset}.{spec.table} has type {types[name]}, the file "
+                f"has type {new}; give the column another name, or keep its type in the settings"
             )
 
 
 def detach(connection: duckdb.DuckDBPyConnection) -> None:
-    """Lets go of the warehouse, so that dlt can write it."""
+    """Detaches the warehouse, so that dlt can write it."""
     attached = connection.execute(
         "select 1 from duckdb_databases() where database_name = 'warehouse'"
     )

@@ -7,6 +7,7 @@
     cast(md5_number({{ text }}) & 9223372036854775807 as bigint)
 {%- endmacro %}
 
+{#- Experimental: no test runs on Spark. -#}
 {% macro spark__hash_63_bits(text) -%}
     cast(
         cast(

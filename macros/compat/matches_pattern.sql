@@ -7,6 +7,7 @@
     regexp_matches({{ text }}, {{ pattern }}, 'i')
 {%- endmacro %}
 
+{#- Experimental: no test runs on Spark. -#}
 {% macro spark__matches_pattern(text, pattern) -%}
     {{ text }} rlike concat('(?i)', {{ pattern }})
 {%- endmacro %}

@@ -7,6 +7,7 @@
     error({{ message }})
 {%- endmacro %}
 
+{#- Experimental: no test runs on Spark. -#}
 {% macro spark__stop_with(message) -%}
     raise_error({{ message }})
 {%- endmacro %}

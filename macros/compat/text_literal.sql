@@ -7,6 +7,7 @@
     '{{ text | replace("'", "''") }}'
 {%- endmacro %}
 
+{#- Experimental: no test runs on Spark. -#}
 {% macro spark__text_literal(text) -%}
     '{{ text | replace("\\", "\\\\") | replace("'", "\\'") }}'
 {%- endmacro %}

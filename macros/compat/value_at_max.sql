@@ -11,6 +11,7 @@
     arg_{{ end }}({{ value }}, row({{ order_columns | join(', ') }}))
 {%- endmacro %}
 
+{#- Experimental: no test runs on Spark. -#}
 {% macro spark__value_at(end, value, order_columns) -%}
     {{ end }}_by({{ value }}, struct({{ order_columns | join(', ') }}))
         filter (where {{ value }} is not null)

@@ -7,6 +7,7 @@
     xor({{ left }}, {{ right }})
 {%- endmacro %}
 
+{#- Experimental: no test runs on Spark. -#}
 {% macro spark__xor_bits(left, right) -%}
     ({{ left }} ^ {{ right }})
 {%- endmacro %}

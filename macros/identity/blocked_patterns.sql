@@ -1,5 +1,5 @@
 {#-
-    The patterns of seeds/id_blocklist.csv as they stand in the warehouse: one regular expression
+    The patterns of seeds/id_blocklist.csv, read from the warehouse: one regular expression
     per id_type ('*' = all) that finds what any of the type's patterns does.
 
     They are read while a model is compiled, not joined: an engine compiles a pattern that it knows

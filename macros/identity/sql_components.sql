@@ -1,6 +1,6 @@
 {#-
-    Connected components by SQL alone, for an engine that runs no Python model (Spark and the
-    like): the body of a model, with the same node_id and component_id as int_identity__clusters.
+    Experimental, used by no model that ships: connected components by SQL alone, for an engine that
+    runs no Python model (Spark and the like): the body of a model, with the same node_id and component_id as int_identity__clusters.
 
         {{ sql_components(ref('int_identity__edges')) }}
 

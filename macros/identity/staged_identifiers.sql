@@ -1,5 +1,5 @@
 {#-
-    Select items for the identifiers that a staging model's YAML declares, each in its one spelling.
+    Select items for the identifiers that a staging model's YAML declares, normalised.
 
     renamed: {column of the model: column of the source}, where the two differ.
 -#}

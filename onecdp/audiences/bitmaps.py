@@ -109,22 +109,22 @@ def from_bytes(blob: bytes) -> BitMap:
 
 
 def to_numpy(bitmap: BitMap) -> npt.NDArray[np.uint32]:
-    """Returns the members in ascending order."""
+    """Returns the customers in ascending order."""
     return np.frombuffer(bitmap.to_array(), dtype=np.uint32)
 
 
 def intersection(bitmaps: Sequence[BitMap]) -> BitMap:
-    """Returns the members of all bitmaps; starts with the smallest, which bounds the work."""
+    """Returns the customers in all bitmaps; starts with the smallest, which bounds the work."""
     return reduce(BitMap.intersection, sorted(bitmaps, key=len))
 
 
 def union(bitmaps: Sequence[BitMap]) -> BitMap:
-    """Returns the members of at least one bitmap."""
+    """Returns the customers in at least one bitmap."""
     return BitMap.union(*bitmaps)
 
 
 def difference(bitmap: BitMap, others: Sequence[BitMap]) -> BitMap:
-    """Returns the members of a bitmap that are not in any of the others."""
+    """Returns the customers of a bitmap that are not in any of the others."""
     return reduce(BitMap.difference, others, bitmap)
 
 
@@ -183,7 +183,7 @@ def _and_parts(expression: And, bitmaps: Mapping[str, BitMap]) -> tuple[list[Bit
 
 
 def _groups(batch: pa.RecordBatch) -> Iterator[tuple[str, array[int]]]:
-    """Yields the members of each tag; a tag may occur several times."""
+    """Yields the customers of each tag; a tag may occur several times."""
     for column in ("segment_tag", "one_int"):
         if column not in batch.schema.names:
             raise ValueError(f"memberships: column {column} is missing")
@@ -193,11 +193,11 @@ def _groups(batch: pa.RecordBatch) -> Iterator[tuple[str, array[int]]]:
     names = encoded.dictionary.to_pylist()
     # The radix sort takes fewer passes over a narrower type.
     codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.min_scalar_type(len(names)))
-    members = one_ints.to_numpy(zero_copy_only=False).astype(np.uint32)
+    customers = one_ints.to_numpy(zero_copy_only=False).astype(np.uint32)
     for start in range(0, len(codes), _STEP):
         step = codes[start : start + _STEP]
         order = np.argsort(step, kind="stable")
-        by_tag, ordered = step[order], members[start : start + _STEP][order]
+        by_tag, ordered = step[order], customers[start : start + _STEP][order]
         edges = [0, *(np.flatnonzero(by_tag[1:] != by_tag[:-1]) + 1), len(step)]
         for first, end in pairwise(edges):
             # pyroaring iterates over other sequences, including numpy arrays, in Python.
@@ -207,7 +207,7 @@ def _groups(batch: pa.RecordBatch) -> Iterator[tuple[str, array[int]]]:
 
 
 def _check(tags: pa.Array, one_ints: pa.Array) -> None:
-    """Validates tags and members.
+    """Validates tags and customers.
 
     Raises:
         ValueError: A value is invalid; the message has the tag and the value.

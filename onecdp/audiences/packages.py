@@ -53,8 +53,8 @@ def evaluate_audiences(
     rules = _read_rules(_rows(audiences), loaded)
     parts = []
     for package_id, rule in rules.items():
-        members = to_numpy(evaluate(rule, loaded))
-        columns = [pa.repeat(package_id, len(members)), pa.array(members).cast(pa.int64())]
+        customers = to_numpy(evaluate(rule, loaded))
+        columns = [pa.repeat(package_id, len(customers)), pa.array(customers).cast(pa.int64())]
         parts.append(pa.Table.from_arrays(columns, schema=SCHEMA))
     return pa.concat_tables(parts) if parts else SCHEMA.empty_table()
 

@@ -20,40 +20,40 @@ from onecdp.warehouse.sql_functions import register as register_functions
 
 
 def bitmap_count(bitmap: bytes) -> int:
-    """Returns how many members a bitmap has."""
+    """Returns how many customers a bitmap has."""
     return len(from_bytes(bitmap))
 
 
 def bitmap_and(left: bytes, right: bytes) -> bytes:
-    """Returns the members that are in both."""
+    """Returns the customers that are in both."""
     return to_bytes(from_bytes(left) & from_bytes(right))
 
 
 def bitmap_or(left: bytes, right: bytes) -> bytes:
-    """Returns the members that are in either."""
+    """Returns the customers that are in either."""
     return to_bytes(from_bytes(left) | from_bytes(right))
 
 
 def bitmap_andnot(left: bytes, right: bytes) -> bytes:
-    """Returns the members of `left` that are not in `right`."""
+    """Returns the customers of `left` that are not in `right`."""
     return to_bytes(from_bytes(left) - from_bytes(right))
 
 
 def bitmap_and_count(left: bytes, right: bytes) -> int:
-    """Returns how many members are in both, making no bitmap: for tables of overlaps."""
+    """Returns how many customers are in both, making no bitmap: for tables of overlaps."""
     return from_bytes(left).intersection_cardinality(from_bytes(right))
 
 
 def bitmap_contains(bitmap: bytes, one_int: int) -> bool:
-    """Says whether a number is a member; none outside 0 to 2^32 - 1 is."""
+    """Says whether a number is in a bitmap; none outside 0 to 2^32 - 1 is."""
     return 0 <= one_int < 2**32 and one_int in from_bytes(bitmap)
 
 
 def bitmap_to_array(bitmaps: pa.ChunkedArray) -> pa.Array:
-    """Returns the members of each bitmap as a list, in rising order."""
-    members = [to_numpy(from_bytes(blob)) for blob in bitmaps.to_pylist()]
-    offsets = np.cumsum([0, *map(len, members)], dtype=np.int64)
-    values = np.concatenate([np.empty(0, np.uint32), *members])
+    """Returns the customers of each bitmap as a list, in rising order."""
+    customers = [to_numpy(from_bytes(blob)) for blob in bitmaps.to_pylist()]
+    offsets = np.cumsum([0, *map(len, customers)], dtype=np.int64)
+    values = np.concatenate([np.empty(0, np.uint32), *customers])
     return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values))
 
 
@@ -63,7 +63,7 @@ def bitmap_and_agg(lists: pa.ChunkedArray) -> pa.Array:
 
 
 def bitmap_or_agg(lists: pa.ChunkedArray) -> pa.Array:
-    """Returns the members of any bitmap of each list."""
+    """Returns the customers in any bitmap of each list."""
     return _aggregate(lists, union)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from onecdp.cli.options import as_of_option, in_project, json_option, open_project, wait_option
-from onecdp.errors import UsageProblem
+from onecdp.errors import Stopped, UsageProblem
 
 if TYPE_CHECKING:
     from datetime import date
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("identifier", metavar="ID_TYPE:VALUE")
-@click.option("--yes", is_flag=True, help="Don't ask.")
-@click.option("--dry-run", is_flag=True, help="Show what would go, and leave it.")
+@click.option("--yes", is_flag=True, help="Erase without confirmation.")
+@click.option("--dry-run", is_flag=True, help="Show what would be erased; erase nothing.")
 @as_of_option
 @wait_option
 @json_option
@@ -34,6 +34,9 @@ def forget(
     Removes every identifier of the person from all tables and files of the warehouse, and from
     later loads. Sales are kept without a customer. After an interruption, run the same command
     again to finish.
+
+    Exit code 1 means that the command failed, or that the person is erased and published and some
+    columns, which it lists, still hold values of the person.
 
     \b
     onecdp forget member_id:MBR001 --dry-run
@@ -57,10 +60,17 @@ def forget(
         try:
             return click.confirm("erase this person for good?", err=True)
         except click.Abort:
-            raise UsageProblem("nothing was erased: nobody said yes; add --yes") from None
+            raise UsageProblem(
+                "nothing was erased: no confirmation; use --yes to skip the question"
+            ) from None
 
-    with progress(is_live=dry_run or yes) as shown:
-        done = erase(Context(project, shown, wait), identifier, confirm=confirm, as_of=as_of)
+    try:
+        with progress(is_live=dry_run or yes) as shown:
+            done = erase(Context(project, shown, wait), identifier, confirm=confirm, as_of=as_of)
+    except KeyboardInterrupt:
+        if dry_run:
+            raise Stopped("stopped; nothing was erased") from None
+        raise Stopped("stopped; run the same command again to finish the erasure") from None
     if done.status == "planned":
         done = type(done)("planned", planned[0])
     if as_json:
@@ -94,7 +104,7 @@ def _print(done: Forgotten, dry_run: bool) -> None:
     if done.plan.data_files:
         click.echo(
             f"your own files still hold the person: {', '.join(done.plan.data_files)};"
-            " loading them again brings nobody back"
+            " loading them again does not restore the person"
         )
     for column in done.leftovers:
         click.echo(f"still holds the person: {column}; empty it, then run this again", err=True)

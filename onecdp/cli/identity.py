@@ -17,7 +17,7 @@ from onecdp.cli.options import in_project, json_option, open_project
 def explain(
     left: str, right: str | None, as_json: bool, project_dir: Path | None, warehouse: Path | None
 ) -> None:
-    """Say what makes A a person, or why A and B are one or two.
+    """Show the identifiers and links of A's person, or why A and B are (not) the same person.
 
     A and B are ID_TYPE:VALUE in any spelling, or a one_id. Reads the private build file.
 
@@ -53,7 +53,9 @@ def identity() -> None:
 @json_option
 @in_project
 def report(as_json: bool, project_dir: Path | None, warehouse: Path | None) -> None:
-    """Print sizes, shared values, refused links and what hangs by one link.
+    """Print sizes, shared values, refused links and bridges.
+
+    A bridge is a link whose loss would split a person.
 
     Reads the private build file.
 

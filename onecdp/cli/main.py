@@ -13,10 +13,7 @@ from onecdp.cli.identity import explain, identity
 from onecdp.cli.project import deps, init
 from onecdp.cli.run import build, ingest, publish, run
 from onecdp.cli.sql import sql
-from onecdp.errors import OnecdpError
-
-# The exit code that shells give a program ended by Ctrl-C.
-EXIT_STOPPED = 130
+from onecdp.errors import OnecdpError, Stopped
 
 
 class _Group(click.Group):
@@ -29,9 +26,10 @@ class _Group(click.Group):
             click.echo(f"onecdp: {error}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            # Publishing is a command's last step, and atomic.
+            # Publishing is atomic, and the last step of every command but `forget`, which reports
+            # Ctrl-C itself.
             click.echo("onecdp: stopped; nothing was published", err=True)
-            ctx.exit(EXIT_STOPPED)
+            ctx.exit(Stopped.exit_code)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,7 +43,9 @@ def main() -> None:
 
     \b
     Exit codes: 0 all fine; 1 failed, nothing published; 2 wrong usage;
-    3 published, some rows quarantined; 4 published, some files refused.
+    3 published, some rows quarantined; 4 published, some files refused;
+    130 stopped with Ctrl-C, nothing published.
+    `forget` may publish and end with 1 or 130; it then says what to do.
     """
 
 

@@ -34,7 +34,7 @@ as_of_option = click.option(
     type=click.DateTime(["%Y-%m-%d"]),
     callback=lambda _context, _option, moment: moment.date() if moment else None,
     metavar="DATE",
-    help="The day to count to, as 2026-06-06. [default: today]",
+    help="As-of date: last day included, as 2026-06-06. [default: today]",
 )
 wait_option = click.option(
     "--wait",

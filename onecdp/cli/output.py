@@ -16,6 +16,7 @@ from rich.text import Text
 
 from onecdp.pipeline.ingest import SourceReport
 from onecdp.pipeline.run import RunReport
+from onecdp.pipeline.unchanged import PublishedBuild
 from onecdp.project.dbt_report import BuildReport, Finding
 
 SHOWN_ROWS = 1000
@@ -28,7 +29,10 @@ def print_run(report: RunReport) -> None:
     """Prints what a run did to stdout, at most as wide as the terminal (80 columns in a log)."""
     console = _console()
     print_sources(report.sources, console)
-    print_build(report.build, console)
+    if report.current:
+        console.print(_current_line(report.current))
+    else:
+        print_build(report.build, console)
     if report.build.ok:
         console.print(
             f"customers {report.customers:,}"
@@ -36,19 +40,28 @@ def print_run(report: RunReport) -> None:
             f" · split {report.split_one_ids:,} · refused links {report.refused_links:,}"
         )
     if report.audiences:
-        table = _table(("audience", "rule"), ("members",))
+        table = _table(("audience", "rule"), ("customers",))
         for audience in report.audiences:
             name = f"{audience.package_id} {audience.package_name}"
-            table.add_row(Text(name), Text(audience.segment_rule), f"{audience.members:,}")
+            table.add_row(Text(name), Text(audience.segment_rule), f"{audience.customers:,}")
         console.print(table)
     stages = " · ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
     console.print(f"{stages} · total {sum(report.seconds.values()):.1f} s")
     if report.published:
+        verb = "still published:" if report.current else "published"
         console.print(
-            f"published {report.published.tables} tables: {report.published.file}", soft_wrap=True
+            f"{verb} {report.published.tables} tables: {report.published.file}", soft_wrap=True
         )
     else:
         console.print("nothing was published: readers keep what was there")
+
+
+def _current_line(current: PublishedBuild) -> str:
+    warned = f"; {current.warnings:,} of its tests warned" if current.warnings else ""
+    return (
+        f"nothing new since the build of {current.built_at:%Y-%m-%d %H:%M}{warned}:"
+        " nothing was built (`onecdp build` always builds)"
+    )
 
 
 def print_sources(sources: Sequence[SourceReport], console: Console | None = None) -> None:
@@ -97,6 +110,7 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 def run_document(report: RunReport) -> dict[str, Any]:
     """The JSON document of a run."""
     return {
+        "is_unchanged": report.current is not None,
         "published": str(report.published.file) if report.published else None,
         "customers": report.customers,
         "new_one_ids": report.new_one_ids,
@@ -108,7 +122,15 @@ def run_document(report: RunReport) -> dict[str, Any]:
         "tests": vars(report.build.tests),
         "failures": [_finding(failure) for failure in report.build.failures],
         "warnings": [_finding(warning) for warning in report.build.warnings],
-        "audiences": [vars(audience) for audience in report.audiences],
+        "audiences": [
+            {
+                "package_id": audience.package_id,
+                "package_name": audience.package_name,
+                "segment_rule": audience.segment_rule,
+                "members": audience.customers,
+            }
+            for audience in report.audiences
+        ],
         "seconds": report.seconds,
     }
 

@@ -24,7 +24,7 @@ data_option = click.option(
     "--data",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="A folder with any of crm/ app/ retail/ id_graph/. [default: the sample]",
+    help="A folder with a folder per source, named after it. [default: the sample]",
 )
 full_refresh_option = click.option(
     "--full-refresh", is_flag=True, help="Rebuild the incremental tables from the raw ones."
@@ -128,7 +128,7 @@ def build(
 def publish(wait: int, project_dir: Path | None, warehouse: Path | None) -> None:
     """Replace the published file by the marts that were built.
 
-    Refuses while the last build isn't clean.
+    Refuses while the last build has failures.
 
     \b
     onecdp publish

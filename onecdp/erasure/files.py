@@ -11,7 +11,13 @@ import duckdb
 
 from onecdp.errors import OnecdpError
 from onecdp.project.find import Project
-from onecdp.warehouse.files import Warehouse, connect, scratch
+from onecdp.warehouse.files import (
+    Warehouse,
+    connect,
+    remove_leftovers,
+    replace_file,
+    scratch,
+)
 from onecdp.warehouse.sql_text import literal, one_line, quoted
 
 _BLOCK = 1 << 22
@@ -36,11 +42,7 @@ def clean(project: Project, values: Sequence[str]) -> None:
 def clean_scratch(warehouse: Warehouse) -> None:
     """Deletes temporary files of killed commands."""
     for file in (warehouse.build_file, warehouse.marts_file):
-        for leftover in warehouse.folder.glob(f"{file.name}*.tmp*"):
-            if leftover.is_dir():
-                shutil.rmtree(leftover)
-            else:
-                leftover.unlink()
+        remove_leftovers(warehouse.folder, f"{file.name}*.tmp*")
 
 
 def _holds(file: Path, wanted: Sequence[bytes]) -> bool:
@@ -75,9 +77,7 @@ def rewrite(warehouse: Warehouse) -> None:
             if _sizes(both, "onecdp") != _sizes(both, "fresh"):
                 raise OnecdpError(f"{fresh} differs from {file}; nothing was replaced")
             both.execute("detach fresh")
-        _sync(fresh)
-        fresh.replace(file)
-        _sync(warehouse.folder)
+        replace_file(fresh, file)
     except (duckdb.Error, OSError) as error:
         raise OnecdpError(f"{fresh} can't be written: {one_line(str(error))}") from error
     finally:
@@ -101,11 +101,3 @@ def _sizes(both: duckdb.DuckDBPyConnection, database: str) -> dict[str, int]:
         [database],
     ).fetchall()
     return sizes | {str(name): int(text) for name, text in views}
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -11,6 +11,7 @@ import duckdb
 
 from onecdp.erasure.rules import TableRules
 from onecdp.errors import OnecdpError, UsageProblem
+from onecdp.warehouse.identifiers import read_id_types, split_identifier
 
 Pair = tuple[str, str]
 """An identifier: type and normalised value."""
@@ -35,30 +36,26 @@ class Person:
     one_ids: tuple[str, ...]
 
 
-def read_types(private: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    """Returns the identifier types by priority.
-
-    Raises:
-        OnecdpError: Nothing was built yet.
-    """
+def _read_types(private: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     try:
-        rows = private.execute("select id_type from seeds.id_types order by priority").fetchall()
+        types = read_id_types(private)
         private.execute("select 1 from marts.id_map limit 0")
     except duckdb.CatalogException as error:
         raise OnecdpError(NOTHING_BUILT) from error
-    return tuple(str(id_type) for (id_type,) in rows)
+    return types
 
 
-def split(private: duckdb.DuckDBPyConnection, text: str) -> Pair:
-    """Splits ID_TYPE:VALUE; the value may contain colons.
+def read_identifier(private: duckdb.DuckDBPyConnection, text: str) -> Pair:
+    """Splits ID_TYPE:VALUE and checks its type.
 
     Raises:
+        OnecdpError: Nothing was built yet.
         UsageProblem: The type is missing or unknown, or the value is empty.
     """
-    types = read_types(private)
-    id_type, colon, value = text.partition(":")
-    id_type, value = id_type.strip().lower(), value.strip()
-    if colon and id_type in types:
+    types = _read_types(private)
+    id_type, value = split_identifier(text)
+    value = value.strip()
+    if id_type in types:
         if not value:
             raise UsageProblem(f"{text!r} has no value; write ID_TYPE:VALUE")
         return id_type, value

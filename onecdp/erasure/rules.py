@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from onecdp.errors import OnecdpError
+from onecdp.warehouse.schemas import RAW_PREFIX
 
 OTHERS = "*"
 """Means all undeclared columns of a raw table."""
@@ -124,6 +125,8 @@ def _rules(schema: str, name: str, meta: Mapping[str, Any], where: str) -> Table
             raise ValueError(f"has the unknown action {unknown[0]}; it takes {actions}")
         cells = {name: tuple(_cells(declared.get(name) or {})) for name in _CELLS}
         lists = {name: tuple(_names(declared.get(name) or [])) for name in _LISTS}
+        for problem in _ineffective(schema, cells, lists):
+            raise ValueError(problem)
         keep = declared.get(_KEEP) or {}
         if not isinstance(keep, Mapping) or not all(keep.values()):
             raise ValueError("keeps columns without a reason: write `column: reason`")
@@ -143,6 +146,21 @@ def _rules(schema: str, name: str, meta: Mapping[str, Any], where: str) -> Table
         prune=lists["prune"],
         keep={str(column): str(why) for column, why in keep.items()},
     )
+
+
+def _ineffective(
+    schema: str, cells: Mapping[str, Sequence[Cell]], lists: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
+    """Declarations that are well formed and would do nothing."""
+    if lists["set_null_in_row"] and not schema.startswith(RAW_PREFIX):
+        yield "has set_null_in_row, which works in raw tables only"
+    if any(not cell.type_column for cell in cells["refuse"]):
+        yield "has refuse without a type_column"
+    has_one_id = any(cell.holds == "one_id" for cell in cells["replace"])
+    if any(cell.holds not in ("", "one_id") for cell in cells["replace"]) or (
+        cells["replace"] and not has_one_id
+    ):
+        yield "has replace without a column that holds one_id; other ids go beside one"
 
 
 def _cells(declared: Any) -> Iterator[Cell]:

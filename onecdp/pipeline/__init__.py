@@ -5,8 +5,8 @@ Each is a function of one `Context` and returns a report:
     context = Context(open_project(Path("my-cdp"), None, os.environ))
     report = run(context, Path("exports"))
 
-They hold the warehouse folder while they work, raise `OnecdpError` for what the user can put
-right, and print nothing.
+They hold the warehouse folder while they work, raise `OnecdpError` for what the user can fix,
+and print nothing.
 """
 
 from onecdp.pipeline.build import build

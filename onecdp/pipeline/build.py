@@ -23,7 +23,7 @@ def build(
 
     Args:
         context: The project and its warehouse.
-        as_of: The day that recency is counted to; None leaves it to dbt_project.yml.
+        as_of: The as-of date, the last day included; None leaves it to dbt_project.yml.
         full_refresh: Rebuild the incremental models from the raw tables.
 
     Raises:

@@ -17,7 +17,7 @@ class Context:
 
     Attributes:
         project: The project and its warehouse.
-        progress: Receives progress; by default nobody does.
+        progress: Receives progress; default: none.
         wait_seconds: How long to wait for another command that works in the warehouse folder; 0
             refuses at once.
     """

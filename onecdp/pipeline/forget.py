@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from onecdp.erasure import files, tables
-from onecdp.erasure.person import Pair, Person, find, seeds_naming, split
+from onecdp.erasure.person import Pair, Person, find, read_identifier, seeds_naming
 from onecdp.erasure.rules import TableRules, read_rules
 from onecdp.erasure.tables import Removal
 from onecdp.errors import OnecdpError
@@ -51,7 +51,7 @@ class Forgotten:
     Attributes:
         status: `planned`, `erased`, `finished` (an erasure that was interrupted) or `already`.
         plan: What went.
-        leftovers: Columns that no build and no rule of ours empties, with values of the person.
+        leftovers: Columns with values of the person that neither the build nor a rule clears.
         published: The published file; None if it wasn't replaced.
     """
 
@@ -74,7 +74,7 @@ def forget(
         context: The project and its warehouse.
         text: The identifier, as `ID_TYPE:VALUE`.
         confirm: Is given the plan; returning False leaves everything as it is.
-        as_of: The day that recency is counted to; None leaves it to dbt_project.yml.
+        as_of: The as-of date, the last day included; None leaves it to dbt_project.yml.
 
     Raises:
         OnecdpError: Nobody has the identifier, or a step failed; the same call continues there.
@@ -98,13 +98,13 @@ def _forget(
     rules = read_rules(Dbt(project, progress).manifest())
     try:
         with connect(file, read_only=False) as private:
-            id_type, value = split(private, text)
+            id_type, value = read_identifier(private, text)
             identifier = (id_type, erasure.normalise(id_type, value))
             person = _find(private, identifier)
             if missing := tables.undeclared(private, rules):
                 raise OnecdpError(
-                    f"{', '.join(missing)}: say under meta.forget in the YAML what `forget` does"
-                    " with the column (docs/erasure.md). Nothing was erased"
+                    f"{', '.join(missing)}: declare an action under meta.forget in the YAML"
+                    " (docs/erasure.md). Nothing was erased"
                 )
             if person is None:
                 plan, status = Plan(), _status(private, project, erasure, identifier)
@@ -113,8 +113,8 @@ def _forget(
             else:
                 if named := seeds_naming(project.folder, person, erasure.normalise, rules):
                     raise OnecdpError(
-                        f"{'; '.join(named)}: names this person and is yours to edit; delete the"
-                        " line, then run this again. Nothing was erased"
+                        f"{'; '.join(named)}: contains an identifier of this person; delete the"
+                        " line and run again. Nothing was erased"
                     )
                 status = "erased"
                 plan = _take_out(private, project, person, rules, ingestion, confirm)
@@ -138,8 +138,8 @@ def _status(
     if not erasure.is_erased(private, project.warehouse.folder, *identifier):
         id_type, value = identifier
         raise OnecdpError(
-            f"nobody has the {id_type} {value!r}; see who is known with `onecdp sql --private"
-            ' "select * from marts.id_map"`'
+            f"nobody has the {id_type} {value!r}; list the known identifiers with `onecdp sql"
+            ' --private "select * from marts.id_map"`'
         )
     return "finished" if tables.is_unfinished(private) else "already"
 
@@ -187,8 +187,8 @@ def _finish(
     built = build_tables(context, as_of=as_of)
     if not built.ok:
         raise OnecdpError(
-            f"the raw tables have forgotten the person, but the build failed: {built.failures[0]};"
-            " readers still see the old marts. Put it right, then run this again"
+            f"the person was erased from the raw tables, but the build failed: {built.failures[0]};"
+            " readers still see the old marts. Fix it, then run this again"
         )
     warehouse = context.warehouse
     with connect(warehouse.build_file, read_only=False) as private:

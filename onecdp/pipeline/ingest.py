@@ -92,7 +92,7 @@ def check(project: Project, data: Path | None, sources: Sequence[str] | None = N
         raise UsageProblem(f"no source is called {unknown[0]!r}; expected {' or '.join(known)}")
     expected = "expected a folder with any of " + " ".join(f"{source}/" for source in chosen)
     if not data.is_dir():
-        raise UsageProblem(f"{data} is no folder; {expected}")
+        raise UsageProblem(f"{data} is not a folder; {expected}")
     if not any((data / source).is_dir() for source in chosen):
         raise UsageProblem(f"{data} holds no source; {expected}")
     return Delivery(data.resolve(), None if sources is None else chosen)

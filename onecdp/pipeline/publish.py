@@ -16,7 +16,7 @@ import duckdb
 
 from onecdp.errors import OnecdpError
 from onecdp.pipeline.context import Context
-from onecdp.warehouse.files import Warehouse, connect
+from onecdp.warehouse.files import Warehouse, connect, remove_leftovers, replace_file
 from onecdp.warehouse.schemas import AUDIT, MARTS
 from onecdp.warehouse.sql_text import literal, one_line, quoted
 
@@ -51,8 +51,8 @@ def publish(context: Context) -> Published:
     """Replaces the published file by the marts of the private one.
 
     Raises:
-        OnecdpError: The last build isn't clean, or a file can't be opened or written. The published
-            file is then unchanged.
+        OnecdpError: The last build has failures, or a file can't be opened or written. The
+            published file is then unchanged.
     """
     with context.lock("onecdp publish"):
         return publish_marts(context.warehouse)
@@ -60,7 +60,8 @@ def publish(context: Context) -> Published:
 
 def publish_marts(warehouse: Warehouse) -> Published:
     """Publishes, with the lock held by the caller."""
-    _remove_leftovers(warehouse)
+    # Only those of publishing: readers of the published file keep theirs in marts.duckdb.tmp.
+    remove_leftovers(warehouse.folder, f"{warehouse.marts_file.name}.*.tmp*")
     if not warehouse.build_file.is_file():
         raise OnecdpError(f"{warehouse.build_file} isn't there; run `onecdp run` first")
     with connect(warehouse.build_file, read_only=True) as private:
@@ -71,20 +72,12 @@ def publish_marts(warehouse: Warehouse) -> Published:
     fresh = warehouse.marts_file.with_name(f"{warehouse.marts_file.name}.{os.getpid()}.tmp")
     try:
         _write(warehouse.build_file, fresh, names)
-        _sync(fresh)
-        fresh.replace(warehouse.marts_file)
-        _sync(warehouse.folder)
+        replace_file(fresh, warehouse.marts_file)
     except (duckdb.Error, OSError) as error:
         raise OnecdpError(f"{fresh} can't be written: {one_line(str(error))}") from error
     finally:
         fresh.unlink(missing_ok=True)
     return Published(warehouse.marts_file, len(names), left_out)
-
-
-def _remove_leftovers(warehouse: Warehouse) -> None:
-    # Of a publish that was killed: the lock excludes another one that is running.
-    for leftover in warehouse.folder.glob(f"{warehouse.marts_file.name}.*.tmp*"):
-        leftover.unlink()
 
 
 def _audit(private: duckdb.DuckDBPyConnection) -> None:
@@ -112,8 +105,8 @@ def _audit(private: duckdb.DuckDBPyConnection) -> None:
     if bad:
         more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
         raise OnecdpError(
-            f"the last build isn't clean: {', '.join(bad[:_NAMED])}{more};"
-            " put it right and run `onecdp build`. Nothing was published"
+            f"the last build has failures: {', '.join(bad[:_NAMED])}{more};"
+            " fix them and run `onecdp build`. Nothing was published"
         )
 
 
@@ -163,12 +156,3 @@ def _comments(out: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[str]
         for t, column, c in columns
         if t in names
     ]
-
-
-def _sync(path: Path) -> None:
-    # Without this, a power cut after the rename could leave an empty file under the good name.
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -14,20 +14,21 @@ from onecdp.pipeline.build import build_tables
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.ingest import Delivery, SourceReport, check, load
 from onecdp.pipeline.publish import Published, publish_marts
+from onecdp.pipeline.unchanged import PublishedBuild, find_current, note_published
 from onecdp.project import dbt_packages, seeds
-from onecdp.project.dbt_report import BuildReport
+from onecdp.project.dbt_report import NOTHING_BUILT, BuildReport
 from onecdp.warehouse.files import Warehouse, connect
 from onecdp.warehouse.schemas import MARTS, SEEDS
 
 
 @dataclass(frozen=True)
 class Audience:
-    """An audience package and how many customers it has."""
+    """An audience and how many customers its package has."""
 
     package_id: str
     package_name: str
     segment_rule: str
-    members: int
+    customers: int
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class RunReport:
         audiences: Every audience of the seed, empty ones too.
         published: The published file; None when the build failed.
         seconds: Wall time per stage.
+        current: The build that is published, where nothing has changed since; then dbt did not run
+            and `build` counts no node.
     """
 
     sources: Sequence[SourceReport]
@@ -57,6 +60,7 @@ class RunReport:
     audiences: Sequence[Audience]
     published: Published | None
     seconds: dict[str, float]
+    current: PublishedBuild | None = None
 
 
 def run(
@@ -73,7 +77,7 @@ def run(
     Args:
         context: The project and its warehouse.
         data: A folder with a folder per source; None loads the project's sample.
-        as_of: The day that recency is counted to; None leaves it to dbt_project.yml.
+        as_of: The as-of date, the last day included; None leaves it to dbt_project.yml.
         full_refresh: Rebuild the incremental models from the raw tables.
 
     Raises:
@@ -88,7 +92,7 @@ def run(
 def _run(context: Context, delivery: Delivery, as_of: date | None, full_refresh: bool) -> RunReport:
     project, progress, warehouse = context.project, context.progress, context.warehouse
     clock = _Clock()
-    if _erasure_is_unfinished(warehouse):
+    if is_interrupted := _erasure_is_unfinished(warehouse):
         progress.note("an erasure was interrupted: run the same `onecdp forget` again to finish it")
     # Before anything is loaded, so that an invalid seed changes nothing.
     seeds.check(project.folder)
@@ -97,17 +101,23 @@ def _run(context: Context, delivery: Delivery, as_of: date | None, full_refresh:
     clock.lap("deps")
     ingested = load(context, delivery)
     clock.lap("ingest")
-    built = build_tables(context, as_of=as_of, full_refresh=full_refresh)
+    current = None if full_refresh or is_interrupted else find_current(context, as_of)
+    if current:
+        progress.note("build: nothing has changed since the published build; skipped")
+        built = NOTHING_BUILT
+    else:
+        built = build_tables(context, as_of=as_of, full_refresh=full_refresh)
     after = count_ids(warehouse)
     audiences = _read_audiences(warehouse) if built.ok else ()
     clock.lap("build")
-    published = None
-    if built.ok:
+    published = current.published if current else None
+    if built.ok and not current:
         # Last, so that stopping the command at any moment before its end publishes nothing.
         progress.update("publish: writing the marts")
         published = publish_marts(warehouse)
         if published.notice:
             progress.note(published.notice)
+        note_published(context, as_of, published)
     clock.lap("publish")
     return RunReport(
         sources=ingested.sources,
@@ -120,6 +130,7 @@ def _run(context: Context, delivery: Delivery, as_of: date | None, full_refresh:
         audiences=audiences,
         published=published,
         seconds=clock.laps,
+        current=current,
     )
 
 

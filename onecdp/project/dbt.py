@@ -90,7 +90,7 @@ class Dbt:
         `dbt build` and `dbt test` run them.
 
         Args:
-            as_of: The day that recency is counted to; None leaves it to dbt_project.yml.
+            as_of: The as-of date, the last day included; None leaves it to dbt_project.yml.
             full_refresh: Rebuild incremental models from the raw tables.
 
         Raises:

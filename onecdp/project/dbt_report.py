@@ -72,6 +72,10 @@ class BuildReport:
         return not self.failures
 
 
+NOTHING_BUILT = BuildReport(Counts(), Counts(), (), ())
+"""The report of a run that had nothing to build."""
+
+
 def read_results(results: Sequence[Any], project: Project) -> BuildReport:
     """Returns the report of dbt's `RunResult`s."""
     models: Counter[str] = Counter()

@@ -54,10 +54,10 @@ def load_ingestion(project: Path) -> Ingestion:
                 erasure=importlib.import_module(f"{name}.erasure"),
             )
         except SyntaxError as error:
-            _forget(name)
+            _unload_package(name)
             raise OnecdpError(f"{error.filename}, line {error.lineno}: {error.msg}") from error
         except ImportError as error:
-            _forget(name)
+            _unload_package(name)
             reason = str(error).replace(name, "ingestion")
             if error.name and error.name.split(".")[0] == "ingestion":
                 reason += "; import relatively inside ingestion/, as in `from .erasure import …`"
@@ -78,7 +78,7 @@ def _import_package(name: str, folder: Path) -> ModuleType:
     return module
 
 
-def _forget(name: str) -> None:
+def _unload_package(name: str) -> None:
     """Drops what a failed import left, so that a corrected folder can be imported."""
     for module in [m for m in sys.modules if m == name or m.startswith(f"{name}.")]:
         del sys.modules[module]

@@ -1,1 +1,1 @@
-"""The warehouse folder: the one place in onecdp that opens DuckDB."""
+"""The warehouse folder: its files, its lock, and SQL on them."""

@@ -7,7 +7,9 @@ publishing replaces atomically.
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,9 @@ import duckdb
 from onecdp.errors import OnecdpError
 from onecdp.warehouse.sql_text import one_line
 
+# What DuckDB says when another process has the file open, or this one in another mode.
+_LOCKED = "Could not set lock"
+_LOCKED_HERE = ("different configuration", "Unique file handle conflict")
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
@@ -57,10 +62,45 @@ def scratch() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(":memory:")
 
 
+def replace_file(fresh: Path, file: Path) -> None:
+    """Replaces `file` by `fresh`, a file beside it, atomically.
+
+    Raises:
+        OSError: It can't be replaced; `file` is then unchanged.
+    """
+    # Otherwise a power cut after the rename could leave an empty file under the good name.
+    _sync(fresh)
+    fresh.replace(file)
+    _sync(file.parent)
+
+
+def remove_leftovers(folder: Path, pattern: str) -> None:
+    """Deletes temporary files and folders of killed commands; the caller holds the lock."""
+    for leftover in folder.glob(pattern):
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def is_lock_problem(message: str) -> bool:
+    """Returns whether DuckDB's message says that somebody has a file open."""
+    return any(sign in message for sign in (_LOCKED, *_LOCKED_HERE))
+
+
 def opening_problem(message: str, file: Path) -> str:
     """Returns why `file` can't be opened and what to do, in one line, from DuckDB's message."""
-    if "Could not set lock" in message:
+    if is_lock_problem(message):
         holder = _HOLDER.search(message)
         who = f"process {holder['pid']} ({holder['program']})" if holder else "another process"
+        who = who if _LOCKED in message else "this process"
         return f"{file} is held by {who}; close it there, then run this again"
     return f"{file} can't be opened: {one_line(message)}"

@@ -1,8 +1,8 @@
-"""`onecdp sql`: one read-only question to a DuckDB file."""
+"""Queries: the one of `onecdp sql`, and rows as mappings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,21 @@ from onecdp.warehouse.files import connect
 from onecdp.warehouse.sql_functions import SqlFunction, register
 from onecdp.warehouse.sql_text import one_line
 
+Row = Mapping[str, Any]
+"""A row by column name."""
+Rows = Sequence[Row]
 
-def ask(
+
+def fetch_rows(
+    connection: duckdb.DuckDBPyConnection, query: str, arguments: Sequence[Any] = ()
+) -> Rows:
+    """Runs a query and returns its rows by column name."""
+    result = connection.execute(query, list(arguments))
+    columns = [column[0] for column in result.description or []]
+    return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+
+
+def run_query(
     file: Path, query: str, functions: Iterable[SqlFunction] = ()
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Runs `query` and returns the columns' names and the rows.

@@ -5,9 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
 from support.cli import BuiltProject, make_project, run_cli
 from support.ingestion import Warehouse
+
+# How long an example takes says nothing on a busy machine; no property test here is about time.
+hypothesis.settings.register_profile("onecdp", deadline=None)
+hypothesis.settings.load_profile("onecdp")
 
 
 @pytest.fixture(scope="session")

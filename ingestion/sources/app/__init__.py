@@ -1,6 +1,6 @@
 """Events of the app and the mini-program: an event happens once and does not change."""
 
-from ...declaration import Column, Kind, Rule, TableSpec
+from ...declaration import Column, Kind, OnRepeatedKey, TableSpec
 from ...readers.files import Files
 from ..source import Source
 
@@ -22,7 +22,7 @@ EVENTS = TableSpec(
         Column("session_id"),
     ),
     key=("event_id",),
-    rule=Rule.FIRST_WINS,
+    rule=OnRepeatedKey.FIRST_WINS,
     traces=("session_id",),
 )
 

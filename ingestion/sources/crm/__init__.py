@@ -4,7 +4,7 @@ A member that the CRM deleted comes as one more row of it with `is_deleted` true
 that column, as change data capture writes it. The row may hold nothing but the key and the time.
 """
 
-from ...declaration import Column, Kind, Rule, TableSpec
+from ...declaration import Column, Kind, OnRepeatedKey, TableSpec
 from ...readers.files import Files
 from ..source import Source
 
@@ -27,7 +27,7 @@ MEMBERS = TableSpec(
         Column("is_deleted", Kind.BOOLEAN),
     ),
     key=("member_id",),
-    rule=Rule.NEWER_WINS,
+    rule=OnRepeatedKey.NEWER_WINS,
     version="updated_at",
     deleted="is_deleted",
 )

@@ -82,7 +82,7 @@ def find_identifiers(
                 where _dlt_load_id in (
                     select load_id from warehouse.{LINKS.dataset}._dlt_loads where status = 0
                 )"""
-        # Shuffled, so that one identifier that the service chokes on does not keep the same
+        # Shuffled, so that one identifier that the service fails on does not keep the same
         # others from being answered run after run.
         connection.execute(
             f"""create table {into} as

@@ -1,4 +1,4 @@
-"""The ID graph's HTTP service: its settings, and how it is asked with patience but not for ever.
+"""The ID graph's HTTP service: settings, retries and limits.
 
 docs/id-graph.md describes what goes over the wire.
 """
@@ -91,7 +91,7 @@ def read_settings() -> ServiceSettings | None:
 
 
 class Service:
-    """Asks batch after batch, and stops asking when there is no point in it.
+    """Asks batch after batch; stops after repeated failures or `max_seconds`.
 
     `stopped` says why, in words for the user, once it is so.
     """

@@ -1,6 +1,6 @@
 """Links between identifiers: the latest row of a pair wins; `is_active` false withdraws it."""
 
-from ...declaration import Column, Kind, Rule, TableSpec
+from ...declaration import Column, Kind, OnRepeatedKey, TableSpec
 
 LINKS = TableSpec(
     source="id_graph",
@@ -17,5 +17,5 @@ LINKS = TableSpec(
         Column("is_active", Kind.BOOLEAN),
     ),
     key=("left_id_type", "left_id_value", "right_id_type", "right_id_value"),
-    rule=Rule.NEWER_WINS,
+    rule=OnRepeatedKey.NEWER_WINS,
 )

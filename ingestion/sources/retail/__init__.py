@@ -14,7 +14,7 @@ A changed file is a correction of the one before: lines that left it are withdra
 invoice in common with that one, it is another file of the same name and withdraws nothing.
 """
 
-from ...declaration import Column, Kind, Rule, TableSpec
+from ...declaration import Column, Kind, OnRepeatedKey, TableSpec
 from ...readers.files import Files
 from ..source import Source
 
@@ -32,7 +32,7 @@ TRANSACTIONS = TableSpec(
         Column("country"),
     ),
     key=("invoice", "line_number"),
-    rule=Rule.COUNTED_LINES,
+    rule=OnRepeatedKey.COUNTED_LINES,
     group="invoice",
     amount=("quantity", "price"),
 )

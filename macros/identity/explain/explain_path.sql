@@ -5,8 +5,8 @@
     no stronger at the end. So first how strong a path can be, then the shortest of the links that
     are at least so strong.
 
-    Only the cluster's own edges are searched, and a node is visited again only by a stronger path:
-    that ends, and the paths are never counted out.
+    Only the cluster's own edges are searched, and a node is visited again only by a stronger path, so
+    the search ends and paths are not enumerated.
 -#}
 {% macro explain_path() -%}
     with recursive a as materialized (

@@ -25,7 +25,7 @@ counted as (
     select
         tags.segment_tag,
         events.one_id,
-        count(distinct coalesce(events.order_id, events.event_id)) as event_count,
+        count(distinct coalesce(events.order_id, events.event_id)) as order_count,
         sum(events.revenue) as revenue
     from tags
     inner join unified_events as events
@@ -50,8 +50,8 @@ final as (
     left join counted
         on tags.segment_tag = counted.segment_tag and customers.one_id = counted.one_id
     where
-        coalesce(counted.event_count, 0) >= coalesce(tags.min_count, 0)
-        and (tags.max_count is null or coalesce(counted.event_count, 0) <= tags.max_count)
+        coalesce(counted.order_count, 0) >= coalesce(tags.min_count, 0)
+        and (tags.max_count is null or coalesce(counted.order_count, 0) <= tags.max_count)
         and (tags.min_revenue is null or coalesce(counted.revenue, 0) >= tags.min_revenue)
         and (tags.max_revenue is null or coalesce(counted.revenue, 0) <= tags.max_revenue)
 

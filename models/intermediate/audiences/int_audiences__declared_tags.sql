@@ -1,5 +1,5 @@
--- Tags that a rule may name although nobody carries them today: "Champions" is no typing error in
--- a week without one.
+-- Tags that are valid in a rule even if no customer has them today, such as "Champions". Tags of a
+-- country or level are not declared: without customers they are unknown.
 
 with rfm_segment_rules as (
 

@@ -1,6 +1,6 @@
--- Everything that can be said of a customer, as (tag, customer). RFM segments of the threshold
--- rules keep their bare names; every other family carries its prefix, since the families use the
--- same words ("At Risk" is a segment, a grid cell and a recency band).
+-- All tags of each customer, as (tag, customer). RFM segments of the threshold rules keep their
+-- plain names; every other family has its prefix, since the families use the same words ("At Risk"
+-- is a segment, a grid cell and a recency band). To add a family, see CONTRIBUTING.md.
 
 {{ config(materialized='table') }}
 

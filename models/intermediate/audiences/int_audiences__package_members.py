@@ -1,4 +1,4 @@
-"""The members of every package of seeds/audiences.csv."""
+"""The customers in every package of seeds/audiences.csv."""
 
 from onecdp.audiences.packages import evaluate_audiences
 

@@ -1,9 +1,8 @@
 -- Key: one_id. Nothing in it depends on today's date.
--- New: customers whose events are not those that were counted: their number or the stamp of their
--- last change differs. That needs no memory of what the last runs did, so a run that was killed
--- between two models, or an event that moved twice since, is found like any other change. Each is
--- recounted from all of its events; a customer without events is deleted.
--- A rebuild gives the same rows, but for changed_at.
+-- New: customers whose event count or latest changed_at differs from the stored row. The comparison
+-- uses no state of earlier runs, so a build that was killed between two models misses nothing. Each
+-- such customer is recounted from all of its events; a customer without events is deleted.
+-- A rebuild gives the same rows, except for changed_at.
 
 {{
     config(

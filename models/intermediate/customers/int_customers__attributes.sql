@@ -21,7 +21,8 @@ dated as (
 
     select
         *,
-        -- A row that does not say when it was updated counts as older than all that do.
+        -- A row without updated_at counts as older than all others; loading treats it as the newest
+        -- version of its member. Both are intended: DECISIONS.md, Loading.
         coalesce(updated_at, cast('0001-01-01' as timestamp)) as known_at
     from stg_crm__members
 

@@ -1,11 +1,6 @@
 -- All customers: the spine that every customer model joins. Survivorship of identifiers: of each
--- type the one seen last (active before inactive), then the smaller value.
-
-{#- The types that ship. Those that a project adds are rows of id_map: DECISIONS.md. -#}
-{%- set id_columns = [
-    'member_id', 'union_id', 'retail_customer_id', 'mobile_hash', 'email_hash', 'open_id',
-    'device_id',
-] %}
+-- type in macros/customers/profile_id_columns.sql the one seen last (active before inactive), then
+-- the smaller value.
 
 with id_map as (
 
@@ -34,7 +29,7 @@ final as (
         one_id,
         max(one_int) as one_int,
         count(*) as identifier_count,
-        {%- for id in id_columns %}
+        {%- for id in profile_id_columns() %}
         max(case when id_type = '{{ id }}' and survivor_rank = 1 then id_value end) as {{ id }}
         {%- if not loop.last %},{% endif %}
         {%- endfor %}

@@ -1,4 +1,4 @@
--- A view: recency changes every day, the counts behind it only when somebody buys.
+-- A view: recency changes every day, the counts behind it only with a purchase.
 
 {%- if var('rfm_frequency') not in ('orders', 'days') %}
 {{ exceptions.raise_compiler_error(

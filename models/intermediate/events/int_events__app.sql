@@ -1,5 +1,3 @@
-{%- set identifiers = identifier_columns().get('stg_app__events', {}) %}
-
 with stg_app__events as (
 
     select * from {{ ref('stg_app__events') }}
@@ -16,19 +14,7 @@ typed as (
 
     select
         events.*,
-        -- Whose event it is: the first of its identifiers that the blocklist does not match.
-        case
-            {%- for column, id_type in identifiers.items() %}
-            when
-                events.{{ column }} is not null
-                and events.{{ column }} not in (
-                    select blocked.id_value
-                    from blocked_identifiers as blocked
-                    where blocked.id_type = '{{ id_type }}'
-                )
-                then '{{ column }}'
-            {%- endfor %}
-        end as id_column,
+        {{ event_id_column('stg_app__events', 'events') }} as id_column,
         case
             when events.event_type in ('refund', 'return') then 'return'
             else events.event_type
@@ -42,18 +28,9 @@ final as (
     select
         event_id,
         'app' as source_name,
-        case id_column
-            {%- for column, id_type in identifiers.items() %}
-            when '{{ column }}' then '{{ id_type }}'
-            {%- endfor %}
-        end as id_type,
-        case id_column
-            {%- for column in identifiers %}
-            when '{{ column }}' then {{ column }}
-            {%- endfor %}
-        end as id_value,
+        {{ event_identifier('stg_app__events') }}
         unified_event_type as event_type,
-        coalesce(channel, 'app') as channel,
+        {{ row_sources()['app']['channel'] }} as channel,
         platform,
         item_id,
         item_price,

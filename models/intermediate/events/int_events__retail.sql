@@ -1,5 +1,3 @@
-{%- set identifiers = identifier_columns().get('stg_retail__transactions', {}) %}
-
 with stg_retail__transactions as (
 
     select * from {{ ref('stg_retail__transactions') }}
@@ -22,19 +20,7 @@ typed as (
 
     select
         transactions.*,
-        -- Whose event it is: the first of its identifiers that the blocklist does not match.
-        case
-            {%- for column, id_type in identifiers.items() %}
-            when
-                transactions.{{ column }} is not null
-                and transactions.{{ column }} not in (
-                    select blocked.id_value
-                    from blocked_identifiers as blocked
-                    where blocked.id_type = '{{ id_type }}'
-                )
-                then '{{ column }}'
-            {%- endfor %}
-        end as id_column,
+        {{ event_id_column('stg_retail__transactions', 'transactions') }} as id_column,
         case
             when
                 transactions.invoice like 'A%'
@@ -56,18 +42,9 @@ final as (
         -- The invoice and the line in it: one invoice can hold the same stock code twice.
         'retail:' || invoice || ':' || cast(line_number as string) as event_id,
         'retail' as source_name,
-        case id_column
-            {%- for column, id_type in identifiers.items() %}
-            when '{{ column }}' then '{{ id_type }}'
-            {%- endfor %}
-        end as id_type,
-        case id_column
-            {%- for column in identifiers %}
-            when '{{ column }}' then {{ column }}
-            {%- endfor %}
-        end as id_value,
+        {{ event_identifier('stg_retail__transactions') }}
         event_type,
-        'online_retail' as channel,
+        {{ row_sources()['retail']['channel'] }} as channel,
         cast(null as string) as platform,
         stock_code as item_id,
         price as item_price,

@@ -26,7 +26,7 @@ final as (
         audiences.segment_rule,
         customer_profiles.one_id,
         customer_profiles.rfm_segment,
-        -- The moment the package speaks of, so that building it again changes nothing.
+        -- As-of date, so that a rebuild gives equal rows.
         cast({{ as_of_date() }} as timestamp) as created_at
     from package_members
     inner join audiences on package_members.package_id = audiences.package_id

@@ -1,11 +1,5 @@
 {{ config(materialized='table') }}
 
-{#- The types that ship. Those that a project adds are rows of id_map: DECISIONS.md. -#}
-{%- set id_columns = [
-    'member_id', 'union_id', 'retail_customer_id', 'mobile_hash', 'email_hash', 'open_id',
-    'device_id',
-] %}
-
 with customers as (
 
     select * from {{ ref('int_customers__customers') }}
@@ -35,7 +29,7 @@ final as (
     select
         customers.one_id,
         customers.one_int,
-        {%- for id in id_columns %}
+        {%- for id in profile_id_columns() %}
         customers.{{ id }},
         {%- endfor %}
         customers.identifier_count,

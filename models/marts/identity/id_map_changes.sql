@@ -1,5 +1,7 @@
--- Append-only and protected from --full-refresh: past changes keep the link as it was then.
--- New: changes later than the newest stored one.
+-- Key: changed_at, kind, from_one_id and to_one_id. Append-only and protected from --full-refresh:
+-- past changes keep the link as it was then.
+-- New: changes later than the newest stored one. A rebuild in an empty warehouse has only the
+-- changes that its own snapshots saw.
 
 {{
     config(
@@ -13,8 +15,8 @@
 {#- A constant, so that the filter is pushed into the scans and history is not read each day. -#}
 {%- set is_new = '' %}
 {%- if is_incremental() %}
-{%- set told_to = run_query('select max(changed_at) from ' ~ this).columns[0].values()[0] %}
-{%- set is_new = "where changed_at > cast('" ~ told_to ~ "' as timestamp)" if told_to else '' %}
+{%- set last_recorded_at = run_query('select max(changed_at) from ' ~ this).columns[0].values()[0] %}
+{%- set is_new = "where changed_at > cast('" ~ last_recorded_at ~ "' as timestamp)" if last_recorded_at else '' %}
 {%- endif %}
 
 with changes as (

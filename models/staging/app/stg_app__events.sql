@@ -8,7 +8,6 @@ final as (
 
     select
         trim(event_id) as event_id,
-        -- The columns to which _app__models.yml gives an id_type.
         {{ staged_identifiers('stg_app__events') }}
         lower(trim(event_type)) as event_type,
         nullif(trim(page_name), '') as page_name,

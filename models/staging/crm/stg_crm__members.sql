@@ -7,7 +7,6 @@ with source as (
 final as (
 
     select
-        -- The columns to which _crm__models.yml gives an id_type.
         {{ staged_identifiers('stg_crm__members') }}
         nullif(trim(real_name), '') as real_name,
         nullif(trim(gender), '') as gender,

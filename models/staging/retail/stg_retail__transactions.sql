@@ -14,7 +14,6 @@ final as (
         quantity,
         cast(invoice_date as timestamp) as invoiced_at,
         cast(price as decimal(18, 4)) as price,
-        -- The columns to which _retail__models.yml gives an id_type.
         {{ staged_identifiers(
             'stg_retail__transactions', renamed={'retail_customer_id': 'customer_id'}
         ) }}

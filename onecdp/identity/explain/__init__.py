@@ -1,12 +1,6 @@
 """Explains why identifiers are one person, or why they are not."""
 
-from onecdp.identity.explain.answer import (
-    Apart,
-    Person,
-    Together,
-    explain,
-    split_identifier,
-)
+from onecdp.identity.explain.answer import Apart, Person, Together, explain
 from onecdp.identity.explain.text import lines
 
-__all__ = ["Apart", "Person", "Together", "explain", "lines", "split_identifier"]
+__all__ = ["Apart", "Person", "Together", "explain", "lines"]

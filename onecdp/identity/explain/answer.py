@@ -7,7 +7,6 @@ Queries the SQL functions that the build creates in the private file
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,9 @@ import duckdb
 
 from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.warehouse.files import connect
+from onecdp.warehouse.identifiers import read_id_types, split_identifier
+from onecdp.warehouse.query import Rows, fetch_rows
 from onecdp.warehouse.sql_text import one_line
-
-Row = Mapping[str, Any]
-Rows = Sequence[Row]
 
 _ONE_ID = re.compile(r"ONE[0-9a-f]{16}", re.IGNORECASE)
 
@@ -133,7 +131,7 @@ def explain(file: Path, left: str, right: str | None = None) -> Person | Togethe
             has no such identifier, in which case the message lists similar ones.
         UsageProblem: An identifier is neither ID_TYPE:VALUE nor a one_id.
     """
-    given = [split_identifier(text) for text in (left, right) if text is not None]
+    given = [_split(text) for text in (left, right) if text is not None]
     if not file.is_file():
         raise OnecdpError(f"{file} isn't there yet; run `onecdp run` first")
     with connect(file, read_only=True) as connection:
@@ -150,15 +148,11 @@ def explain(file: Path, left: str, right: str | None = None) -> Person | Togethe
             ) from error
 
 
-def split_identifier(text: str) -> tuple[str, str]:
-    """Splits ID_TYPE:VALUE; a one_id becomes ('one_id', ...).
-
-    Raises:
-        UsageProblem: It is neither.
-    """
-    id_type, colon, id_value = text.partition(":")
-    if colon and id_type.strip() and id_value.strip():
-        return id_type.strip().lower(), id_value
+def _split(text: str) -> tuple[str, str]:
+    """Splits ID_TYPE:VALUE; a one_id becomes ('one_id', ...)."""
+    id_type, id_value = split_identifier(text)
+    if id_type and id_value.strip():
+        return id_type, id_value
     if _ONE_ID.fullmatch(text.strip()):
         return "one_id", text.strip()
     raise UsageProblem(
@@ -167,16 +161,15 @@ def split_identifier(text: str) -> tuple[str, str]:
 
 
 def _find(connection: duckdb.DuckDBPyConnection, id_type: str, id_value: str) -> Identifier:
-    nodes = _ask(connection, "explain_node", id_type, id_value)
+    nodes = _call(connection, "explain_node", id_type, id_value)
     if nodes:
         return Identifier(*(nodes[0][name] for name in ("id_type", "id_value", "one_id")))
     if id_type == "one_id":
         raise OnecdpError(f"no person has the one_id {id_value.strip()}")
-    types = connection.execute("select id_type from seeds.id_types order by priority").fetchall()
-    known = [name for (name,) in types]
+    known = read_id_types(connection)
     if id_type not in known:
         raise UsageProblem(f"no identifier has the type {id_type!r}; types: {', '.join(known)}")
-    near = _ask(connection, "explain_near", id_type, id_value)
+    near = _call(connection, "explain_near", id_type, id_value)
     names = ", ".join(f"{row['id_type']}:{row['id_value']}" for row in near)
     raise OnecdpError(
         f"no source has the identifier {id_type}:{id_value.strip()}"
@@ -186,14 +179,14 @@ def _find(connection: duckdb.DuckDBPyConnection, id_type: str, id_value: str) ->
 
 def _person(connection: duckdb.DuckDBPyConnection, given: Identifier) -> Person:
     pair = (given.id_type, given.id_value)
-    identifiers = _ask(connection, "explain_identifier", *pair)
+    identifiers = _call(connection, "explain_identifier", *pair)
     root = next(((r["id_type"], r["id_value"]) for r in identifiers if r["is_root"]), pair)
     return Person(
         given,
         identifiers,
-        _ask(connection, "explain_path", *root, *pair),
-        _ask(connection, "explain_relations", *pair),
-        _ask(connection, "explain_changes", *pair),
+        _call(connection, "explain_path", *root, *pair),
+        _call(connection, "explain_relations", *pair),
+        _call(connection, "explain_changes", *pair),
     )
 
 
@@ -202,17 +195,15 @@ def _pair(
 ) -> Together | Apart:
     ends = (left.id_type, left.id_value, right.id_type, right.id_value)
     if left.one_id != right.one_id:
-        return Apart(left, right, _ask(connection, "explain_apart", *ends))
+        return Apart(left, right, _call(connection, "explain_apart", *ends))
     return Together(
         left,
         right,
-        _ask(connection, "explain_path", *ends),
-        _ask(connection, "explain_sources", *ends) if left != right else (),
+        _call(connection, "explain_path", *ends),
+        _call(connection, "explain_sources", *ends) if left != right else (),
     )
 
 
-def _ask(connection: duckdb.DuckDBPyConnection, function: str, *arguments: str) -> Rows:
+def _call(connection: duckdb.DuckDBPyConnection, function: str, *arguments: str) -> Rows:
     marks = ", ".join("?" * len(arguments))
-    result = connection.execute(f"from {function}({marks})", list(arguments))
-    columns = [column[0] for column in result.description or []]
-    return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+    return fetch_rows(connection, f"from {function}({marks})", arguments)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby
 
-from onecdp.identity.explain.answer import Apart, Person, Row, Rows, Together
+from onecdp.identity.explain.answer import Apart, Person, Together
+from onecdp.warehouse.query import Row, Rows
 
 SHOWN_ROWS = 20
 

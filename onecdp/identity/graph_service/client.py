@@ -34,7 +34,7 @@ Identifier = tuple[str, str]
 
 
 def normalize_id(id_value: pa.ChunkedArray, id_type: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Returns an id derived from the identifier alone, without calling the service.
+    """Returns the fallback id of an identifier, derived from it alone; not its normalised value.
 
     It is the type's prefix and the last six characters of the value; the whole value if the type
     is unknown. An empty value counts as null.

@@ -1,4 +1,4 @@
-"""Finds links between member accounts by the likeness of their attributes."""
+"""Probabilistic links: pairs of member accounts whose attributes are alike."""
 
 from onecdp.identity.likeness.links import LINKS, no_links, probabilistic_links
 

@@ -36,7 +36,7 @@ NEAR_BIRTHDAY = "near_birthday(birthday_l, birthday_r)"
 _MACROS = """
     create macro others(a, b) as
         array_to_string(list_filter(a, lambda part: not list_contains(b, part)), ' ');
-    create macro alike(x, y) as case
+    create macro is_similar_name(x, y) as case
         when x = '' or y = '' then true
         when starts_with(x, y) or starts_with(y, x) then true
         when least(length(x), length(y)) < 3 then false
@@ -44,7 +44,7 @@ _MACROS = """
             <= case when least(length(x), length(y)) < 8 then 1 else 2 end
     end;
     create macro near_name(a, b) as
-        least(len(a), len(b)) > 1 and alike(others(a, b), others(b, a));
+        least(len(a), len(b)) > 1 and is_similar_name(others(a, b), others(b, a));
     -- YYYYMMDD: one digit, two adjacent digits swapped, or day and month swapped.
     create macro near_birthday(a, b) as
         damerau_levenshtein(a, b) <= 1 or a = left(b, 4) || right(b, 2) || substr(b, 5, 2);

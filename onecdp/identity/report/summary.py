@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,8 @@ import duckdb
 
 from onecdp.errors import OnecdpError
 from onecdp.warehouse.files import connect
+from onecdp.warehouse.query import Rows, fetch_rows
 from onecdp.warehouse.sql_text import one_line
-
-Row = Mapping[str, Any]
-Rows = Sequence[Row]
 
 SHOWN = 10
 # A person with two identifiers always has a single link; reporting it would be noise.
@@ -179,21 +176,21 @@ def report(file: Path) -> Report:
         raise OnecdpError(f"{file} isn't there yet; run `onecdp run` first")
     with connect(file, read_only=True) as connection:
         try:
-            sizes = _rows(connection, _SIZES)
+            sizes = fetch_rows(connection, _SIZES)
             return Report(
                 people=sum(row["people"] for row in sizes),
                 identifiers=sum(row["identifiers"] for row in sizes),
                 sizes=sizes,
-                largest=_rows(connection, _LARGEST),
-                shared_values=_rows(
+                largest=fetch_rows(connection, _LARGEST),
+                shared_values=fetch_rows(
                     connection,
                     "select count(*) as n from intermediate.int_identity__shared_values",
                 )[0]["n"],
-                most_shared=_rows(connection, _SHARED),
-                rejections=_rows(connection, _REJECTIONS),
-                at_cap=_rows(connection, _AT_CAP),
+                most_shared=fetch_rows(connection, _SHARED),
+                rejections=fetch_rows(connection, _REJECTIONS),
+                at_cap=fetch_rows(connection, _AT_CAP),
                 bridges=_bridges(connection),
-                reviews=_rows(connection, _REVIEWS)[0]["n"],
+                reviews=fetch_rows(connection, _REVIEWS)[0]["n"],
             )
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise OnecdpError(
@@ -236,11 +233,5 @@ def _bridges(connection: duckdb.DuckDBPyConnection) -> BridgeReport:
         links=len(left),
         bridges=len(positions),
         cutting=int((smaller > 1).sum()),
-        weakest=_rows(connection, _WEAKEST),
+        weakest=fetch_rows(connection, _WEAKEST),
     )
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Rows:
-    result = connection.execute(query)
-    columns = [column[0] for column in result.description or []]
-    return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from onecdp.identity.report.summary import SMALLEST_BRIDGED, Report, Rows
+from onecdp.identity.report.summary import SMALLEST_BRIDGED, Report
+from onecdp.warehouse.query import Rows
 
 
 def lines(report: Report) -> Iterator[str]:

@@ -138,6 +138,9 @@ class Components:
     def broken(self, limits: list[tuple[int, int]], cannot_links: Ints, max_size: int) -> Ints:
         """Returns the numbers, ascending, of the nodes whose component breaks a constraint.
 
+        `replay` checks the same constraints edge by edge, and int_identity__broken_constraints.sql
+        names the one that refused a link: CONTRIBUTING.md lists all places of a new constraint.
+
         Args:
             limits: pairs of a priority and the most nodes with it.
             cannot_links: n x 2 nodes that must not be in one component.

@@ -3,6 +3,9 @@
 There are three constraints: the size of a cluster, limits on the values of a type, and
 cannot-links. Each keeps its state per cluster, under the number of the cluster's root, and has two
 functions: one tells whether two clusters may become one, the other merges their state.
+`graph.Components.broken` checks the same constraints on whole components, and
+int_identity__broken_constraints.sql names the one that refused a link: a new constraint goes into
+all three.
 
 Nodes are numbered 0 to n - 1.
 """

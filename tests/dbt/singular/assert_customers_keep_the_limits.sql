@@ -1,6 +1,6 @@
--- Nobody holds more values of a type than seeds/id_types.csv allows, nor both ends of a
+-- No person has more values of a type than seeds/id_types.csv allows, or both ends of a
 -- cannot_link. A type with a window is not counted here (refused links are, with their dates), and
--- a person's word may go over a limit, so clusters with a must_link inside are passed over.
+-- a must_link may exceed a limit, so clusters with a must_link inside are left out.
 
 with held as (
 

@@ -1,4 +1,4 @@
--- Each customer that bought stands in one of the ten grid segments, and nobody else does.
+-- Customers with a purchase are in one of the ten grid segments, all others in none.
 
 select
     (select count(*) from {{ ref('customer_rfm') }}) as buyers,

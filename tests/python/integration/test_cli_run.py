@@ -190,7 +190,7 @@ def test_a_run_with_bad_input_publishes_the_rest_and_says_so(
     assert document["tests"]["failed"] == 0
     assert {(w["node"], w["status"], w["rows"]) for w in document["warnings"]} == {
         ("assert_nobody_is_new", "warn", 1),
-        ("assert_overrides_are_of_somebody", "warn", 1),
+        ("assert_overrides_match_identifiers", "warn", 1),
     }
     assert set(document["seconds"]) == {"deps", "ingest", "build", "publish"}
     assert {a["package_id"]: a["members"] for a in document["audiences"]}["PKG001"] == 3

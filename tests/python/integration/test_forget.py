@@ -25,7 +25,7 @@ KILLS = {
     "before the commit": "f.files.clean = lambda *a: os._exit(9)",
     "after the commit": "f.Dbt.build = lambda *a, **k: os._exit(9)",
     "after the build": "f.tables.prune = lambda *a: os._exit(9)",
-    "while writing": "f.files._sync = lambda *a: os._exit(9)",
+    "while writing": "f.files.replace_file = lambda *a: os._exit(9)",
     "after writing": "f.publish_marts = lambda *a: os._exit(9)",
     "at the end": "f.tables.set_finished = lambda *a: os._exit(9)",
 }
@@ -234,7 +234,7 @@ def test_a_dry_run_and_a_no_leave_everything(project: BuiltProject) -> None:
     assert {"table": "raw_crm.members", "what": "deleted", "rows": 1} in dry.document()["tables"]
     asked = forget(project, "union_id:union_004")
     assert (asked.code, asked.stdout) == (2, "")
-    assert "nobody said yes; add --yes" in asked.stderr
+    assert "nothing was erased: no confirmation; use --yes to skip the question" in asked.stderr
     assert file.read_bytes() == stood
     assert not (project.warehouse / ".erasure-key").exists()
 
@@ -272,7 +272,7 @@ def test_a_seed_that_names_the_person_is_named_first(project: BuiltProject) -> N
         overrides.write("cannot_link,Union_ID, union_004 ,member_id,MBR002,theirs\n")
     told = forget(project, "member_id:MBR004", "--yes")
     assert told.code == 1
-    assert "id_link_overrides.csv, line 3: names this person" in told.stderr
+    assert "id_link_overrides.csv, line 3: contains an identifier of this person" in told.stderr
     assert query(project.warehouse / "onecdp.duckdb", "select count(*) from raw_crm.members") == [
         (5,)
     ]

@@ -34,8 +34,10 @@ COMPARED = {
     "map": "select * exclude (changed_at) from intermediate.int_identity__map",
     "rejections": "select * from marts.id_link_rejections",
     "edges": "select * exclude (changed_at) from intermediate.int_identity__edges where is_present",
-    "clusters": "select node_id, component_id, cluster_id"
-    " from intermediate.int_identity__node_clusters",
+    "clusters": "select nodes.node_id, nodes.cluster_id,"
+    " coalesce(linked.component_id, nodes.node_id) as component_id"
+    " from intermediate.int_identity__node_clusters as nodes"
+    " left join intermediate.int_identity__clusters as linked using (node_id)",
     "confidences": "select node_id, confidence from intermediate.int_identity__confidences"
     " where node_id in (select unnest([left_node_id, right_node_id])"
     " from intermediate.int_identity__edge_outcomes where is_kept)",

@@ -171,11 +171,15 @@ def test_what_is_left_is_a_keyed_hash_and_its_key_is_needed(warehouse: Warehouse
     warehouse.write("crm/new.csv", MEMBERS, "M1,ph1,,Ann,,2025-01-01,")
     stands = everything(warehouse)
     secret = key.read_text()
-    for other in (None, "00" * 32, "no key"):
+    missing, other_key = "is missing or unreadable", "does not match the tombstones"
+    for other, problem in ((None, missing), ("00" * 32, other_key), ("no key", missing)):
         key.unlink(missing_ok=True)
         if other:
             key.write_text(other)
-        with pytest.raises(IngestError, match=r"people who were erased.*restore it"):
+        with pytest.raises(
+            IngestError,
+            match=rf"{problem}.*erased people.*restore the key",
+        ):
             warehouse.load()
     assert everything(warehouse) == stands
     key.write_text(secret)

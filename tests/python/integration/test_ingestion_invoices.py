@@ -93,8 +93,8 @@ def test_other_file_of_the_same_name_withdraws_nothing(warehouse: Warehouse) -> 
     both = [("1", 2.55), ("2", 2.55), ("2", 2.55), ("3", 2.55), ("4", 2.55)]
     assert warehouse.query(standing) == both
     notice = (
-        "retail/t.csv: keeps none of its {} earlier lines: taken for another file of the same "
-        "name; nothing was withdrawn"
+        "retail/t.csv: shares no invoice with its previous version ({} lines); treated as a "
+        "different file; nothing was withdrawn"
     )
     assert notice.format(3) in warehouse.notices
 

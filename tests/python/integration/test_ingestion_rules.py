@@ -121,7 +121,7 @@ def test_second_event_with_the_id_of_another_is_quarantined(warehouse: Warehouse
     assert warehouse.counts(warehouse.load()["app"]) == (3, 1, 1, 1, 0)
     warehouse.write("app/b.csv", EVENTS, "E1,purchase,9,2024-11-01", "E2,purchase,9,2024-11-01")
     assert warehouse.counts(warehouse.load()["app"]) == (2, 1, 1, 0, 0)
-    said = "event_id 'E1' already stands in app/a.csv line 2 with other content"
+    said = "event_id 'E1' already exists in app/a.csv line 2 with different values"
     assert warehouse.quarantine("app") == [("a.csv", 4, said), ("b.csv", 2, said)]
     (payload,) = warehouse.query("select payload from raw_app.quarantine where file = 'b.csv'")[0]
     assert '"event_type":"purchase"' in payload

@@ -15,7 +15,7 @@ from support.ingestion import ROOT
 
 SHOP = '''"""Customers and orders of a shop."""
 
-from ...declaration import Column, Kind, Rule, TableSpec
+from ...declaration import Column, Kind, OnRepeatedKey, TableSpec
 from ...readers.files import Files
 from ..source import Source
 
@@ -24,7 +24,7 @@ CUSTOMERS = TableSpec(
     table="customers",
     columns=(Column("customer", Kind.CODE, required=True), Column("updated_at", Kind.TIMESTAMP)),
     key=("customer",),
-    rule=Rule.NEWER_WINS,
+    rule=OnRepeatedKey.NEWER_WINS,
     version="updated_at",
 )
 ORDERS = TableSpec(
@@ -36,7 +36,7 @@ ORDERS = TableSpec(
         Column("total", Kind.MONEY, required=True),
     ),
     key=("order_id",),
-    rule=Rule.FIRST_WINS,
+    rule=OnRepeatedKey.FIRST_WINS,
 )
 
 SOURCE = Source("shop", (CUSTOMERS, ORDERS), Files())

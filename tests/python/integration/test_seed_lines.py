@@ -31,13 +31,13 @@ _SOUND = """
 
 _UNSOUND = [
     ("id_types", "null, 3, true, 1, null, 1", "the type has no name"),
-    ("id_types", "'member_id', 3, true, 1, null, 1", "the type has another line too"),
+    ("id_types", "'member_id', 3, true, 1, null, 1", "duplicate id_type"),
     ("id_types", "'fax', null, true, 1, null, 1", "priority must be a number"),
     ("id_types", "'fax', 0, true, 1, null, 1", "priority must be a number"),
     ("id_types", "'fax', 2, true, 1, null, 1", "another type has the same priority"),
     ("id_types", "'fax', 3, null, 1, null, 1", "is_person_unique must be"),
     ("id_types", "'fax', 3, true, 0, null, 1", "max_values must be at least 1"),
-    ("id_types", "'fax', 3, true, null, 9, 1", "window_days says when max_values counts"),
+    ("id_types", "'fax', 3, true, null, 9, 1", "window_days requires max_values"),
     ("id_types", "'fax', 3, true, 1, 0, 1", "window_days must be from 1 to 36500"),
     ("id_types", "'fax', 3, true, 1, 36501, 1", "window_days must be from 1 to 36500"),
     ("id_types", "'fax', 3, true, 1, null, null", "default_confidence must be"),
@@ -66,12 +66,12 @@ _UNSOUND = [
     (
         "id_link_overrides",
         "'cannot_link', 'mobile_hash', 'P1', 'member_id', 'm1', ''",
-        "the pair stands as must_link and as cannot_link",
+        "the pair is listed as both must_link and cannot_link",
     ),
     (
         "id_link_overrides",
         "'cannot_link', 'member_id', 'm2', 'member_id', 'm1', ''",
-        "the pair stands twice",
+        "the pair is listed twice",
     ),
 ]
 
@@ -80,7 +80,7 @@ _UNSOUND = [
 def checks(built_warehouse: BuiltProject) -> dict[str, str]:
     """The compiled dbt test of each seed."""
     compiled = built_warehouse.folder / "target/compiled/onecdp/tests/dbt/singular"
-    return {seed: (compiled / f"assert_{seed}_can_be_read.sql").read_text() for seed in _SEEDS}
+    return {seed: (compiled / f"assert_{seed}_is_valid.sql").read_text() for seed in _SEEDS}
 
 
 @pytest.fixture

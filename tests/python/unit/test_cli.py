@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import subprocess
@@ -148,3 +149,26 @@ def test_init_refuses_a_folder_with_something_in_it(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stderr == f"onecdp: {tmp_path} isn't an empty folder; name a new one\n"
     assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("option", "left"),
+    [
+        ("--yes", "run the same command again to finish the erasure"),
+        ("--dry-run", "nothing was erased"),
+    ],
+)
+def test_ctrl_c_while_erasing_says_what_it_leaves(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: str, left: str
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    # The package has a function of the same name.
+    monkeypatch.setattr(importlib.import_module("onecdp.pipeline.forget"), "forget", stop)
+    project = ("--project-dir", str(REPOSITORY), "--warehouse", str(tmp_path))
+
+    result = call("forget", "member_id:M1", option, *project)
+
+    assert result.exit_code == 130
+    assert result.stderr == f"onecdp: stopped; {left}\n"

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from support.explain import Link, Node, Shop, one_id
 
 from onecdp.errors import OnecdpError, UsageProblem
-from onecdp.identity.explain import Apart, Person, Together, explain, lines, split_identifier
+from onecdp.identity.explain import Apart, Person, Together, explain, lines
+from onecdp.warehouse.identifiers import split_identifier
 
 M1, M2, M3, M4 = (("member_id", f"M{number}") for number in range(1, 5))
 P1, P2 = ("mobile_hash", "p1"), ("mobile_hash", "p2")
@@ -220,10 +221,10 @@ def test_what_is_no_identifier_or_nowhere_is_one_line(asked: Any, tmp_path: Path
         explain(tmp_path / "none.duckdb", "member_id:M1")
 
 
-def test_a_value_may_hold_colons_and_quotes() -> None:
+def test_a_value_may_hold_colons_and_quotes(tmp_path: Path) -> None:
     assert split_identifier("device_id:a:b'c") == ("device_id", "a:b'c")
     with pytest.raises(UsageProblem):
-        split_identifier("device_id:")
+        explain(tmp_path / "none.duckdb", "device_id:")
 
 
 def test_a_file_built_before_says_what_to_run(tmp_path: Path) -> None:

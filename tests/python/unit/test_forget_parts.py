@@ -147,10 +147,10 @@ def test_what_a_deleted_member_held_is_its_own_unless_somebody_has_it(
 def test_a_value_may_hold_colons_and_several_matches_are_named(
     private: duckdb.DuckDBPyConnection,
 ) -> None:
-    assert person.split(private, " Member_ID : a:b ") == ("member_id", "a:b")
+    assert person.read_identifier(private, " Member_ID : a:b ") == ("member_id", "a:b")
     fill(private, "marts.id_map", "ONE1 member_id 7", "ONE2 email_hash 7")
     with pytest.raises(UsageProblem, match=r"write email_hash:7 or member_id:7$"):
-        person.split(private, "7")
+        person.read_identifier(private, "7")
 
 
 def test_tables_lose_the_person_and_nobody_else(private: duckdb.DuckDBPyConnection) -> None:

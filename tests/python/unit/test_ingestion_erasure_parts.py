@@ -64,7 +64,7 @@ def test_only_what_names_the_erased_is_hidden() -> None:
         scratch.execute("insert into q values (null, 'bad')")
         assert hide_quarantined(scratch, "q", {"M1"}.__contains__) == 2
         assert scratch.execute("from q").fetchall() == [
-            (None, "bad"), ("M2", HIDDEN), ("M3", "bad"), (None, "bad"),
+            (None, HIDDEN), ("M2", HIDDEN), ("M3", "bad"), (None, "bad"),
         ]  # fmt: skip
 
 

@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.ingestion import RETAIL, land_files, retail_line
 
-from ingestion.declaration import Column, Rule, TableSpec
+from ingestion.declaration import Column, OnRepeatedKey, TableSpec
 from ingestion.landing.arrivals import BrokenRow
 from ingestion.landing.scratch import open_scratch
 from ingestion.raw_tables import LOADS, QUARANTINE, columns_sql
 from ingestion.readers import csv_reader
 from ingestion.sources.retail import TRANSACTIONS
 
-PAIRS = TableSpec("any", "pairs", (Column("a"), Column("b")), ("a",), Rule.FIRST_WINS)
+PAIRS = TableSpec("any", "pairs", (Column("a"), Column("b")), ("a",), OnRepeatedKey.FIRST_WINS)
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8) | st.sampled_from(
     ['"', '""', ",", "\n", "\r\n", '",\n"', "é", "订单"]
 )

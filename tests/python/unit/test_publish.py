@@ -143,7 +143,7 @@ def test_an_unclean_build_is_refused_by_name_and_the_old_file_stays(
 def test_of_many_failures_a_few_are_named(tmp_path: Path) -> None:
     statuses = {f"test_{n}": "fail" for n in range(7)}
 
-    with pytest.raises(OnecdpError, match=r"test_4 \(fail\) and 2 more; put it right"):
+    with pytest.raises(OnecdpError, match=r"test_4 \(fail\) and 2 more; fix them"):
         publish_marts(build(tmp_path, statuses=statuses))
 
 
@@ -211,10 +211,10 @@ import os, signal, sys
 from pathlib import Path
 import importlib
 from onecdp.warehouse.files import Warehouse
-def die(path):
+def die(fresh, file):
     os.kill(os.getpid(), signal.SIGKILL)
 publish = importlib.import_module('onecdp.pipeline.publish')
-publish._sync = die
+publish.replace_file = die
 publish.publish_marts(Warehouse(Path(sys.argv[1])))
 """
 

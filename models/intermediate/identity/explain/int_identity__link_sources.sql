@@ -1,29 +1,23 @@
 -- The source rows that say that two identifiers belong together: each pair of identifier columns
 -- that a staging model's YAML declares, and both ends of the ID graph's links and of overrides.
--- An empty right end stands for any: a row with one identifier is evidence of that one alone.
+-- An empty right end means any: a row with one identifier is evidence of that one alone.
 
 {%- set declared = identifier_columns() %}
-{%- set row_sources = {'crm': 'members', 'app': 'events', 'retail': 'transactions'} %}
-{%- set seen_at = {'crm': 'updated_at', 'app': 'event_time', 'retail': 'invoiced_at'} %}
 
-with crm as (
+with
 
-    select * from {{ ref('stg_crm__members') }}
+{%- for source_name, source in row_sources().items() %}
 
-),
+{{ source_name }} as (
 
-app as (
-
-    select * from {{ ref('stg_app__events') }}
-
-),
-
-retail as (
-
-    select * from {{ ref('stg_retail__transactions') }}
-    where not is_withdrawn
+    select
+        *,
+        {{ source.seen_at }} as seen_at
+    from {{ ref(source.model) }}
+    where {{ source.rows }}
 
 ),
+{%- endfor %}
 
 id_graph as (
 
@@ -39,8 +33,8 @@ overrides as (
 
 final as (
 
-    {%- for source_name, plural in row_sources.items() %}
-    {%- set columns = declared.get('stg_' ~ source_name ~ '__' ~ plural, {}).items() | list %}
+    {%- for source_name, source in row_sources().items() %}
+    {%- set columns = declared.get(source.model, {}).items() | list %}
     {%- for left, left_type in columns %}
     {%- set others = columns[loop.index:] if loop.length > 1 else [(none, none)] %}
     {%- for right, right_type in others %}
@@ -48,7 +42,7 @@ final as (
         '{{ source_name }}' as source_name,
         source_file,
         source_line,
-        {{ seen_at[source_name] }} as seen_at,
+        seen_at,
         '{{ left_type }}' as left_id_type,
         {{ left }} as left_id_value,
         {{ "'" ~ right_type ~ "'" if right else 'null' }} as right_id_type,
@@ -59,12 +53,12 @@ final as (
     {%- endfor %}
     {%- endfor %}
     {%- endfor %}
-    -- Two accounts that are alike (probabilistic links): the row of each.
+    -- Two similar accounts (probabilistic links): the row of each.
     select
         'crm' as source_name,
         source_file,
         source_line,
-        updated_at as seen_at,
+        seen_at,
         'member_id' as left_id_type,
         member_id as left_id_value,
         'member_id' as right_id_type,

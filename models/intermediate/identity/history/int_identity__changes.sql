@@ -36,15 +36,15 @@ touched as (
 
 ),
 
-standing as (
+existence as (
 
     select
         touched.changed_at,
         touched.one_id,
-        bool_or(history.dbt_valid_from < touched.changed_at) as stood_before,
+        bool_or(history.dbt_valid_from < touched.changed_at) as existed_before,
         bool_or(
             history.dbt_valid_to is null or history.dbt_valid_to > touched.changed_at
-        ) as stands_after
+        ) as exists_after
     from touched
     inner join id_map_history as history
         on
@@ -62,19 +62,19 @@ named as (
         moves.from_one_id,
         moves.to_one_id,
         moves.identifier_count,
-        coalesce(giver.stands_after, false) as giver_stands,
-        coalesce(taker.stood_before, false) as taker_stood,
+        coalesce(source.exists_after, false) as source_exists,
+        coalesce(target.existed_before, false) as target_existed,
         max(case when moves.to_one_id is not null then 1 else 0 end) over (
             partition by moves.changed_at, moves.from_one_id
-        ) as has_heir,
+        ) as has_target,
         max(case when moves.from_one_id is not null then 1 else 0 end) over (
             partition by moves.changed_at, moves.to_one_id
-        ) as has_giver
+        ) as has_source
     from moves
-    left join standing as giver
-        on moves.changed_at = giver.changed_at and moves.from_one_id = giver.one_id
-    left join standing as taker
-        on moves.changed_at = taker.changed_at and moves.to_one_id = taker.one_id
+    left join existence as source
+        on moves.changed_at = source.changed_at and moves.from_one_id = source.one_id
+    left join existence as target
+        on moves.changed_at = target.changed_at and moves.to_one_id = target.one_id
 
 ),
 
@@ -85,8 +85,8 @@ final as (
         case
             when from_one_id is null then 'create'
             when to_one_id is null then 'retire'
-            when not giver_stands and taker_stood then 'merge'
-            when giver_stands and not taker_stood then 'split'
+            when not source_exists and target_existed then 'merge'
+            when source_exists and not target_existed then 'split'
             else 'move'
         end as kind,
         from_one_id,
@@ -95,8 +95,8 @@ final as (
     from named
     where
         (from_one_id is not null and to_one_id is not null)
-        or (from_one_id is null and not taker_stood and has_giver = 0)
-        or (to_one_id is null and not giver_stands and has_heir = 0)
+        or (from_one_id is null and not target_existed and has_source = 0)
+        or (to_one_id is null and not source_exists and has_target = 0)
 
 )
 

@@ -1,5 +1,5 @@
--- Assigns each link a status. Manual links always merge; inactive, low-confidence and shared-value
--- links are kept but never merge.
+-- Assigns each link a status. Manual links always get the status merging; inactive, low-confidence
+-- and shared-value links are kept but never merge.
 
 with candidate_links as (
 

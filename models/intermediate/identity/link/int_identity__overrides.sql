@@ -32,11 +32,10 @@ with_direction as (
         normalized.*,
         left_type.priority as given_left_priority,
         right_type.priority as given_right_priority,
-        left_type.priority < right_type.priority
-        or (
-            left_type.priority = right_type.priority
-            and normalized.left_id_value < normalized.right_id_value
-        ) as is_left_first
+        {{ is_left_first(
+            'left_type.priority', 'normalized.left_id_value',
+            'right_type.priority', 'normalized.right_id_value',
+        ) }} as is_left_first
     from normalized
     inner join id_types as left_type on normalized.left_id_type = left_type.id_type
     inner join id_types as right_type on normalized.right_id_type = right_type.id_type

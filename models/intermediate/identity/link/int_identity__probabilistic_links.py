@@ -1,4 +1,4 @@
-"""Pairs of member accounts that are likely one person's; none unless `identity_probabilistic`."""
+"""Likely pairs of member accounts (probabilistic links); none unless `identity_probabilistic`."""
 
 from onecdp.identity.likeness import no_links, probabilistic_links
 
@@ -9,14 +9,14 @@ def model(dbt, session):
         return no_links()
     members = dbt.ref("stg_crm__members").filter("not is_deleted")
     columns = ("member_id", "mobile_hash", "email_hash")
-    one_row_per_account = ", ".join(
+    identifier_columns = ", ".join(
         f"max(case when column_name = '{column}' then id_value end) as {column}"
         for column in columns
     )
     identifiers = (
         dbt.ref("int_identity__sightings")
         .filter("source_name = 'crm' and not is_blocked")
-        .aggregate(f"set_number, {one_row_per_account}", "set_number")
+        .aggregate(f"set_number, {identifier_columns}", "set_number")
         .filter("member_id is not null")
     )
     junk = dbt.ref("id_blocklist").filter(

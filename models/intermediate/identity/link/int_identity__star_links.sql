@@ -1,5 +1,5 @@
--- Links within a row of a source: a star from its identifier of the highest priority, the hub, to
--- each of its others. Rows with the same identifiers are one set.
+-- Links within a row of a source: a star from its identifier of the highest priority, the anchor,
+-- to each of its others. Rows with the same identifiers are one set.
 
 with sightings as (
 
@@ -35,24 +35,24 @@ final as (
         other.source_name,
         other.set_number,
         other.column_name,
-        hub.node_id as left_node_id,
+        anchor.node_id as left_node_id,
         other.node_id as right_node_id,
-        hub.priority as left_priority,
+        anchor.priority as left_priority,
         other.priority as right_priority,
         other.source_channel,
         'deterministic' as method,
-        least(hub.default_confidence, other.default_confidence) as confidence,
+        least(anchor.default_confidence, other.default_confidence) as confidence,
         other.first_seen,
         other.last_seen,
         other.times_seen,
         other.is_active
     from ranked as other
-    inner join ranked as hub
+    inner join ranked as anchor
         on
-            other.source_name = hub.source_name
-            and other.set_number = hub.set_number
-            and hub.place_in_set = 1
-    where other.place_in_set > 1 and other.node_id <> hub.node_id
+            other.source_name = anchor.source_name
+            and other.set_number = anchor.set_number
+            and anchor.place_in_set = 1
+    where other.place_in_set > 1 and other.node_id <> anchor.node_id
 
 )
 

@@ -34,11 +34,10 @@ usable as (
         links.right_id_type,
         links.right_id_value,
         right_type.priority as right_priority,
-        left_type.priority < right_type.priority
-        or (
-            left_type.priority = right_type.priority
-            and links.left_id_value < links.right_id_value
-        ) as is_left_first,
+        {{ is_left_first(
+            'left_type.priority', 'links.left_id_value',
+            'right_type.priority', 'links.right_id_value',
+        ) }} as is_left_first,
         coalesce(links.source_channel, 'id_graph') as source_channel,
         coalesce(
             links.confidence, least(left_type.default_confidence, right_type.default_confidence)

@@ -1,56 +1,30 @@
 -- Where each identifier was seen. Which columns of a staging model hold identifiers is declared in
--- its YAML (meta: id_type). Rows of a source with the same identifiers are one set, grouped first,
--- so that everything downstream works on distinct sets instead of every event.
--- The blocklist is applied here and nowhere else.
+-- its YAML (meta: id_type), which rows count and when in macros/identity/row_sources.sql. Rows of a
+-- source with the same identifiers are one set, grouped first, so that everything downstream works
+-- on distinct sets instead of every event.
+-- Identifiers are checked against the blocklist only here.
 
 {{ config(materialized='table') }}
 
 {%- set declared = identifier_columns() %}
-{%- set row_sources = {
-    'crm': 'stg_crm__members', 'app': 'stg_app__events', 'retail': 'stg_retail__transactions',
-} %}
 
-with crm as (
+with
 
-    select
-        *,
-        'crm' as source_channel,
-        -- A member is known since the registration, where the CRM says when that was.
-        coalesce(cast(register_date as timestamp), updated_at) as first_seen,
-        coalesce(updated_at, cast(register_date as timestamp)) as last_seen,
-        -- The links of a deleted member are withdrawn; its identifiers stay known.
-        not is_deleted as is_active
-    from {{ ref('stg_crm__members') }}
+{%- for source_name, source in row_sources().items() %}
+{%- set columns = declared.get(source.model, {}) | join(', ') %}
 
-),
-
-app as (
+{{ source_name }} as (
 
     select
         *,
-        coalesce(channel, 'app') as source_channel,
-        event_time as first_seen,
-        event_time as last_seen,
-        true as is_active
-    from {{ ref('stg_app__events') }}
+        {{ source.channel }} as source_channel,
+        {{ source.first_seen }} as first_seen,
+        {{ source.last_seen }} as last_seen,
+        {{ source.is_active }} as is_active
+    from {{ ref(source.model) }}
+    where {{ source.rows }}
 
 ),
-
-retail as (
-
-    select
-        *,
-        'online_retail' as source_channel,
-        invoiced_at as first_seen,
-        invoiced_at as last_seen,
-        true as is_active
-    from {{ ref('stg_retail__transactions') }}
-    where not is_withdrawn
-
-),
-
-{%- for source_name, model_name in row_sources.items() %}
-{%- set columns = declared.get(model_name, {}) | join(', ') %}
 
 {{ source_name }}_sets as (
 
@@ -79,8 +53,8 @@ graph as (
 
 seen as (
 
-    {%- for source_name, model_name in row_sources.items() %}
-    {%- for column, id_type in declared.get(model_name, {}).items() %}
+    {%- for source_name, source in row_sources().items() %}
+    {%- for column, id_type in declared.get(source.model, {}).items() %}
     select
         '{{ source_name }}' as source_name,
         set_number,

@@ -1,5 +1,7 @@
 -- The constraints that a pair of clusters would break if merged. Found from the final clusters, not
 -- from the replay: constraints are monotonic, so what refused a link is still broken at the end.
+-- The same constraints are in onecdp/identity/resolution/, graph.py (`broken`) and replay.py;
+-- CONTRIBUTING.md lists all places.
 
 with refused_values as (
 

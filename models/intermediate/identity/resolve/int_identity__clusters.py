@@ -1,4 +1,9 @@
-"""Who belongs together: the links' components, divided where a constraint would break."""
+"""Clusters: connected components, divided where a constraint would be broken.
+
+Key: node_id. New: components with an edge changed since resolved_through_at, or all of them if
+settings_fingerprint changed. A rebuild gives the same clusters; resolved_through_at differs.
+To add a constraint, see CONTRIBUTING.md.
+"""
 
 from onecdp.identity.resolution.resolve import resolve
 from onecdp.identity.resolution.settings import Limit, Settings

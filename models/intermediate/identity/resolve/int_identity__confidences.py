@@ -1,4 +1,9 @@
-"""How sure each linked node is: the weakest link on its best path to its cluster's root."""
+"""Confidence of each linked node: the weakest link on its best path to its cluster's root.
+
+Key: node_id. New: the nodes of clusters resolved since the last run, or all of them if
+settings_fingerprint changed. A rebuild gives the same values, except for rows of nodes that no
+kept edge has any more; int_identity__map reads those only as roots, which are 1.0.
+"""
 
 import pyarrow as pa
 
@@ -12,7 +17,7 @@ def model(dbt, session):
         incremental_strategy="merge",
     )
     edges = dbt.ref("int_identity__edge_outcomes").filter("is_kept")
-    # What the next run takes as done: the last resolution, and the rules that it had.
+    # Stored with the rows: the last resolution that they include, and its settings.
     newest = dbt.ref("int_identity__clusters").aggregate(
         "max(resolved_through_at) as resolved_through_at,"
         " max(settings_fingerprint) as settings_fingerprint"
@@ -26,7 +31,8 @@ def model(dbt, session):
             since = known[0] and known[0].isoformat(sep=" ")
             edges = edges.filter(f"resolved_through_at > timestamp '{since or '0001-01-01'}'")
         else:
-            # Other rules divide anew what no edge has changed. Who has no link left is a root.
+            # Changed settings can re-divide components without changed edges; nodes without links
+            # are roots (1.0).
             alone = stored.project("node_id")
     edges = edges.to_arrow_table()
     roots = dbt.ref("int_identity__cluster_one_ids").select("root_node_id").to_arrow_table()

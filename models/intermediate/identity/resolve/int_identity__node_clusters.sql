@@ -16,7 +16,6 @@ final as (
 
     select
         nodes.node_id,
-        coalesce(clusters.component_id, nodes.node_id) as component_id,
         coalesce(clusters.cluster_id, nodes.node_id) as cluster_id,
         nodes.id_type,
         nodes.id_value,

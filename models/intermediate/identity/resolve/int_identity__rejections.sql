@@ -1,5 +1,5 @@
--- Each refused edge with the constraint that outweighs the others: cannot-links first, then the
--- types by priority, then the size.
+-- Each refused edge with the first constraint that it would break: cannot-links, then the types by
+-- priority, then the size.
 
 {{ config(materialized='table') }}
 

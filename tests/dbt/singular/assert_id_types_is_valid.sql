@@ -1,5 +1,5 @@
--- Ends with an error that says which line of the seed to put right: with a limit that cannot be
--- meant, everybody would fall to pieces or nobody be kept apart.
+-- Ends with an error that names the line of the seed to fix: with an invalid limit, all people
+-- would be split, or none separated.
 
 with id_types as (
 
@@ -28,7 +28,7 @@ problems as (
             when id_type is null
                 then 'the type has no name'
             when rows_of_type > 1
-                then 'the type has another line too'
+                then 'duplicate id_type'
             when priority is null or priority not between 1 and 1000
                 then 'priority must be a number from 1 to 1000'
             when rows_of_priority > 1
@@ -38,7 +38,7 @@ problems as (
             when max_values < 1
                 then 'max_values must be at least 1, or empty for no limit'
             when window_days is not null and max_values is null
-                then 'window_days says when max_values counts; give max_values too, or neither'
+                then 'window_days requires max_values; give both or neither'
             when window_days not between 1 and 36500
                 then 'window_days must be from 1 to 36500, or empty for ever'
             when default_confidence is null or default_confidence not between 0 and 1

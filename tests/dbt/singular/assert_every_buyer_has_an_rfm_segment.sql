@@ -1,4 +1,4 @@
--- Rules are data: if the last one is given a limit, customers fall through it.
+-- If the last rule of seeds/rfm_segment_rules.csv had a limit, some buyers would match no rule.
 
 select rfm.one_id
 from {{ ref('customer_rfm') }} as rfm

@@ -1,5 +1,5 @@
--- An override of an identifier that no source shows, or that the blocklist names, does nothing:
--- a typing error, or somebody who is gone.
+-- An override has no effect if an end is blocklisted or if no source shows it: a typing error, or
+-- an identifier that is gone.
 
 {{ config(severity='warn') }}
 

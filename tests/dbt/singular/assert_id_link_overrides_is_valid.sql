@@ -1,5 +1,5 @@
--- Ends with an error that says which line of the seed to put right: an override of an unknown type
--- would be passed over without a word, and of two that contradict each other one would win.
+-- Ends with an error that names the line of the seed to fix: an override of an unknown type would
+-- be ignored silently, and of two that contradict each other one would win.
 
 with id_link_overrides as (
 
@@ -65,9 +65,9 @@ problems as (
             when left_identifier = right_identifier
                 then 'both ends are the same identifier'
             when is_contradicted
-                then 'the pair stands as must_link and as cannot_link; keep one'
+                then 'the pair is listed as both must_link and cannot_link; keep one'
             when rows_of_pair > 1
-                then 'the pair stands twice; keep one line'
+                then 'the pair is listed twice; keep one line'
         end as problem
     from compared
 

@@ -1,5 +1,5 @@
--- Ends with an error that says which line of the seed to put right: of a pattern that is none the
--- engine would quote a position, and every model that blocks values would end with it.
+-- Ends with an error that names the line of the seed to fix: for an invalid pattern the engine
+-- gives only a position, and every model that blocks values would fail with it.
 
 with id_blocklist as (
 

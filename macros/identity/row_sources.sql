@@ -1,0 +1,46 @@
+{#-
+    The sources whose rows show identifiers: {source: how to read a row of its staging model}.
+    Every value but `model` is an SQL expression over that model:
+
+    model       the staging model; its YAML declares which columns hold identifiers
+    rows        which rows count
+    channel     the channel that the row came from
+    first_seen  from when the row shows its identifiers; a member's, from the registration on
+    last_seen   until when
+    seen_at     the time that `onecdp explain` gives the row
+    is_active   false where the source has withdrawn the row: its links are inactive, and its
+                identifiers stay known
+
+    The links of the ID graph have two typed ends instead, and are read beside these.
+-#}
+{% macro row_sources() -%}
+    {{ return({
+        'crm': {
+            'model': 'stg_crm__members',
+            'rows': 'true',
+            'channel': "'crm'",
+            'first_seen': 'coalesce(cast(register_date as timestamp), updated_at)',
+            'last_seen': 'coalesce(updated_at, cast(register_date as timestamp))',
+            'seen_at': 'updated_at',
+            'is_active': 'not is_deleted',
+        },
+        'app': {
+            'model': 'stg_app__events',
+            'rows': 'true',
+            'channel': "coalesce(channel, 'app')",
+            'first_seen': 'event_time',
+            'last_seen': 'event_time',
+            'seen_at': 'event_time',
+            'is_active': 'true',
+        },
+        'retail': {
+            'model': 'stg_retail__transactions',
+            'rows': 'not is_withdrawn',
+            'channel': "'online_retail'",
+            'first_seen': 'invoiced_at',
+            'last_seen': 'invoiced_at',
+            'seen_at': 'invoiced_at',
+            'is_active': 'true',
+        },
+    }) }}
+{%- endmacro %}

@@ -1,0 +1,110 @@
+"""A run builds only if something has changed since the published build."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+from support.cli import BuiltProject, clean_environment, run_cli
+
+from onecdp.pipeline import Context, ingest
+from onecdp.pipeline.unchanged import find_current
+from onecdp.project.find import open_project
+
+AS_OF = date(2026, 6, 6)
+
+
+def is_current(project: BuiltProject, as_of: date | None = AS_OF) -> bool:
+    context = Context(open_project(project.folder, project.warehouse, {}))
+    return find_current(context, as_of) is not None
+
+
+def append(file: Path, line: str) -> None:
+    file.write_text(file.read_text() + line)
+
+
+def execute(statement: str) -> Callable[[BuiltProject], None]:
+    def change(project: BuiltProject) -> None:
+        with duckdb.connect(project.warehouse / "onecdp.duckdb") as private:
+            private.execute(statement)
+
+    return change
+
+
+def load_another_event(project: BuiltProject) -> None:
+    sample = project.folder / "ingestion" / "sample" / "app"
+    first = (sample / "events.csv").read_text().splitlines()
+    (sample / "later.csv").write_text("\n".join([first[0], first[1].replace("EVT", "LATE")]))
+    ingest(Context(open_project(project.folder, project.warehouse, {})))
+
+
+CHANGES: dict[str, Callable[[BuiltProject], None]] = {
+    "a seed": lambda p: append(p.folder / "seeds/channels.csv", "kiosk,A kiosk\n"),
+    "a model": lambda p: append(p.folder / "models/marts/identity/id_map.sql", "\n"),
+    "a macro": lambda p: append(p.folder / "macros/customers/as_of_date.sql", "\n"),
+    "a var": lambda p: append(p.folder / "dbt_project.yml", "\n# another\n"),
+    "a test": lambda p: append(
+        p.folder / "tests/dbt/singular/assert_one_int_is_dense.sql", "\n-- another\n"
+    ),
+    "a load": load_another_event,
+    "a published file that is gone": lambda p: (p.warehouse / "marts.duckdb").unlink(),
+    "a published file that was touched": lambda p: (p.warehouse / "marts.duckdb").touch(),
+    "a build that is running or was killed": execute(
+        "insert into audit.node_status (unique_id, status) values ('invocation.x', 'running')"
+    ),
+    "a node that failed since": execute(
+        "update audit.node_status set status = 'fail' where unique_id ilike '%id_map%'"
+    ),
+    "another dbt command since": execute(
+        "update audit.node_status set finished_at = finished_at + interval 1 day"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_change_is_built(project: BuiltProject, what: str) -> None:
+    assert is_current(project)
+    CHANGES[what](project)
+    assert not is_current(project)
+
+
+def test_another_day_is_built(project: BuiltProject) -> None:
+    assert not is_current(project, date(2026, 6, 7))
+    assert not is_current(project, None)
+
+
+def test_a_run_with_nothing_new_starts_no_dbt_and_says_so(project: BuiltProject) -> None:
+    published = (project.warehouse / "marts.duckdb").read_bytes()
+    code = (
+        "import sys\nfrom onecdp.cli.main import main\n"
+        "try:\n    main(['run', '--as-of', '2026-06-06', '--json'])\n"
+        "except SystemExit as end:\n"
+        "    print(end.code, 'dbt' in sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=project.folder, env=clean_environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stderr.splitlines()[-1] == "0 False"
+    report = json.loads(done.stdout)
+    assert report["is_unchanged"] is True
+    assert report["customers"] == 15
+    assert report["published"] == str(project.warehouse / "marts.duckdb")
+    assert (project.warehouse / "marts.duckdb").read_bytes() == published
+
+    told = run_cli("run", "--as-of", "2026-06-06", cwd=project.folder)
+    assert told.code == 0
+    assert "nothing new since the build of" in told.stdout
+
+
+def test_a_full_refresh_always_builds(project: BuiltProject) -> None:
+    done = run_cli("run", "--as-of", "2026-06-06", "--full-refresh", "--json", cwd=project.folder)
+    assert done.document()["is_unchanged"] is False
+    assert done.document()["models"]["passed"] > 0
+    assert is_current(project)
