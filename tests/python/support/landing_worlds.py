@@ -14,39 +14,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from support.landing_reference import Events, File, Invoices, Links, Members, Outcome
+from support.landing_files import SOUND, Sent, write_file
+from support.landing_reference import Events, Invoices, Links, Members, Outcome
 from support.landing_values import normalise
-from support.landing_writer import (
-    DIALECTS,
-    PLAIN,
-    Cell,
-    Dialect,
-    Row,
-    columns_of,
-    csv_bytes,
-    jsonl_bytes,
-    parquet_bytes,
-    xlsx_bytes,
-)
+from support.landing_writer import DIALECTS, Cell, Dialect, Row
 
 DATES = ("2024-01-01", "2024-03-05 08:30:00", "2024-10-02T23:59:59", "2025-02-28 00:00:00")
-# What is read well today.
-SOUND = tuple(
-    dialect
-    for dialect in DIALECTS
-    if not (dialect.refused or dialect.name in ("cr", "decimal comma", "latin-1"))
-)
 SPELLINGS = ("{}", " {}", "{}\t", "\ufeff{}", "{}\u200b", '="{}"', "{}\n")
 FAR = "9999-12-31 00:00:00"
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A file as it is written, and as it is told to the reference."""
-
-    path: str
-    body: bytes
-    files: tuple[File, ...]
 
 
 @dataclass
@@ -110,7 +85,12 @@ class World(ABC):
             # A new version of a file of before.
             pieces[self.chance.choice(list(self.sent))] = self.rows()
         self.sent |= pieces
-        written = [self.write(name, piece) for name, piece in pieces.items() if piece]
+        dialects = self.dialects if self.is_damaged else SOUND
+        written = [
+            write_file(self.source, name, piece, self.formats, dialects, self.is_damaged)
+            for name, piece in pieces.items()
+            if piece
+        ]
         # A file that has not changed is not loaded again.
         sent = [one for one in written if self.bodies.get(one.path) != one.body]
         self.bodies |= {one.path: one.body for one in sent}
@@ -121,38 +101,6 @@ class World(ABC):
     def divide(self, rows: list[dict[str, Cell]]) -> Sequence[Sequence[Row]]:
         cut = self.chance.randrange(len(rows) + 1)
         return [part for part in (rows[:cut], rows[cut:]) if part]
-
-    def write(self, name: str, rows: Sequence[Row]) -> Sent:
-        # A name keeps its format, so that a new version of a file has the name of the old one.
-        chance = random.Random(name)
-        suffix = chance.choice(self.formats)
-        if suffix == "csv":
-            dialect = chance.choice(self.dialects if self.is_damaged else SOUND)
-            return self.write_csv(name, rows, dialect if _can_write(rows, dialect) else PLAIN)
-        if suffix == "jsonl":
-            return self._sent(f"{name}.jsonl", jsonl_bytes(rows), rows)
-        if suffix == "parquet":
-            return self._sent(f"{name}.parquet", parquet_bytes(rows), _filled(rows))
-        cut = chance.randrange(len(rows) + 1) if self.is_damaged else 0
-        sheets = {title: part for title, part in (("A", rows[:cut]), ("B", rows[cut:])) if part}
-        body = xlsx_bytes(sheets)
-        files = [File(f"{name}.xlsx#{title}", _filled(part)) for title, part in sheets.items()]
-        return Sent(f"{self.source}/{name}.xlsx", body, tuple(files))
-
-    def write_csv(self, name: str, rows: Sequence[Row], dialect: Dialect) -> Sent:
-        written = [dict(row) for row in _filled(rows)]
-        if dialect.decimal_comma:
-            for row in written:
-                for column, value in row.items():
-                    if isinstance(value, float | Decimal):
-                        row[column] = str(value).replace(".", ",")
-        sound = [row for row in written if not _is_broken(row, dialect)]
-        path = f"{name}.csv.gz" if dialect.compressed else f"{name}.csv"
-        file = File(path, sound, dialect.refused, len(written) - len(sound))
-        return Sent(f"{self.source}/{path}", csv_bytes(rows, dialect=dialect), (file,))
-
-    def _sent(self, path: str, body: bytes, rows: Sequence[Row]) -> Sent:
-        return Sent(f"{self.source}/{path}", body, (File(path, rows),))
 
     def expected_rows(self) -> list[str]:
         """The rows that should stand, as text, in a fixed order."""
@@ -166,26 +114,6 @@ class World(ABC):
                 value = normalise(value)
             cells[name] = None if value is None else str(value)
         return str(sorted(cells.items()))
-
-
-def _filled(rows: Sequence[Row]) -> list[Row]:
-    """The rows with all columns of their file: a table has an empty cell where JSON has none."""
-    names = columns_of(rows)
-    return [{name: row.get(name) for name in names} for row in rows]
-
-
-def _can_write(rows: Sequence[Row], dialect: Dialect) -> bool:
-    """Whether the encoding has all letters, and each broken row will be one line."""
-    texts = [str(value) for row in rows for value in row.values()]
-    is_latin = dialect.encoding == "latin-1"
-    return not is_latin or all(
-        max(text, default="a") < "\u0100" and "\n" not in text for text in texts
-    )
-
-
-def _is_broken(row: Row, dialect: Dialect) -> bool:
-    """Whether the row is no UTF-8 where it is written in latin-1."""
-    return dialect.encoding == "latin-1" and not all(str(v).isascii() for v in row.values())
 
 
 class MemberWorld(World):
