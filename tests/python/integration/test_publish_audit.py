@@ -94,7 +94,7 @@ def test_a_failing_test_stops_publishing_until_a_build_is_clean(project: Project
 
     # The test alone, made good, doesn't make good the model that was skipped.
     assert dbt(project, "test")
-    with pytest.raises(OnecdpError, match=r"clean: report \(skipped\);"):
+    with pytest.raises(OnecdpError, match=r"failures: report \(skipped\);"):
         publish_marts(project.warehouse)
 
     assert dbt(project, "build")

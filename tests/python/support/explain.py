@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import SimpleNamespace
@@ -333,6 +334,7 @@ def _macros() -> dict[str, Any]:
     files = [
         *sorted((REPOSITORY / "macros/identity/explain").glob("*.sql")),
         REPOSITORY / "macros/identity/normalize_identifier.sql",
+        REPOSITORY / "macros/identity/row_sources.sql",
         *(
             REPOSITORY / f"macros/compat/{name}.sql"
             for name in ("is_ascii", "matches_pattern", "replace_pattern", "text_literal")
@@ -343,11 +345,14 @@ def _macros() -> dict[str, Any]:
     macros = {name: value for name, value in vars(module).items() if not name.startswith("_")}
     adapter.macros = macros
 
-    def functions() -> Any:
-        macros["explain_functions"]()
-        return returned[-1]
+    def giving_data(name: str) -> Callable[[], Any]:
+        def call() -> Any:
+            macros[name]()
+            return returned[-1]
 
-    return context | macros | {"explain_functions": functions}
+        return call
+
+    return context | macros | {n: giving_data(n) for n in ("explain_functions", "row_sources")}
 
 
 def _ref(name: str) -> _Relation:
