@@ -18,6 +18,7 @@ from .numbers import FRACTION, code_columns
 
 # From here on floats of so many bits skip integers: whoever wrote one may have lost digits.
 _EXACT_BELOW = {64: EXACT_BELOW, 32: 2**24, 16: 2**11}
+_NO_TEXT = pa.scalar(None, pa.string())
 
 
 def read_parquet(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
@@ -44,10 +45,8 @@ def read_parquet(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
                 if name in codes and (flaw := _flaws(name, column, columns[name])) is not None
             ]
             if flaws:
-                columns[FLAW] = pc.binary_join_element_wise(*flaws, "; ", null_handling="skip")
-                columns[FLAW] = pc.replace_with_mask(
-                    columns[FLAW], pc.equal(columns[FLAW], ""), pa.scalar(None, pa.string())
-                )
+                told = pc.utf8_rtrim(pc.binary_join_element_wise(*flaws, ""), "; ")
+                columns[FLAW] = pc.if_else(pc.equal(told, ""), _NO_TEXT, told)
             columns[LINE] = pa.array(range(line + 1, line + 1 + batch.num_rows), pa.int64())
             line += batch.num_rows
             yield Chunk(pa.table(columns))
@@ -101,7 +100,7 @@ def _arrow_text(column: pa.Array) -> pa.Array:
         is_whole = _is_whole(column)
         whole = pc.if_else(is_whole, column, pa.scalar(None, kind)).cast(pa.int64())
         is_nan = pc.is_nan(column)
-        text = pc.if_else(is_nan, pa.scalar(None, pa.string()), column.cast(pa.string()))
+        text = pc.if_else(is_nan, _NO_TEXT, column.cast(pa.string()))
         return pc.if_else(pc.fill_null(is_whole, False), whole.cast(pa.string()), text)
     return pc.cast(column, pa.string())
 
@@ -115,7 +114,7 @@ def _is_whole(column: pa.Array) -> pa.Array:
 
 
 def _flaws(name: str, column: pa.Array, text: pa.Array) -> pa.Array | None:
-    """What is wrong with the numbers of an identifier column, null where nothing is.
+    """What is wrong with the numbers of an identifier column and "; ", empty where nothing is.
 
     None if the column holds no numbers that could be wrong.
     """
@@ -127,5 +126,5 @@ def _flaws(name: str, column: pa.Array, text: pa.Array) -> pa.Array | None:
         is_sound = pc.equal(pc.floor(column), column)
     else:
         return None
-    flaw = pc.binary_join_element_wise(f"{name}: '", text, f"' {FRACTION}", "")
-    return pc.if_else(is_sound, pa.scalar(None, pa.string()), flaw)
+    flaw = pc.binary_join_element_wise(f"{name}: '", text, f"' {FRACTION}; ", "")
+    return pc.if_else(pc.fill_null(is_sound, True), "", flaw)
