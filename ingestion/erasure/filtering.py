@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 import duckdb
 import pyarrow as pa
 
-from ..declaration import TableSpec
-from .matching import find_matches, pair, set_null
-from .tombstones import Tombstones, normalise
+from onecdp.identity.normalise import normalise
+from onecdp.warehouse.sql_text import quoted
+
+from ..declaration import Identifier, TableSpec
+from .matching import find_matches, former_values, pair, set_null
+from .tombstones import Tombstones
 
 HIDDEN = "names somebody who was erased"
 """The reason of a quarantined row where the real one holds an erased identifier."""
@@ -23,6 +26,7 @@ IsErased = Callable[[str], bool]
 def filter_erased(
     connection: duckdb.DuckDBPyConnection,
     spec: TableSpec,
+    text: str,
     rows: str,
     erased: str,
     extras: Sequence[str],
@@ -33,6 +37,7 @@ def filter_erased(
     Args:
         connection: Where the relations are.
         spec: The table.
+        text: The relation of the rows as they were read.
         rows: The relation of typed rows; loses those of erased people.
         erased: The relation to make of the rows that were moved (_row, _place_no).
         extras: The columns of `rows` that are not declared.
@@ -42,16 +47,13 @@ def filter_erased(
     spec = spec.limited_to([*(column.name for column in spec.columns), *extras])
     if tombstones is None or not spec.identifiers:
         return
-    pairs = " union ".join(
-        "select {} as id_type, {} as id_value from {}".format(*pair(identifier), rows)
-        for identifier in spec.identifiers
-    )
-    seen = connection.execute(f"select id_type, id_value from ({pairs}) where id_value is not null")
+    seen = connection.execute(" union ".join(_seen(i, text, rows) for i in spec.identifiers))
     found = [
         {"id_type": id_type, "id_value": id_value}
         for batch in seen.to_arrow_reader(100_000)
-        for id_type, id_value in zip(*(c.to_pylist() for c in batch.columns), strict=True)
+        for id_type, id_value, former in zip(*(c.to_pylist() for c in batch.columns), strict=True)
         if tombstones.holds(id_type, id_value)
+        or any(tombstones.holds(id_type, text) for text in former if text not in (None, id_value))
     ]
     if not found:
         return
@@ -67,29 +69,42 @@ def filter_erased(
     connection.unregister("erased_here")
 
 
-def hide_quarantined(connection: duckdb.DuckDBPyConnection, table: str, is_erased: IsErased) -> int:
+def _seen(identifier: Identifier, text: str, rows: str) -> str:
+    """SQL for the distinct identifiers of a column, with their former spellings."""
+    id_type, id_value = pair(identifier)
+    return f"""select {id_type} as id_type, {id_value} as id_value,
+            {former_values(identifier, "written")} as former
+        from {rows}
+        inner join (select _row, {quoted(identifier.column)} as written from {text}) using (_row)
+        where {quoted(identifier.column)} is not null"""
+
+
+def hide_quarantined(
+    connection: duckdb.DuckDBPyConnection, table: str, is_erased: IsErased, payload: str = "payload"
+) -> int:
     """Sets to null the payload of quarantined rows that name the erased, and hides their reasons.
 
     A reason may quote a value of the row, such as a birthday, so it goes with the payload.
 
     Args:
         connection: Where the table is.
-        table: A table with the columns of the quarantine, as SQL.
+        table: A table with the columns of the quarantine, as SQL; or with those of the warnings.
         is_erased: Tells the values of erased identifiers.
+        payload: The column with the text as it was read.
 
     Returns:
         How many rows there were.
     """
-    rows = connection.execute(f"select rowid, payload, reason from {table}").fetchall()
-    payloads = [row for row, payload, _ in rows if names_erased(payload, is_erased)]
+    rows = connection.execute(f"select rowid, {payload}, reason from {table}").fetchall()
+    payloads = [row for row, text, _ in rows if names_erased(text, is_erased)]
     reasons = [
         row
-        for row, payload, reason in rows
-        if names_erased(reason, is_erased) or names_erased(payload, is_erased)
+        for row, text, reason in rows
+        if names_erased(reason, is_erased) or names_erased(text, is_erased)
     ]
     if payloads:
         connection.execute(
-            f"update {table} set payload = null where list_contains($1::bigint[], rowid)",
+            f"update {table} set {payload} = null where list_contains($1::bigint[], rowid)",
             [payloads],
         )
     if reasons:
@@ -126,5 +141,7 @@ def _words(text: str) -> Iterable[str]:
 
 
 def _spellings(word: str) -> set[str]:
-    """The word normalised as an identifier of any type."""
-    return {normalise(kind, word) for kind in ("", "email_hash", "retail_customer_id")} - {""}
+    """The word normalised as an identifier of any type; as tombstones had it before, too."""
+    former = word.strip(" ")
+    normal = {normalise(kind, word) for kind in ("", "email_hash")}
+    return (normal | {former, former.lower()}) - {""}
