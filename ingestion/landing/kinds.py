@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from onecdp.identity.normalise import trim_sql
-from onecdp.warehouse.sql_text import literal, quoted
+from onecdp.warehouse.sql_text import quoted
 
 from ..declaration import Column, Kind
 from .codes import ADVICE
@@ -99,10 +99,10 @@ def complaint(column: Column, load_time: str) -> str | None:
     """
     name = quoted(column.name)
     if column.kind is Kind.CODE:
-        text = f"coalesce({trim_sql(f'raw.{name}', NFKC)}, '')"
-        missing = literal(f"{column.name} is missing") if column.required else "null"
+        written = f"raw.{name} <> '' and {trim_sql(f'raw.{name}', NFKC)} <> ''"
         lost = f"'{column.name}: ''' || left(raw.{name}, 100) || ''' is {ADVICE}'"
-        told = f"case when {text} = '' then {missing} else {lost} end"
+        missing = f" else '{column.name} is missing'" if column.required else ""
+        told = f"case when {written} then {lost}{missing} end"
         return f"case when t.{name} is null then {told} end"
     parts = []
     if column.required:
