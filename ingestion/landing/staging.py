@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import duckdb
 import pyarrow as pa
@@ -11,7 +11,7 @@ import pyarrow as pa
 from onecdp.warehouse.sql_text import literal, quoted
 
 from ..declaration import TableSpec
-from .arrivals import FLAW, LINE, Chunk, Notify, Place, Refused
+from .arrivals import FLAW, INDEX, LINE, Chunk, Notify, Place, Refused
 from .kinds import day_first, day_first_complaint
 
 _ROWS_BETWEEN_NOTICES = 1_000_000
@@ -26,9 +26,11 @@ class Staged:
 
     Attributes:
         text: Relation of the rows: `_row` (its number, in the order of reading), `_place_no` (the
-            place's index), `_part`, `_line`, `_flaw`, and a text column per column.
+            place's index), `_part`, `_line`, `_flaw`, `_header` (which columns the row has: the
+            index in `headers`), and a text column per column.
         broken: Relation of the rows that could not be read: the same position, reason, payload.
         extras: The columns of `text` that are not declared.
+        headers: The sets of columns that rows have.
         refused: The places of which nothing can be loaded, by index, with the reason. They have
             no row in either relation.
     """
@@ -36,6 +38,7 @@ class Staged:
     text: str
     broken: str
     extras: tuple[str, ...]
+    headers: tuple[frozenset[str], ...]
     refused: dict[int, str]
 
 
@@ -50,7 +53,21 @@ def stage(
     staging = _Staging(connection, spec, notify, f"{into}_text", f"{into}_broken")
     for place_no, place in enumerate(places):
         staging.read(place_no, place)
-    return Staged(staging.text, staging.broken, tuple(staging.extras), staging.refused)
+    return Staged(
+        staging.text,
+        staging.broken,
+        tuple(staging.extras),
+        tuple(staging.headers),
+        staging.refused,
+    )
+
+
+def stated(headers: Sequence[frozenset[str]], column: str, header: str) -> str:
+    """SQL for whether the row with the `_header` in the column `header` has a column."""
+    having = [str(no) for no, names in enumerate(headers) if column in names]
+    if len(having) in (0, len(headers)):
+        return "true" if having else "false"
+    return f"{header} in ({', '.join(having)})"
 
 
 def payload(spec: TableSpec, extras: Sequence[str]) -> str:
@@ -74,6 +91,7 @@ class _Staging:
         self.text = text
         self.broken = broken
         self.extras: list[str] = []
+        self.headers: dict[frozenset[str], int] = {}
         self.refused: dict[int, str] = {}
         self._connection = connection
         self._spec = spec
@@ -81,7 +99,9 @@ class _Staging:
         self._known = {column.name for column in spec.columns}
         self._rows = 0
         columns = ", ".join(f"{quoted(column.name)} varchar" for column in spec.columns)
-        connection.execute(f"create table {text} ({_POSITION}, {FLAW} varchar, {columns})")
+        connection.execute(
+            f"create table {text} ({_POSITION}, {FLAW} varchar, _header integer, {columns})"
+        )
         connection.execute(f"create table {broken} ({_POSITION}, reason varchar, payload varchar)")
 
     def read(self, place_no: int, place: Place) -> None:
@@ -95,10 +115,16 @@ class _Staging:
     def _read(self, place_no: int, place: Place) -> None:
         label = f"{self._spec.source}/{place.name}"
         rows = 0
+        is_index_told = False
         for chunk in place.chunks():
             if chunk.notice:
                 self._notify(f"{label}: {chunk.notice}")
                 continue
+            if INDEX in chunk.table.column_names:
+                if not is_index_told:
+                    self._notify(f"{label}: the first column has no name and is ignored")
+                is_index_told = True
+                chunk = replace(chunk, table=chunk.table.drop_columns([INDEX]))
             self._add(place_no, chunk)
             before, rows = rows, rows + chunk.table.num_rows + len(chunk.broken)
             if before // _ROWS_BETWEEN_NOTICES < rows // _ROWS_BETWEEN_NOTICES:
@@ -114,7 +140,8 @@ class _Staging:
                 self.extras.append(name)
         if chunk.table.num_rows:
             self._refuse_day_first(chunk.table)
-            self._insert(self.text, chunk.table, place_no, chunk.part)
+            rows = chunk.table.append_column("_header", self._headers(chunk))
+            self._insert(self.text, rows, place_no, chunk.part)
         if chunk.broken:
             broken = pa.table(
                 {
@@ -124,6 +151,17 @@ class _Staging:
                 }
             )
             self._insert(self.broken, broken, place_no, chunk.part)
+
+    def _headers(self, chunk: Chunk) -> pa.Array:
+        """Which columns each row has, as numbers."""
+        if chunk.columns is not None:
+            return pa.array(map(self._header, chunk.columns), pa.int32())
+        header = pa.scalar(self._header(chunk.table.column_names), pa.int32())
+        return pa.repeat(header, chunk.table.num_rows)
+
+    def _header(self, columns: Iterable[str]) -> int:
+        names = frozenset(columns) - {LINE, FLAW, INDEX}
+        return self.headers.setdefault(names, len(self.headers))
 
     def _insert(self, relation: str, rows: pa.Table, place_no: int, part: str | None) -> None:
         numbers = pa.array(range(self._rows, self._rows + rows.num_rows), pa.int64())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class SourceFile:
 
 
 def discover(folder: Path, excel: bool) -> tuple[list[SourceFile], list[str]]:
-    """Lists the files below `folder`, sorted by name, and the names of other files.
+    """Lists the files below `folder`, in natural order of names, and the names of other files.
 
     A folder that does not exist is an absent source: nothing to read. Hidden files are left out
     of both lists.
@@ -50,4 +51,11 @@ def discover(folder: Path, excel: bool) -> tuple[list[SourceFile], list[str]]:
             ignored.append(name)
         else:
             files.append(SourceFile(path, name, kind, relative.name.lower().endswith(".gz")))
-    return sorted(files, key=lambda file: file.name), sorted(ignored)
+    return sorted(files, key=lambda file: _natural(file.name)), sorted(ignored)
+
+
+def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    """A sort key: numbers in a name by their size, so that `part_9` comes before `part_10`."""
+    parts = re.split("([0-9]+)", name)
+    key = [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
+    return key, name

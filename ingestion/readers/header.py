@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from ..declaration import TableSpec
-from ..landing.arrivals import Refused
+from ..landing.arrivals import INDEX, Refused
 from ..raw_tables import COUNTED
 
 CHUNK_ROWS = 20_000
@@ -20,8 +20,8 @@ def resolve_header(header: Iterable[object], spec: TableSpec) -> list[str]:
     """Column names for a header: known names resolved, others in snake_case.
 
     A name that the warehouse keeps for itself or that begins with an underscore or a digit gets
-    `x_` before it: `_id` is loaded as `x_id`. A column without a name, as pandas writes its
-    index, is loaded as `column_<n>`, counted from 1.
+    `x_` before it: `_id` is loaded as `x_id`. A first column without a name, as pandas writes its
+    index, becomes INDEX; any other one is loaded as `column_<n>`, counted from 1.
 
     Raises:
         Refused: two columns have one name.
@@ -42,7 +42,7 @@ def _extra_name(text: str, position: int, spec: TableSpec) -> str:
     name = NamingConvention().normalize_identifier(text) if text else ""
     bare = name.lstrip("_")
     if not bare:
-        return f"column_{position}"
+        return INDEX if position == 1 and not text else f"column_{position}"
     is_ours = name.startswith("_") or (spec.group is not None and name in COUNTED)
     return f"x_{bare}" if is_ours else name
 

@@ -1,4 +1,4 @@
-"""Members of the CRM: one row per member, the latest `updated_at` wins.
+"""Members of the CRM: one row per member; of each column, the latest `updated_at` wins.
 
 A member that the CRM deleted comes as one more row of it with `is_deleted` true, in files that have
 that column, as change data capture writes it. The row may hold nothing but the key and the time.
@@ -23,7 +23,7 @@ MEMBERS = TableSpec(
         Column("level"),
         Column("total_points", Kind.INTEGER),
         Column("retail_customer_id", Kind.CODE),
-        Column("updated_at", Kind.TIMESTAMP),
+        Column("updated_at", Kind.TIMESTAMP, is_past=True),
         Column("is_deleted", Kind.BOOLEAN),
     ),
     key=("member_id",),
