@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -70,17 +71,38 @@ def print_sources(sources: Sequence[SourceReport], console: Console | None = Non
     # Only in warehouses where somebody was erased.
     is_shown = any(source.rows_erased for source in sources)
     columns = (*_SOURCE_COLUMNS, "erased") if is_shown else _SOURCE_COLUMNS
-    table = _table(("source",), (*columns, "refused"))
-    for source in sources:
-        counts = [getattr(source, f"rows_{column}") for column in columns]
-        cells = [f"{count:,}" for count in (*counts, len(source.refused))]
-        table.add_row(source.source, *cells)
-    console.print(table)
+    counts = {
+        column: [getattr(source, f"rows_{column}") for source in sources] for column in columns
+    }
+    counts["refused"] = [len(source.refused) for source in sources]
+    _print_counts([source.source for source in sources], counts, console)
     if known := sum(source.files_skipped for source in sources):
         console.print(f"{known:,} {'file' if known == 1 else 'files'} already loaded: skipped")
     for source in sources:
         for file, reason in source.refused:
             console.print(Text(f"refused: {source.source}/{file}: {reason}"), soft_wrap=True)
+
+
+def _print_counts(
+    sources: Sequence[str], counts: Mapping[str, Sequence[int]], console: Console
+) -> None:
+    """Prints a row per source and all columns, in several tables where one would be too wide."""
+
+    def table_of(columns: Sequence[str]) -> Table:
+        table = _table(("source",), columns)
+        for number, source in enumerate(sources):
+            table.add_row(source, *(f"{counts[column][number]:,}" for column in columns))
+        return table
+
+    unlimited = console.options.update(max_width=10_000)
+    shown: list[str] = []
+    for column in counts:
+        wider = Measurement.get(console, unlimited, table_of([*shown, column])).maximum
+        if shown and wider > console.width:
+            console.print(table_of(shown))
+            shown = []
+        shown.append(column)
+    console.print(table_of(shown))
 
 
 def print_build(build: BuildReport, console: Console | None = None) -> None:
