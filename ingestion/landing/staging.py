@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from .arrivals import Chunk, Notify, Place, Refused
 from .kinds import day_first, day_first_complaint
 
 _ROWS_BETWEEN_NOTICES = 1_000_000
+# No fault of a place: the next one would meet them, too.
+MACHINE_PROBLEMS = (MemoryError, duckdb.OutOfMemoryException, duckdb.IOException)
 _POSITION = "_row bigint, _place_no integer, _part varchar, _line bigint"
 
 
@@ -88,9 +91,22 @@ class _Staging:
         try:
             self._read(place_no, place)
         except Refused as refusal:
-            self.refused[place_no] = str(refusal)
-            for relation in (self.text, self.broken):
-                self._connection.execute(f"delete from {relation} where _place_no = {place_no}")
+            self._refuse(place_no, str(refusal))
+        except MACHINE_PROBLEMS:
+            raise
+        except Exception as error:
+            # One place must not stop the others, whatever it holds.
+            logging.getLogger(__name__).debug("%s", place.name, exc_info=True)
+            text = " ".join(str(error).split())[:300]
+            self._refuse(
+                place_no,
+                f"cannot be read: unexpected {type(error).__name__}{': ' if text else ''}{text}",
+            )
+
+    def _refuse(self, place_no: int, reason: str) -> None:
+        self.refused[place_no] = reason
+        for relation in (self.text, self.broken):
+            self._connection.execute(f"delete from {relation} where _place_no = {place_no}")
 
     def _read(self, place_no: int, place: Place) -> None:
         label = f"{self._spec.source}/{place.name}"

@@ -10,7 +10,8 @@ import orjson
 
 from ..declaration import TableSpec
 from ..landing.arrivals import MAX_RECORD, BrokenRow, Chunk, Refused, string_table
-from .header import CHUNK_ROWS, MAX_LINE, require_columns, resolve_header
+from .header import CHUNK_ROWS, require_columns, resolve_header
+from .lines import line_blocks
 from .opening import PEEK
 
 
@@ -49,10 +50,8 @@ def read_jsonl(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
 
 
 def _json_lines(stream: BinaryIO) -> Iterator[bytes]:
-    while raw := stream.readline(MAX_LINE + 1):
-        if len(raw) > MAX_LINE:
-            raise Refused(f"a line is longer than {MAX_LINE >> 20} MiB")
-        yield raw
+    for lines in line_blocks(stream):
+        yield from lines
 
 
 def _json_record(raw: bytes, spec: TableSpec, names: dict[str, str]) -> dict[str, str | None]:

@@ -161,6 +161,11 @@ def test_columns_of_any_name_are_kept(tmp_path: Path) -> None:
         ("_id,_file,Unnamed: 0,,2020", EVENTS, "x_id,x_file,unnamed_0,column_8,x_2020"),
         ("line_number,is_withdrawn", EVENTS, "line_number,is_withdrawn"),
         ("Line Number,IsWithdrawn,_row", TRANSACTIONS, "x_line_number,x_is_withdrawn,x_row"),
+        (
+            "姓名,1月,_备注,备注 \uff08二\uff09,कीमत,a\u200bé,ÉTÉ 2,Straße",
+            EVENTS,
+            "姓名,x_1月,x_备注,备注_二,कीमत,aé,été_2,straße",
+        ),
     ],
 )
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

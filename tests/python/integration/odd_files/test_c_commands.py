@@ -98,7 +98,6 @@ def test_folder_with_nothing_readable_is_refused(
         assert name in done.stdout + done.stderr
 
 
-@item(13)
 def test_file_that_broke_the_run_is_refused_by_name(
     built_warehouse: BuiltProject, tmp_path: Path
 ) -> None:
