@@ -22,7 +22,7 @@ class Kind(StrEnum):
     TEXT = "text"
     """Kept letter for letter; empty is null."""
     CODE = "code"
-    """An identifier: trimmed, and a spreadsheet's `17850.0` is `17850`."""
+    """An identifier, in its one spelling but for case; a spreadsheet's `17850.0` is `17850`."""
     INTEGER = "integer"
     MONEY = "money"
     """decimal(18,4); further decimals are rounded."""
@@ -48,12 +48,22 @@ class OnRepeatedKey(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """A known column. `required` means that the header and every row must have it."""
+    """A known column.
+
+    Attributes:
+        name: What it is called.
+        kind: What its values are.
+        required: The header and every row must have it.
+        aliases: Other names of it in files.
+        is_decisive: A row whose value can't be read is quarantined, though it may be empty: null
+            would say something. Elsewhere the value becomes null and the row is loaded.
+    """
 
     name: str
     kind: Kind = Kind.TEXT
     required: bool = False
     aliases: tuple[str, ...] = ()
+    is_decisive: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +115,22 @@ class TableSpec:
     def required(self) -> tuple[str, ...]:
         """Names of the columns that a row must have."""
         return tuple(column.name for column in self.columns if column.required)
+
+    def kind_of(self, name: str) -> Kind:
+        """What the values of a column are; undeclared ones are text or identifiers."""
+        if any(identifier.column == name for identifier in self.identifiers):
+            return Kind.CODE
+        return next((column.kind for column in self.columns if column.name == name), Kind.TEXT)
+
+    def is_decisive(self, column: Column) -> bool:
+        """Whether a row is lost for a value of the column that can't be read."""
+        deciding = {*self.key, *(self.amount or ()), self.version, self.group, self.deleted}
+        return (
+            column.required
+            or column.is_decisive
+            or column.name in deciding
+            or self.kind_of(column.name) is Kind.CODE
+        )
 
     def known(self, header: str) -> str | None:
         """The column that a header name means, however it is cased, spaced or underlined."""

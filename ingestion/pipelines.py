@@ -78,7 +78,8 @@ def source_names() -> tuple[str, ...]:
 class SourceReport:
     """What one run did with one source.
 
-    Rows are those of the files that were loaded, and of the service's answers.
+    Rows are those of the files that were loaded, and of the service's answers. `warnings` are
+    values of loaded rows that could not be read and are null.
     `refused` pairs each file of which nothing was loaded with the reason.
     """
 
@@ -93,6 +94,7 @@ class SourceReport:
     rows_superseded: int
     rows_withdrawn: int
     rows_erased: int
+    warnings: int
     seconds: float
 
 
@@ -218,5 +220,6 @@ def _report(landed: Landed, seconds: float) -> SourceReport:
         rows_superseded=counts.superseded,
         rows_withdrawn=counts.withdrawn,
         rows_erased=counts.erased,
+        warnings=landed.warned,
         seconds=seconds,
     )

@@ -27,6 +27,16 @@ QUARANTINE = {
     "payload": "varchar",
     "quarantined_at": "timestamptz",
 }
+WARNINGS = {
+    "warning_id": "varchar",
+    "file": "varchar",
+    "fingerprint": "varchar",
+    "line": "bigint",
+    "column_name": "varchar",
+    "value": "varchar",
+    "reason": "varchar",
+    "warned_at": "timestamptz",
+}
 LOADS = {
     "file": "varchar",
     "fingerprint": "varchar",
@@ -41,7 +51,7 @@ LOADS = {
     "loaded_at": "timestamptz",
 }
 TABLE_NAME = {"table_name": "varchar"}
-"""One more column of both, in a source of several tables: which of them it is about."""
+"""One more column of all three, in a source of several tables: which of them it is about."""
 
 COUNTED = {"line_number", "is_withdrawn"}
 """Columns that onecdp adds to COUNTED_LINES tables; in other tables a file may have them."""
@@ -67,8 +77,8 @@ def content_hash(spec: TableSpec, extras: Iterable[str]) -> str:
     """
     canonical = {Kind.TIMESTAMP: "epoch_us({0})"}
     parts = []
-    kinds = [(column.name, column.kind) for column in spec.columns]
-    for name, kind in [*kinds, *((extra, Kind.TEXT) for extra in sorted(extras))]:
+    for name in [*(column.name for column in spec.columns), *sorted(extras)]:
+        kind = spec.kind_of(name)
         value = f"{canonical.get(kind, '{0}').format(quoted(name))}::varchar"
         parts.append(f"{literal(name + ':')} || length({value}) || ':' || {value} || ';'")
     return f"md5(concat({', '.join(parts)}))"

@@ -6,7 +6,9 @@ of a load with the tombstones. Both set the same columns to null (`matching`), s
 loaded again equals the stored one.
 """
 
+from onecdp.identity.normalise import normalise
+
 from .raw import RawRemoval, erase_raw, is_erased, set_tombstones
-from .tombstones import KeyProblem, normalise
+from .tombstones import KeyProblem
 
 __all__ = ["KeyProblem", "RawRemoval", "erase_raw", "is_erased", "normalise", "set_tombstones"]

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 import duckdb
 import pyarrow as pa
 
+from onecdp.identity.normalise import normalise
+
 from ..declaration import TableSpec
 from .matching import find_matches, pair, set_null
-from .tombstones import Tombstones, normalise
+from .tombstones import Tombstones
 
 HIDDEN = "names somebody who was erased"
 """The reason of a quarantined row where the real one holds an erased identifier."""
@@ -67,29 +69,32 @@ def filter_erased(
     connection.unregister("erased_here")
 
 
-def hide_quarantined(connection: duckdb.DuckDBPyConnection, table: str, is_erased: IsErased) -> int:
+def hide_quarantined(
+    connection: duckdb.DuckDBPyConnection, table: str, is_erased: IsErased, payload: str = "payload"
+) -> int:
     """Sets to null the payload of quarantined rows that name the erased, and hides their reasons.
 
     A reason may quote a value of the row, such as a birthday, so it goes with the payload.
 
     Args:
         connection: Where the table is.
-        table: A table with the columns of the quarantine, as SQL.
+        table: A table with the columns of the quarantine, as SQL; or with those of the warnings.
         is_erased: Tells the values of erased identifiers.
+        payload: The column with the text as it was read.
 
     Returns:
         How many rows there were.
     """
-    rows = connection.execute(f"select rowid, payload, reason from {table}").fetchall()
-    payloads = [row for row, payload, _ in rows if names_erased(payload, is_erased)]
+    rows = connection.execute(f"select rowid, {payload}, reason from {table}").fetchall()
+    payloads = [row for row, text, _ in rows if names_erased(text, is_erased)]
     reasons = [
         row
-        for row, payload, reason in rows
-        if names_erased(reason, is_erased) or names_erased(payload, is_erased)
+        for row, text, reason in rows
+        if names_erased(reason, is_erased) or names_erased(text, is_erased)
     ]
     if payloads:
         connection.execute(
-            f"update {table} set payload = null where list_contains($1::bigint[], rowid)",
+            f"update {table} set {payload} = null where list_contains($1::bigint[], rowid)",
             [payloads],
         )
     if reasons:
@@ -127,4 +132,4 @@ def _words(text: str) -> Iterable[str]:
 
 def _spellings(word: str) -> set[str]:
     """The word normalised as an identifier of any type."""
-    return {normalise(kind, word) for kind in ("", "email_hash", "retail_customer_id")} - {""}
+    return {normalise(kind, word) for kind in ("", "email_hash")} - {""}

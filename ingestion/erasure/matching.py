@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import duckdb
 
+from onecdp.identity.normalise import identifier_sql
 from onecdp.warehouse.sql_text import literal, quoted
 
 from ..declaration import Identifier, TableSpec
-from .tombstones import spelled
 
 
 def pair(identifier: Identifier) -> tuple[str, str]:
@@ -27,7 +27,7 @@ def pair(identifier: Identifier) -> tuple[str, str]:
         if identifier.type_column
         else literal(identifier.id_type)
     )
-    return id_type, spelled(id_type, quoted(identifier.column))
+    return id_type, identifier_sql(id_type, quoted(identifier.column))
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,20 @@ def erase_raw(
             table = f"{dataset}.quarantine"
             hidden = hide_quarantined(connection, table, values.__contains__)
             removed.append(RawRemoval(table, "payload emptied", hidden))
+        if "warnings" in tables:
+            table = f"{dataset}.warnings"
+            standing = " union all ".join(
+                f"select _file, _line from {dataset}.{quoted(spec.table)}"
+                for spec in specs
+                if spec.dataset == dataset and spec.table in tables
+            )
+            # Of the person's rows, and of rows that a later one replaced: whose they were is not
+            # told any more.
+            deleted = connection.execute(
+                f"delete from {table} where (file, line) not in "
+                f"(select (_file, _line) from ({standing}) where _file is not null)"
+            ).fetchall()
+            removed.append(RawRemoval(table, "deleted", deleted[0][0]))
         # What a load that was killed left there is read from its file again.
         for table in _tables(connection, f"{dataset}_staging"):
             if not table.startswith("_dlt"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -124,26 +123,3 @@ def make_key(folder: Path) -> bytes:
         os.close(handle)
     fresh.replace(folder / KEY_FILE)
     return key
-
-
-def normalise(id_type: str, id_value: str) -> str:
-    """The normalised value, as `spelled` and the macro `normalize_identifier` compute it, or ''."""
-    value = id_value.strip(" ")
-    if id_type in ("mobile_hash", "email_hash"):
-        return value.lower()
-    if id_type == "retail_customer_id":
-        return re.sub(r"^([0-9]+)\.0+\Z", r"\1", value)
-    return value
-
-
-def spelled(id_type: str, id_value: str) -> str:
-    """SQL for the normalised value, as the macro `normalize_identifier` computes it."""
-    return rf"""nullif(
-        case
-            when {id_type} in ('mobile_hash', 'email_hash') then lower(trim({id_value}))
-            when {id_type} = 'retail_customer_id'
-                then regexp_replace(trim({id_value}), '^([0-9]+)\.0+$', '\1')
-            else trim({id_value})
-        end,
-        ''
-    )"""

@@ -10,6 +10,10 @@ import pyarrow as pa
 MAX_RECORD = 1 << 20
 """A row longer than this many bytes is quarantined."""
 
+LINE = "_line"
+FLAW = "_flaw"
+"""Columns of a chunk's table that are no columns of the place."""
+
 Notify = Callable[[str], None]
 """Gets a line of text for the user."""
 
@@ -32,7 +36,8 @@ class Chunk:
     """Some rows of a place, in order.
 
     `table` has one string column per column of the place (snake_case, known names resolved, empty
-    values as they are) and `_line` (int64), the position of each row in the place. `part` is the
+    values as they are) and LINE (int64), the position of each row in the place. It may have FLAW
+    (text): why a row can't be loaded, where the text of its values doesn't show it. `part` is the
     part of the place that holds the rows, such as a sheet. `notice` is something the user
     should know about how the place was read.
     """
@@ -78,8 +83,8 @@ class Arrivals:
 def string_table(
     names: Sequence[str], columns: Iterable[Sequence[str | None]], lines: Sequence[int]
 ) -> pa.Table:
-    """A chunk's table out of columns of text."""
+    """A chunk's table out of columns of text; FLAW may be one of them."""
     arrays = [pa.array(column, pa.string()) for column in columns]
     if not arrays:
         arrays = [pa.array([], pa.string()) for _ in names]
-    return pa.table([*arrays, pa.array(lines, pa.int64())], names=[*names, "_line"])
+    return pa.table([*arrays, pa.array(lines, pa.int64())], names=[*names, LINE])

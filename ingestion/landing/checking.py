@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
-from onecdp.warehouse.sql_text import quoted
+from onecdp.identity.normalise import trim_sql
+from onecdp.warehouse.sql_text import literal, quoted
 
-from ..declaration import Kind, TableSpec
+from ..declaration import Column, Kind, TableSpec
 from ..erasure.filtering import filter_erased
 from ..erasure.tombstones import Tombstones
 from ..raw_tables import content_hash
+from .arrivals import FLAW
 from .kinds import amount_complaint, complaint, typed
+from .scratch import NFKC
 from .staging import Staged, payload
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The rows of `Staged`, each in one of three relations.
+    """The rows of `Staged`, each in one of the first three relations.
 
     Attributes:
         sound: Position, typed columns and `_row_hash`.
         bad: Position, reason, payload; the broken rows too.
         erased: `_row` and `_place_no` of rows of erased people.
+        warned: `_row`, `column_name`, `value` and `reason` of values of rows, bad ones left out,
+            that can't be read and are null in `sound`.
     """
 
     sound: str
     bad: str
     erased: str
+    warned: str
 
 
 def check(
@@ -39,37 +45,71 @@ def check(
     into: str,
 ) -> Checked:
     """Makes the relations, whose names begin with `into`."""
-    checked = Checked(f"{into}_sound", f"{into}_bad", f"{into}_erased")
-    every = f"{into}_all"
-    kinds = [(column.name, column.kind) for column in spec.columns]
-    kinds += [(extra, Kind.TEXT) for extra in staged.extras]
-    columns = ", ".join(f"{typed(name, kind)} as {quoted(name)}" for name, kind in kinds)
-    complaints = [text for text in map(complaint, spec.columns) if text]
-    if spec.amount:
-        complaints.append(amount_complaint(spec.amount))
-    reasons = ", ".join(complaints) or "null"
+    checked = Checked(f"{into}_sound", f"{into}_bad", f"{into}_erased", f"{into}_warned")
+    every, complaints = f"{into}_all", f"{into}_complaints"
+    kinds = {name: spec.kind_of(name) for name in [*(c.name for c in spec.columns), *staged.extras]}
+    codes = [name for name, kind in kinds.items() if kind is Kind.CODE]
+    trimmed = ", ".join(f"{trim_sql(quoted(n), NFKC)} as {quoted(n)}" for n in codes)
+    columns = ", ".join(f"{typed(name, kind)} as {quoted(name)}" for name, kind in kinds.items())
     connection.execute(
         f"create table {every} as select _row, _place_no, _part, _line, {columns} "
-        f"from {staged.text}"
+        f"from (select *{f' replace ({trimmed})' if trimmed else ''} from {staged.text})"
     )
+    _find_complaints(connection, spec, staged, every, complaints)
     connection.execute(
         f"""create table {checked.bad} as
-        with reasons as (
-            select _row, nullif(concat_ws('; ', {reasons}), '') as reason
-            from {staged.text} as raw inner join {every} as t using (_row)
-        )
-        select raw._row, raw._place_no, raw._part, raw._line, reasons.reason,
+        select raw._row, raw._place_no, raw._part, raw._line, found.reason,
             {payload(spec, staged.extras)} as payload
-        from reasons inner join {staged.text} as raw using (_row)
-        where reasons.reason is not null
+        from {complaints} as found inner join {staged.text} as raw using (_row)
+        where found.reason is not null
         union all
         select * from {staged.broken}"""
     )
+    connection.execute(
+        f"create table {checked.warned} as "
+        f"select _row, unnest(warned, recursive := true) from {complaints} where reason is null"
+    )
     connection.execute(f"delete from {every} where _row in (select _row from {checked.bad})")
+    warned = connection.execute(f"select distinct column_name from {checked.warned}").fetchall()
+    for (name,) in warned:
+        connection.execute(
+            f"update {every} set {quoted(name)} = null where _row in "
+            f"(select _row from {checked.warned} where column_name = {literal(name)})"
+        )
     filter_erased(connection, spec, every, checked.erased, staged.extras, tombstones)
     connection.execute(
         f"create table {checked.sound} as "
         f"select *, {content_hash(spec, staged.extras)} as _row_hash from {every}"
     )
     connection.execute(f"drop table {every}")
+    connection.execute(f"drop table {complaints}")
     return checked
+
+
+def _find_complaints(
+    connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: Staged, every: str, into: str
+) -> None:
+    """Makes `into`: rows with a value that can't be read.
+
+    `reason` tells why the row can't be loaded, null if it can; `warned` lists the values that it
+    can do without (column_name, value, reason).
+    """
+    columns = [replace(column, kind=spec.kind_of(column.name)) for column in spec.columns]
+    columns += [Column(name, spec.kind_of(name)) for name in staged.extras]
+    told = [(column, text) for column in columns if (text := complaint(column))]
+    decisive = [f"raw.{FLAW}", *(text for column, text in told if spec.is_decisive(column))]
+    if spec.amount:
+        decisive.append(amount_complaint(spec.amount))
+    optional = {c.name: text for c, text in told if not spec.is_decisive(c)}
+    warned = ", ".join(
+        f"{{'column_name': {literal(name)}, 'value': raw.{quoted(name)}, 'reason': {text}}}"
+        for name, text in optional.items()
+    )
+    warning = "struct(column_name varchar, value varchar, reason varchar)[]"
+    connection.execute(
+        f"""create table {into} as
+        select raw._row, nullif(concat_ws('; ', {", ".join(decisive)}), '') as reason,
+            list_filter([{warned}]::{warning}, lambda w: w.reason is not null) as warned
+        from {staged.text} as raw inner join {every} as t using (_row)
+        where coalesce({", ".join([*decisive, *optional.values()])}) is not null"""
+    )

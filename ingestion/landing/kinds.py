@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
-from onecdp.warehouse.sql_text import quoted
+from onecdp.identity.normalise import trim_sql
+from onecdp.warehouse.sql_text import literal, quoted
 
 from ..declaration import Column, Kind
+from .codes import ADVICE
+from .scratch import NFKC
 
 DECIMAL = r"'^[+-]?([0-9]{1,40}\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$'"
 WHOLE = r"'^[+-]?[0-9]{1,40}(\.0*)?$'"
@@ -35,14 +38,17 @@ EXPECTED = {
 
 
 def typed(name: str, kind: Kind) -> str:
-    """SQL for the value of a text column as its type; null where empty or not of that kind."""
+    """SQL for the value of a text column as its type; null where empty or not of that kind.
+
+    A code must have been freed of what stands around it (`normalise.trim_sql`).
+    """
     text = f"nullif({quoted(name)}, '')"
     trimmed = f"nullif(trim({quoted(name)}), '')"
     match kind:
         case Kind.TEXT:
             return text
         case Kind.CODE:
-            return rf"regexp_replace({trimmed}, '^([0-9]+)\.0+$', '\1')"
+            return f"exact_code({quoted(name)})"
         case Kind.INTEGER:
             # A cast alone would round 6.5 to 7 and read 0x10 as 16.
             whole = f"regexp_extract({trimmed}, '^[^.]*')"
@@ -91,6 +97,12 @@ def complaint(column: Column) -> str | None:
     It reads the text as `raw.<column>` and the typed value as `t.<column>`.
     """
     name = quoted(column.name)
+    if column.kind is Kind.CODE:
+        text = f"coalesce({trim_sql(f'raw.{name}', NFKC)}, '')"
+        missing = literal(f"{column.name} is missing") if column.required else "null"
+        lost = f"'{column.name}: ''' || left(raw.{name}, 100) || ''' is {ADVICE}'"
+        told = f"case when {text} = '' then {missing} else {lost} end"
+        return f"case when t.{name} is null then {told} end"
     parts = []
     if column.required:
         parts.append(f"when nullif(trim(raw.{name}), '') is null then '{column.name} is missing'")

@@ -25,12 +25,21 @@ from .invoice_lines import (
     find_removed_lines,
     find_reused_file_names,
 )
-from .outputs import Counts, Results, totals, write_loads, write_quarantine, write_rows
+from .outputs import (
+    Counts,
+    Results,
+    totals,
+    write_loads,
+    write_quarantine,
+    write_rows,
+    write_warnings,
+)
 from .staging import Staged, stage
 from .stored import Stored, attach, check_types, detach
 
 BATCH_ROWS = 100_000
 QUARANTINE = "_quarantine"
+WARNINGS = "_warnings"
 LOADS = "_loads"
 LOAD_TIME = "_load_time"
 
@@ -46,24 +55,28 @@ class Landed:
         connection: The scratch database.
         tables: The tables of the source, each with the relation of its new rows.
         quarantine: The relation of quarantined rows.
+        warnings: The relation of values that could not be read and are null in loaded rows.
         loads: The relation of loads, a row per place.
         load_time: The relation with the time of the load, `loaded_at`.
         places_loaded: Places that were read.
         places_skipped: Places that were loaded before and have not changed.
         refused: Places of which nothing was loaded, with the reason.
         counts: What became of the rows.
+        warned: How many warnings there are.
         is_empty: Whether there is nothing to write.
     """
 
     connection: duckdb.DuckDBPyConnection
     tables: tuple[tuple[TableSpec, str], ...]
     quarantine: str
+    warnings: str
     loads: str
     load_time: str
     places_loaded: int
     places_skipped: int
     refused: tuple[tuple[str, str], ...]
     counts: Counts
+    warned: int
     is_empty: bool
 
     @property
@@ -125,24 +138,28 @@ def land(
     _set_load_time(connection, stored)
     load = _Load(connection, stored, tombstones, frozenset(loaded), notify)
     landed = [load.land(spec, arrivals.get(spec.table, Arrivals())) for spec in tables]
-    for name in (QUARANTINE, LOADS):
+    for name in (QUARANTINE, WARNINGS, LOADS):
         _unite(connection, tables, name)
     if tombstones:
         hide_quarantined(connection, QUARANTINE, tombstones.holds_value)
+        hide_quarantined(connection, WARNINGS, tombstones.holds_value, "value")
     relations = [table.rows for table in landed] + [QUARANTINE, LOADS]
     counts = " + ".join(f"(select count(*) from {relation})" for relation in relations)
     (waiting,) = connection.execute(f"select {counts}").fetchall()[0]
+    (warned,) = connection.execute(f"select count(*) from {WARNINGS}").fetchall()[0]
     detach(connection)
     return Landed(
         connection=connection,
         tables=tuple((spec, table.rows) for spec, table in zip(tables, landed, strict=True)),
         quarantine=QUARANTINE,
+        warnings=WARNINGS,
         loads=LOADS,
         load_time=LOAD_TIME,
         places_loaded=sum(table.places_loaded for table in landed),
         places_skipped=sum(len(a.unchanged) for a in arrivals.values()),
         refused=tuple(sorted(pair for table in landed for pair in table.refused.items())),
         counts=totals(connection, LOADS),
+        warned=warned,
         is_empty=stored.is_current and not waiting,
     )
 
@@ -188,6 +205,7 @@ class _Load:
         write_quarantine(
             connection, spec, results, refused, self.stored.quarantine, name + QUARANTINE
         )
+        write_warnings(connection, results, name + WARNINGS)
         write_loads(connection, results, rows, name + LOADS)
         return _LandedTable(
             rows,

@@ -1,4 +1,4 @@
-"""Makes the relations that a load writes: rows, quarantine, loads."""
+"""Makes the relations that a load writes: rows, quarantine, warnings, loads."""
 
 from __future__ import annotations
 
@@ -158,6 +158,23 @@ def write_quarantine(
             )""",
             [name, fingerprint, reason],
         )
+
+
+def write_warnings(connection: duckdb.DuckDBPyConnection, results: Results, into: str) -> None:
+    """Makes `into`: a row per value that can't be read and is null in a row that was loaded."""
+    place = PLACE.format("p", "t")
+    connection.execute(
+        f"""create table {into} as
+        select md5(concat_ws(chr(10), {place}, fingerprint, t._line, w.column_name)) as warning_id,
+            {place} as file, fingerprint, t._line as line, w.column_name, w.value, w.reason,
+            (select loaded_at from {results.load_time}) as warned_at
+        from {results.checked.warned} as w
+        inner join {results.checked.sound} as t using (_row)
+        inner join {results.outcomes.rows} as o using (_row)
+        inner join {results.places} as p using (_place_no)
+        where o.outcome = 'loaded'
+        order by file, line, w.column_name"""
+    )
 
 
 def write_loads(

@@ -1,4 +1,4 @@
-"""The dlt resources of a load: its raw tables, its quarantine and its loads."""
+"""The dlt resources of a load: its raw tables, its quarantine, its warnings and its loads."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def resources(landed: Landed) -> Iterator[DltResource]:
     for spec, rows in landed.tables:
         yield merged(landed, spec.table, rows, spec.key, _naive(spec))
     yield merged(landed, "quarantine", landed.quarantine, ("quarantine_id",))
+    yield merged(landed, "warnings", landed.warnings, ("warning_id",))
     yield merged(landed, "loads", landed.loads, ("file", "fingerprint", "loaded_at"))
 
 

@@ -5,14 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+from duckdb.func import ARROW
+from duckdb.sqltypes import VARCHAR
 
+from onecdp.identity.normalise import nfkc
 from onecdp.warehouse.sql_text import literal
+
+from .codes import MACROS
+
+NFKC = "nfkc"
+"""A function of the scratch database: a text in Unicode NFKC, which DuckDB has not got."""
 
 
 def open_scratch(folder: Path) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB, in UTC, that spills to `folder` when the input is large."""
+    """An in-memory DuckDB, in UTC, that spills to `folder` when the input is large.
+
+    It has the functions `NFKC` and those of `codes`.
+    """
     connection = duckdb.connect()
     connection.execute(f"set temp_directory = {literal(str(folder))}")
     connection.execute("set memory_limit = '2GB'")
     connection.execute("set TimeZone = 'UTC'")
+    connection.create_function(NFKC, nfkc, [VARCHAR], VARCHAR, type=ARROW)
+    for macro in MACROS:
+        connection.execute(macro)
     return connection

@@ -12,7 +12,7 @@ import pyarrow as pa
 from onecdp.warehouse.sql_text import literal, quoted
 
 from ..declaration import TableSpec
-from .arrivals import Chunk, Notify, Place, Refused
+from .arrivals import FLAW, LINE, Chunk, Notify, Place, Refused
 from .kinds import day_first, day_first_complaint
 
 _ROWS_BETWEEN_NOTICES = 1_000_000
@@ -29,7 +29,7 @@ class Staged:
 
     Attributes:
         text: Relation of the rows: `_row` (its number, in the order of reading), `_place_no` (the
-            place's index), `_part`, `_line`, and a text column per column.
+            place's index), `_part`, `_line`, `_flaw`, and a text column per column.
         broken: Relation of the rows that could not be read: the same position, reason, payload.
         extras: The columns of `text` that are not declared.
         refused: The places of which nothing can be loaded, by index, with the reason. They have
@@ -84,7 +84,7 @@ class _Staging:
         self._known = {column.name for column in spec.columns}
         self._rows = 0
         columns = ", ".join(f"{quoted(column.name)} varchar" for column in spec.columns)
-        connection.execute(f"create table {text} ({_POSITION}, {columns})")
+        connection.execute(f"create table {text} ({_POSITION}, {FLAW} varchar, {columns})")
         connection.execute(f"create table {broken} ({_POSITION}, reason varchar, payload varchar)")
 
     def read(self, place_no: int, place: Place) -> None:
@@ -123,7 +123,7 @@ class _Staging:
 
     def _add(self, place_no: int, chunk: Chunk) -> None:
         for name in chunk.table.column_names:
-            if name != "_line" and name not in self._known and name not in self.extras:
+            if name not in (LINE, FLAW) and name not in self._known and name not in self.extras:
                 self._connection.execute(
                     f"alter table {self.text} add column {quoted(name)} varchar"
                 )

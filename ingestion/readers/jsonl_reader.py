@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 import orjson
 
 from ..declaration import TableSpec
-from ..landing.arrivals import MAX_RECORD, BrokenRow, Chunk, Refused, string_table
+from ..landing.arrivals import FLAW, MAX_RECORD, BrokenRow, Chunk, Refused, string_table
 from .header import CHUNK_ROWS, require_columns, resolve_header
 from .lines import line_blocks
+from .numbers import NO_IDENTIFIER, code_columns, code_number
 from .opening import PEEK
+
+# orjson is the quick way, but numbers come out of it as doubles and 64-bit integers. Lines with one
+# whose text that would change, and some others, are read the slow way: -0, 17 figures and more,
+# exponents, zeros at the end (1.10), and decimals so small that they would get an exponent.
+_CHANGED_NUMBER = re.compile(
+    rb"[:,\[\s](?:-0[\s,\]}]|-?(?:[0-9.]{17}|[0-9]+(?:\.[0-9]+)?[eE]|[0-9]+\.[0-9]+0(?![0-9])|0\.0000))"
+)
 
 
 def read_jsonl(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
     """Yields the rows of a file with one JSON object a line; a line that is none is broken.
+
+    Numbers are read as the text that stands in the file.
 
     Raises:
         Refused: no line holds an object, a line is too long, or a required column is in none.
@@ -27,6 +39,7 @@ def read_jsonl(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
     ):
         raise Refused("is named .jsonl, but does not hold one JSON object a line")
     names: dict[str, str] = {}
+    codes = code_columns(spec)
     number = 0
     while batch := list(islice(_json_lines(stream), CHUNK_ROWS)):
         records: list[dict[str, str | None]] = []
@@ -37,7 +50,7 @@ def read_jsonl(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
             if not raw.strip():
                 continue
             try:
-                records.append(_json_record(raw, spec, names))
+                records.append(_json_record(raw, spec, names, codes))
                 numbers.append(number)
             except ValueError as error:
                 text = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
@@ -54,18 +67,15 @@ def _json_lines(stream: BinaryIO) -> Iterator[bytes]:
         yield from lines
 
 
-def _json_record(raw: bytes, spec: TableSpec, names: dict[str, str]) -> dict[str, str | None]:
+def _json_record(
+    raw: bytes, spec: TableSpec, names: dict[str, str], codes: frozenset[str]
+) -> dict[str, str | None]:
     """The fields of one line as text; `names` caches the column of each key."""
     if len(raw) > MAX_RECORD:
         raise ValueError("row is longer than 1 MiB")
-    try:
-        fields = orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
-    except orjson.JSONDecodeError as error:
-        raise ValueError(f"row is not valid JSON ({error.msg})") from error
-    if not isinstance(fields, dict):
-        raise ValueError("row is not a JSON object")
     record: dict[str, str | None] = {}
-    for key, value in fields.items():
+    flaws: list[str] = []
+    for key, value in _json_fields(raw.removeprefix(b"\xef\xbb\xbf")).items():
         if key not in names:
             try:
                 names[key] = resolve_header([key], spec)[0]
@@ -74,8 +84,40 @@ def _json_record(raw: bytes, spec: TableSpec, names: dict[str, str]) -> dict[str
         name = names[key]
         if name in record:
             raise ValueError(f"row has the field {name} twice")
-        record[name] = _json_text(value)
+        text = _json_text(value)
+        if not isinstance(value, str) and text is not None and name in codes:
+            text, flaw = _json_code(value, text)
+            if flaw:
+                flaws.append(f"{name}: '{text[:100]}' {flaw}")
+        record[name] = text
+    if flaws:
+        record[FLAW] = "; ".join(flaws)
     return record
+
+
+def _json_fields(raw: bytes) -> dict[str, object]:
+    """The fields of a line; numbers that orjson would change are fragments with their text."""
+    try:
+        fields = orjson.loads(raw)
+        if _CHANGED_NUMBER.search(raw):
+            fields = json.loads(
+                raw.decode(), parse_int=_fragment, parse_float=_fragment, parse_constant=_refuse
+            )
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"row is not valid JSON ({error.msg})") from error
+    except RecursionError as error:
+        raise ValueError("row is not valid JSON (nested too deeply)") from error
+    if not isinstance(fields, dict):
+        raise ValueError("row is not a JSON object")
+    return fields
+
+
+def _fragment(number: str) -> orjson.Fragment:
+    return orjson.Fragment(number)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"row is not valid JSON ({constant})")
 
 
 def _json_text(value: object) -> str | None:
@@ -86,3 +128,10 @@ def _json_text(value: object) -> str | None:
     if isinstance(value, int | float):
         return repr(value)
     return orjson.dumps(value).decode()
+
+
+def _json_code(value: object, text: str) -> tuple[str, str | None]:
+    """What a value that is no string is as an identifier, and what is wrong with it."""
+    if isinstance(value, int | float | orjson.Fragment) and not isinstance(value, bool):
+        return code_number(text)
+    return text, NO_IDENTIFIER

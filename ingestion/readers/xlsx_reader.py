@@ -11,8 +11,10 @@ import orjson
 from python_calamine import CalamineError, CalamineWorkbook
 
 from ..declaration import TableSpec
-from ..landing.arrivals import BrokenRow, Chunk, Refused, string_table
+from ..landing.arrivals import FLAW, BrokenRow, Chunk, Refused, string_table
+from ..landing.codes import EXACT_BELOW
 from .header import CHUNK_ROWS, require_columns, resolve_header
+from .numbers import FRACTION, NO_IDENTIFIER, code_columns
 
 
 def read_xlsx(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
@@ -53,6 +55,8 @@ def _read_sheet(rows: Iterable[Sequence[object]], title: str, spec: TableSpec) -
     names = resolve_header(header, spec)
     require_columns(names, spec)
     width = len(names)
+    known = code_columns(spec)
+    codes = [(place, name) for place, name in enumerate(names) if name in known]
     is_first = True
     while (batch := list(islice(numbered, CHUNK_ROWS))) or is_first:
         is_first = False
@@ -61,13 +65,30 @@ def _read_sheet(rows: Iterable[Sequence[object]], title: str, spec: TableSpec) -
         broken: list[BrokenRow] = []
         for line, row in batch:
             texts = [_cell_text(value) for value in row]
+            flaw = _flaw(row, codes)
             if any(texts[width:]):
                 reason = f"row has cells outside of the {width} columns of the header"
                 broken.append(BrokenRow(line, reason, orjson.dumps(texts).decode()))
             else:
-                cells.append(texts[:width])
+                cells.append([*texts[:width], flaw])
                 lines.append(line)
-        yield Chunk(string_table(names, zip(*cells, strict=True), lines), broken, part=title)
+        yield Chunk(
+            string_table([*names, FLAW], zip(*cells, strict=True), lines), broken, part=title
+        )
+
+
+def _flaw(row: Sequence[object], codes: Sequence[tuple[int, str]]) -> str | None:
+    """What is wrong with the identifiers of a row that are no text; None if nothing is."""
+    flaws = []
+    for place, name in codes:
+        value = row[place] if place < len(row) else None
+        if isinstance(value, float) and not (value.is_integer() and abs(value) < EXACT_BELOW):
+            flaws.append(f"{name}: '{value}' {FRACTION}")
+        elif value is not None and (
+            isinstance(value, bool) or not isinstance(value, str | int | float)
+        ):
+            flaws.append(f"{name}: '{_cell_text(value)}' {NO_IDENTIFIER}")
+    return "; ".join(flaws) or None
 
 
 def _cell_text(value: object) -> str | None:
@@ -75,7 +96,7 @@ def _cell_text(value: object) -> str | None:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < EXACT_BELOW:
         return str(int(value))
     if isinstance(value, dt.datetime | dt.date):
         return value.isoformat(" ") if isinstance(value, dt.datetime) else value.isoformat()

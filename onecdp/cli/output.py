@@ -76,6 +76,13 @@ def print_sources(sources: Sequence[SourceReport], console: Console | None = Non
     }
     counts["refused"] = [len(source.refused) for source in sources]
     _print_counts([source.source for source in sources], counts, console)
+    for source in sources:
+        if source.warnings:
+            values = "value" if source.warnings == 1 else "values"
+            console.print(
+                f"{source.source}: {source.warnings:,} {values} could not be read and "
+                f"{'is' if source.warnings == 1 else 'are'} empty: raw_{source.source}.warnings"
+            )
     if known := sum(source.files_skipped for source in sources):
         console.print(f"{known:,} {'file' if known == 1 else 'files'} already loaded: skipped")
     for source in sources:
@@ -176,6 +183,7 @@ def sources_document(sources: Sequence[SourceReport]) -> list[dict[str, Any]]:
             "refused": [{"file": file, "reason": reason} for file, reason in source.refused],
             **{f"rows_{column}": getattr(source, f"rows_{column}") for column in _SOURCE_COLUMNS},
             "rows_erased": source.rows_erased,
+            "warnings": source.warnings,
             "seconds": round(source.seconds, 2),
         }
         for source in sources

@@ -22,7 +22,10 @@ _one_at_a_time = threading.Lock()
 
 
 class SourceReport(Protocol):
-    """What `ingestion.pipelines.load` reports of a source; counts are rows unless named else."""
+    """What `ingestion.pipelines.load` reports of a source; counts are rows unless named else.
+
+    Warnings are values of loaded rows that could not be read and are null.
+    """
 
     source: str
     files_loaded: int
@@ -35,6 +38,7 @@ class SourceReport(Protocol):
     rows_superseded: int
     rows_withdrawn: int
     rows_erased: int
+    warnings: int
     seconds: float
 
 

@@ -9,9 +9,9 @@ EVENTS = TableSpec(
     table="events",
     columns=(
         Column("event_id", Kind.CODE, required=True),
-        Column("device_id"),
-        Column("union_id"),
-        Column("open_id"),
+        Column("device_id", Kind.CODE),
+        Column("union_id", Kind.CODE),
+        Column("open_id", Kind.CODE),
         Column("event_type", required=True),
         Column("page_name"),
         Column("item_id", Kind.CODE),

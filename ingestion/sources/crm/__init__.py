@@ -13,8 +13,8 @@ MEMBERS = TableSpec(
     table="members",
     columns=(
         Column("member_id", Kind.CODE, required=True),
-        Column("mobile_hash"),
-        Column("email_hash"),
+        Column("mobile_hash", Kind.CODE),
+        Column("email_hash", Kind.CODE),
         Column("real_name"),
         Column("gender"),
         Column("birthday", Kind.DATE),

@@ -17,12 +17,14 @@ from pathlib import Path
 import duckdb
 from dlt.extract import DltResource
 
+from onecdp.identity.normalise import identifier_sql, trim_sql
+
 from ...declaration import TableSpec
-from ...erasure.tombstones import spelled
 from ...landing.arrivals import Arrivals, BrokenRow, Chunk, Notify, Place
 from ...landing.land import Landed, land
 from ...landing.outputs import Counts
 from ...landing.resources import merged, resources
+from ...landing.scratch import NFKC
 from .asking import NAMES, ask, find_identifiers
 from .service import Service, ServiceSettings
 
@@ -107,10 +109,10 @@ def _check_answers(
         f"and {side}_type = asked.id_type and {side}_value = asked.id_value"
         for side in ("left", "right")
     ]
+    types = {side: f"lower({trim_sql(f'{side}_id_type', NFKC)})" for side in ("left", "right")}
     spellings = ", ".join(
-        f"lower(trim({side}_id_type)) as {side}_type, "
-        f"{spelled(f'lower(trim({side}_id_type))', f'{side}_id_value')} as {side}_value"
-        for side in ("left", "right")
+        f"{kind} as {side}_type, {identifier_sql(kind, f'{side}_id_value', NFKC)} as {side}_value"
+        for side, kind in types.items()
     )
     connection.execute(
         f"""create table {into} as

@@ -12,10 +12,10 @@ import orjson
 import pyarrow as pa
 
 from onecdp.identity.graph_service.exchange import ExchangeFailed
+from onecdp.identity.normalise import identifier_sql
 from onecdp.warehouse.sql_text import literal, quoted
 
 from ...declaration import Kind, TableSpec
-from ...erasure.tombstones import spelled
 from ...landing.arrivals import MAX_RECORD
 from .service import Service
 from .tables import LINKS
@@ -84,11 +84,12 @@ def find_identifiers(
                 )"""
         # Shuffled, so that one identifier that the service fails on does not keep the same
         # others from being answered run after run.
+        value = identifier_sql("id_type", "id_value")
         connection.execute(
             f"""create table {into} as
             with seen as ({seen}),
             distinct_ids as (
-                select distinct id_type, {spelled("id_type", "id_value")} as id_value from seen
+                select distinct id_type, {value} as id_value from seen
             ),
             shuffled as (
                 select id_type, id_value, row_number() over (order by random()) - 1 as position

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from onecdp.errors import OnecdpError, UsageProblem
+from onecdp.identity.normalise import normalise
 from onecdp.warehouse.files import connect
 from onecdp.warehouse.identifiers import read_id_types, split_identifier
 from onecdp.warehouse.query import Rows, fetch_rows
@@ -152,7 +153,7 @@ def _split(text: str) -> tuple[str, str]:
     """Splits ID_TYPE:VALUE; a one_id becomes ('one_id', ...)."""
     id_type, id_value = split_identifier(text)
     if id_type and id_value.strip():
-        return id_type, id_value
+        return id_type, normalise(id_type, id_value)
     if _ONE_ID.fullmatch(text.strip()):
         return "one_id", text.strip()
     raise UsageProblem(

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from onecdp.identity.graph_service.exchange import ExchangeFailed, check_url, post_json
+from onecdp.identity.normalise import normalise_columns
 
 URL_VARIABLE = "ONECDP_ID_GRAPH_URL"
 TOKEN_VARIABLE = "ONECDP_ID_GRAPH_TOKEN"
@@ -81,12 +82,12 @@ def call_id_graph(id_value: pa.ChunkedArray, id_type: pa.ChunkedArray) -> pa.Arr
 def _spelled(
     id_value: pa.ChunkedArray, id_type: pa.ChunkedArray
 ) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    """Returns values trimmed and types trimmed and lower-cased; empty ones become null."""
-    value, kind = pc.utf8_trim_whitespace(id_value), pc.utf8_trim_whitespace(id_type)
+    """Returns normalised values, and types trimmed and lower-cased; empty ones become null."""
+    kind = pc.utf8_lower(pc.utf8_trim_whitespace(id_type))
     nothing = pa.scalar(None, pa.string())
     return (
-        pc.if_else(pc.equal(value, ""), nothing, value),
-        pc.if_else(pc.equal(kind, ""), nothing, pc.utf8_lower(kind)),
+        normalise_columns(kind, id_value),
+        pc.if_else(pc.equal(kind, ""), nothing, kind),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from onecdp.errors import OnecdpError
+from onecdp.identity.report.candidates import find_candidates
 from onecdp.warehouse.files import connect
 from onecdp.warehouse.query import Rows, fetch_rows
 from onecdp.warehouse.sql_text import one_line
@@ -147,6 +148,7 @@ class Report:
         rejections: Refused links by constraint and type.
         at_cap: People at the size limit, or with a link refused because of it.
         bridges: Links whose loss would split a person.
+        blocklist_candidates: What may belong on the blocklist (`candidates.find_candidates`).
         reviews: Probabilistic links to review (marts.id_link_reviews).
     """
 
@@ -159,6 +161,7 @@ class Report:
     rejections: Rows
     at_cap: Rows
     bridges: BridgeReport
+    blocklist_candidates: Rows
     reviews: int
 
     def document(self) -> dict[str, Any]:
@@ -190,6 +193,7 @@ def report(file: Path) -> Report:
                 rejections=fetch_rows(connection, _REJECTIONS),
                 at_cap=fetch_rows(connection, _AT_CAP),
                 bridges=_bridges(connection),
+                blocklist_candidates=find_candidates(connection, SHOWN),
                 reviews=fetch_rows(connection, _REVIEWS)[0]["n"],
             )
         except (duckdb.CatalogException, duckdb.BinderException) as error:

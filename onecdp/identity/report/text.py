@@ -34,6 +34,8 @@ def lines(report: Report) -> Iterator[str]:
     yield ""
     yield from _bridges(report)
     yield ""
+    yield from _candidates(report)
+    yield ""
     yield f"{report.reviews:,} probabilistic links to review in id_link_reviews"
 
 
@@ -58,6 +60,21 @@ def _bridges(report: Report) -> Iterator[str]:
         for row in found.weakest
     ]
     yield from _table(rows, "confidence", "cuts", "one_id", "link")
+
+
+def _candidates(report: Report) -> Iterator[str]:
+    yield (
+        f"{len(report.blocklist_candidates):,} candidates for seeds/id_blocklist.csv: linked to"
+        " unusually many identifiers"
+    )
+    if not report.blocklist_candidates:
+        return
+    yield "their person of so many identifiers would become so many people if they were blocked"
+    named = [
+        {**row, "value": f"{row['id_type']}:{row['id_value']}", "usual": f"{row['usual']:g}"}
+        for row in report.blocklist_candidates
+    ]
+    yield from _table(named, "value", "linked", "usual", "identifiers", "people")
 
 
 def _table(rows: Rows, *columns: str) -> Iterator[str]:

@@ -335,7 +335,10 @@ def _macros() -> dict[str, Any]:
         *sorted((REPOSITORY / "macros/identity/explain").glob("*.sql")),
         REPOSITORY / "macros/identity/normalize_identifier.sql",
         REPOSITORY / "macros/identity/row_sources.sql",
-        REPOSITORY / "macros/compat/replace_pattern.sql",
+        *(
+            REPOSITORY / f"macros/compat/{name}.sql"
+            for name in ("is_ascii", "matches_pattern", "replace_pattern", "text_literal")
+        ),
     ]
     text = "".join(file.read_text() for file in files)
     module = _environment().from_string(text, globals=context).module

@@ -110,6 +110,7 @@ class Taken:
     refused: dict[str, str]
     rows: list[dict[str, Any]]
     quarantine: list[dict[str, Any]]
+    warnings: list[dict[str, Any]]
     notices: list[str]
 
 
@@ -154,6 +155,10 @@ def take(spec: TableSpec, folder: Path) -> Taken:
             f"select file, line, reason, payload from {taken.quarantine} order by file, line"
         )
         quarantine = bad.to_arrow_table().to_pylist()
+        told = connection.execute(
+            f"select file, line, column_name, value, reason from {taken.warnings} order by all"
+        )
+        warnings = told.to_arrow_table().to_pylist()
         connection.close()
     counts = taken.counts
     return Taken(
@@ -161,5 +166,6 @@ def take(spec: TableSpec, folder: Path) -> Taken:
         dict(taken.refused),
         rows,
         quarantine,
+        warnings,
         notices,
     )

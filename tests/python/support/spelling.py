@@ -12,7 +12,10 @@ MACROS = Path(__file__).parents[3] / "macros"
 
 def as_the_models_do(id_type: str, id_value: str) -> str:
     """The macro normalize_identifier for DuckDB; no dbt is started."""
-    files = ("compat/replace_pattern", "identity/normalize_identifier")
+    files = (
+        "compat/is_ascii", "compat/matches_pattern", "compat/replace_pattern",
+        "compat/text_literal", "identity/normalize_identifier",
+    )  # fmt: skip
     text = "".join((MACROS / f"{name}.sql").read_text() for name in files)
     made: dict[str, Any] = {}
     dispatch = {"dispatch": lambda name, _: made[f"default__{name}"]}

@@ -50,7 +50,7 @@ def one(connection, expression, *parameters):
     [
         ("13800138000", "mobile", "ONE_PHONE_138000"),
         ("13800138000", "phone", "ONE_PHONE_138000"),
-        ("9F86D081", "mobile_hash", "ONE_PHONE_86D081"),
+        ("9F86D081", "mobile_hash", "ONE_PHONE_86d081"),
         ("wang@example.com", "email", "ONE_EMAIL_le.com"),
         ("a1b2c3d4", "email_hash", "ONE_EMAIL_b2c3d4"),
         ("oX12345678", "union_id", "ONE_WX_345678"),
@@ -59,6 +59,8 @@ def one(connection, expression, *parameters):
         ("DEV0001", "device_id", "ONE_DEV_EV0001"),
         ("DEV1", "device_id", "ONE_DEV_DEV1"),
         (" DEV0001 ", " Device_ID ", "ONE_DEV_EV0001"),
+        ("\uff24EV0001\u200b\n", "device_id", "ONE_DEV_EV0001"),
+        ('="17850.0"', "retail_customer_id", "ONE_UNKNOWN_17850"),
         ("一二三四五六七", "union_id", "ONE_WX_二三四五六七"),
         ("MBR001234567", "member_id", "ONE_UNKNOWN_MBR001234567"),
         ("17850", "retail_customer_id", "ONE_UNKNOWN_17850"),

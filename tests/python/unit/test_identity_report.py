@@ -88,3 +88,26 @@ def test_nobody_at_all(tmp_path: Path) -> None:
     with duckdb.connect(tmp_path / "onecdp.duckdb") as connection:
         Shop([]).fill(connection)
     assert next(lines(report(tmp_path / "onecdp.duckdb"))) == "0 people with 0 identifiers"
+
+
+def test_values_with_unusually_many_links_are_candidates_for_the_blocklist(tmp_path: Path) -> None:
+    junk = ("device_id", "guest-device")
+    members = [("member_id", f"M{number}") for number in range(12)]
+    shop = Shop([
+        *(Link(member, junk) for member in members),
+        # Two of them are one person without it, too.
+        Link(members[0], P1), Link(members[1], P1),
+        Link(("member_id", "N1"), D1), Link(("member_id", "N2"), D2), Link(("member_id", "N3"), D9),
+    ])  # fmt: skip
+    with duckdb.connect(tmp_path / "onecdp.duckdb") as connection:
+        shop.fill(connection)
+    found = report(tmp_path / "onecdp.duckdb")
+    assert found.blocklist_candidates == [
+        {
+            "id_type": "device_id", "id_value": "guest-device", "linked": 12, "usual": 1.0,
+            "identifiers": 13, "people": 11,
+        }
+    ]  # fmt: skip
+    text = "\n".join(" ".join(line.split()) for line in lines(found))
+    assert "1 candidates for seeds/id_blocklist.csv" in text
+    assert "device_id:guest-device 12 1 13 11" in text

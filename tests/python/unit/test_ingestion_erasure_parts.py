@@ -14,9 +14,10 @@ from support.ingestion import SAMPLE, take
 from ingestion.declaration import TableSpec
 from ingestion.erasure import normalise
 from ingestion.erasure.filtering import HIDDEN, hide_quarantined, names_erased
-from ingestion.erasure.tombstones import ANY_TYPE, Tombstones, hashes_of, keyed_hash, spelled
+from ingestion.erasure.tombstones import ANY_TYPE, Tombstones, hashes_of, keyed_hash
 from ingestion.pipelines import tables
 from ingestion.raw_tables import content_hash
+from onecdp.identity.normalise import identifier_sql
 
 
 @given(
@@ -25,7 +26,7 @@ from ingestion.raw_tables import content_hash
 )
 @settings(deadline=None)
 def test_the_spelling_is_the_same_in_python_and_in_sql(id_type: str, value: str) -> None:
-    ((sql,),) = duckdb.execute(f"select {spelled('$1', '$2')}", [id_type, value]).fetchall()
+    ((sql,),) = duckdb.execute(f"select {identifier_sql('$1', '$2')}", [id_type, value]).fetchall()
     assert normalise(id_type, value) == (sql or "")
 
 

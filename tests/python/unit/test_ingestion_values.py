@@ -95,7 +95,6 @@ def test_value_is_typed(
         (TRANSACTIONS, "price", "1_000", "price: '1_000' is not a number"),
         (TRANSACTIONS, "price", "1,5", "price: '1,5' is not a number"),
         (TRANSACTIONS, "price", "1e300", "price: '1e300' is not a number"),
-        (EVENTS, "item_price", "-1e12", "item_price: '-1e12' is not below 1,000,000,000,000"),
         (
             TRANSACTIONS,
             "quantity",
@@ -115,18 +114,13 @@ def test_value_is_typed(
             "event_time: '12/32/2010 8:26' is not a timestamp",
         ),
         (EVENTS, "event_id", " ", "event_id is missing"),
-        (EVENTS, "item_price", "inf", "item_price: 'inf' is not a number"),
         (MEMBERS, "member_id", "", "member_id is missing"),
-        (MEMBERS, "birthday", "1990-02-30", "birthday: '1990-02-30' is not a date"),
-        (
-            MEMBERS,
-            "birthday",
-            "1990-02-20 10:00:00",
-            "birthday: '1990-02-20 10:00:00' is not a date",
-        ),
         (LINKS, "confidence", "1.01", "confidence: '1.01' is not a number from 0 to 1"),
         (LINKS, "confidence", "-0.1", "confidence: '-0.1' is not a number from 0 to 1"),
         (LINKS, "is_active", "maybe", "is_active: 'maybe' is not true or false"),
+        (LINKS, "last_seen", "soon", "last_seen: 'soon' is not a timestamp"),
+        (MEMBERS, "updated_at", "soon", "updated_at: 'soon' is not a timestamp"),
+        (MEMBERS, "is_deleted", "maybe", "is_deleted: 'maybe' is not true or false"),
     ],
 )
 def test_bad_value_is_quarantined_with_its_reason(
@@ -139,6 +133,41 @@ def test_bad_value_is_quarantined_with_its_reason(
     ]
     text = None if value is None else str(value)
     assert json.loads(taken.quarantine[0]["payload"])[column] == text
+
+
+@pytest.mark.parametrize(
+    ("spec", "column", "value", "complaint"),
+    [
+        (MEMBERS, "birthday", "0000-00-00", "is not a date"),
+        (MEMBERS, "birthday", "1990-02-30", "is not a date"),
+        (MEMBERS, "birthday", "1990-02-20 10:00:00", "is not a date"),
+        (MEMBERS, "total_points", "many", "is not a whole number"),
+        (LINKS, "first_seen", "soon", "is not a timestamp"),
+        (EVENTS, "item_price", "inf", "is not a number"),
+        (EVENTS, "item_price", "-1e12", "is not below 1,000,000,000,000"),
+    ],
+)
+def test_optional_value_that_cannot_be_read_is_null_with_a_warning(
+    tmp_path: Path, spec: TableSpec, column: str, value: str, complaint: str
+) -> None:
+    taken = take_value(tmp_path, spec, column, value)
+    assert taken.quarantine == []
+    assert taken.counts == (1, 1, 0, 0, 0)
+    assert [row[column] for row in taken.rows] == [None]
+    reason = f"{column}: '{value}' {complaint}"
+    assert taken.warnings == [
+        {"file": "f.jsonl", "line": 1, "column_name": column, "value": value, "reason": reason}
+    ]
+
+
+def test_row_that_is_quarantined_has_no_warning(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("member_id,birthday,total_points\n,0000-00-00,1\nM1,x,y\n")
+    taken = take(MEMBERS, tmp_path)
+    assert [row["reason"] for row in taken.quarantine] == ["member_id is missing"]
+    assert [(row["line"], row["column_name"]) for row in taken.warnings] == [
+        (3, "birthday"),
+        (3, "total_points"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
--- The blocklist expanded to one row per type and value: the exact values, and the SHA-256 of their
--- common spellings, since hashed junk is still junk.
+-- The blocklist expanded to one row per type and value: the exact values, and the SHA-256 and MD5 of
+-- their common spellings, since hashed junk is still junk.
 -- Patterns cannot be hashed; of the values that people often type, those that match one are.
 
 {{ config(materialized='table') }}
@@ -113,6 +113,12 @@ blocked as (
         id_type,
         {{ sha256_hex('id_value') }} as id_value,
         'SHA-256 of "' || id_value || '": ' || reason as reason
+    from spellings
+    union all
+    select
+        id_type,
+        md5(id_value) as id_value,
+        'MD5 of "' || id_value || '": ' || reason as reason
     from spellings
 
 ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 from support.ingestion import Warehouse
-from support.odd_files import FORMATS, event, item, line, link, member, send, values
+from support.odd_files import FORMATS, event, line, link, member, send, values
 
 from ingestion.erasure import set_tombstones
 
@@ -15,7 +15,6 @@ SPELLINGS = (
 )  # fmt: skip
 
 
-@item(5)
 def test_erased_person_stays_out_in_any_spelling(warehouse: Warehouse) -> None:
     with duckdb.connect(str(warehouse.folder / "onecdp.duckdb")) as private:
         set_tombstones(private, warehouse.folder, PERSON)

@@ -115,7 +115,6 @@ OPTIONAL = {
 }
 
 
-@item(17)
 def test_unreadable_optional_field_is_nulled_with_a_warning(warehouse: Warehouse) -> None:
     for source, rows in OPTIONAL.items():
         for suffix in FORMATS:

@@ -214,10 +214,7 @@ def test_what_is_not_taken_in_whole_moves(days: Days) -> None:
 
 @pytest.mark.parametrize(
     ("number", "value"),
-    [
-        pytest.param(n, value, marks=[item(4)] if value in JUNK else [], id=value)
-        for n, value in enumerate((*JUNK, *KNOWN_JUNK))
-    ],
+    [pytest.param(n, value, id=value) for n, value in enumerate((*JUNK, *KNOWN_JUNK))],
 )
 def test_junk_joins_nobody(days: Days, number: int, value: str) -> None:
     first = days.people[0]
@@ -227,10 +224,7 @@ def test_junk_joins_nobody(days: Days, number: int, value: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "name"),
-    [
-        pytest.param(n, name, marks=[] if name == "sha256 of nothing" else [item(5)], id=name)
-        for n, name in enumerate(HASHED)
-    ],
+    [pytest.param(n, name, id=name) for n, name in enumerate(HASHED)],
 )
 def test_hashed_junk_joins_nobody(days: Days, number: int, name: str) -> None:
     first = days.people[0]
@@ -240,10 +234,7 @@ def test_hashed_junk_joins_nobody(days: Days, number: int, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "spelling"),
-    [
-        pytest.param(n, spelling, marks=[item(5)] if n else [], id=ascii(spelling))
-        for n, spelling in enumerate(SPELLINGS)
-    ],
+    [pytest.param(n, spelling, id=ascii(spelling)) for n, spelling in enumerate(SPELLINGS)],
 )
 def test_identifier_is_one_however_it_is_written(days: Days, number: int, spelling: str) -> None:
     first = days.people[0]
@@ -268,7 +259,6 @@ def test_link_with_an_unusable_end_shows_the_other(days: Days, end: str) -> None
     assert end in days.people[0].active
 
 
-@item(4)
 def test_report_suggests_what_to_block(days: Days) -> None:
     """With the effect: how many people the value joins or relates."""
     text = days.ask("identity", "report").stdout
