@@ -80,13 +80,15 @@ class SourceReport:
 
     Rows are those of the files that were loaded, and of the service's answers. `warnings` are
     values of loaded rows that could not be read and are null.
-    `refused` pairs each file of which nothing was loaded with the reason.
+    `refused` pairs each file of which nothing was loaded with the reason; `left_out` does so for
+    what else was not read: other files, linked folders, sheets.
     """
 
     source: str
     files_loaded: int
     files_skipped: int
     refused: tuple[tuple[str, str], ...]
+    left_out: tuple[tuple[str, str], ...]
     rows_read: int
     rows_loaded: int
     rows_quarantined: int
@@ -213,6 +215,7 @@ def _report(landed: Landed, seconds: float) -> SourceReport:
         files_loaded=landed.places_loaded,
         files_skipped=landed.places_skipped,
         refused=landed.refused,
+        left_out=landed.left_out,
         rows_read=counts.read,
         rows_loaded=counts.loaded,
         rows_quarantined=counts.quarantined,

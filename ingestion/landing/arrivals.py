@@ -39,13 +39,14 @@ class Chunk:
     values as they are) and LINE (int64), the position of each row in the place. It may have FLAW
     (text): why a row can't be loaded, where the text of its values doesn't show it. `part` is the
     part of the place that holds the rows, such as a sheet. `notice` is something the user
-    should know about how the place was read.
+    should know about how the place was read, `left_out` what part of it was not read, and why.
     """
 
     table: pa.Table
     broken: Sequence[BrokenRow] = field(default_factory=list)
     part: str | None = None
     notice: str | None = None
+    left_out: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,13 @@ class Arrivals:
         unchanged: Those that are loaded already. They are read again only where it must be known
             whether they hold a line that another place has lost.
         refused: Why others cannot be read at all, by name.
+        left_out: Why what is no place is not read, by name.
     """
 
     new: Sequence[Place] = ()
     unchanged: Sequence[Place] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def string_table(

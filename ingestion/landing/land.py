@@ -61,6 +61,7 @@ class Landed:
         places_loaded: Places that were read.
         places_skipped: Places that were loaded before and have not changed.
         refused: Places of which nothing was loaded, with the reason.
+        left_out: What else was not read, with the reason.
         counts: What became of the rows.
         warned: How many warnings there are.
         is_empty: Whether there is nothing to write.
@@ -75,6 +76,7 @@ class Landed:
     places_loaded: int
     places_skipped: int
     refused: tuple[tuple[str, str], ...]
+    left_out: tuple[tuple[str, str], ...]
     counts: Counts
     warned: int
     is_empty: bool
@@ -158,6 +160,7 @@ def land(
         places_loaded=sum(table.places_loaded for table in landed),
         places_skipped=sum(len(a.unchanged) for a in arrivals.values()),
         refused=tuple(sorted(pair for table in landed for pair in table.refused.items())),
+        left_out=tuple(sorted(pair for table in landed for pair in table.left_out)),
         counts=totals(connection, LOADS),
         warned=warned,
         is_empty=stored.is_current and not waiting,
@@ -169,6 +172,7 @@ class _LandedTable:
     rows: str
     places_loaded: int
     refused: dict[str, str]
+    left_out: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -186,6 +190,10 @@ class _Load:
         connection, name = self.connection, f"{spec.table}__"
         stored = self.stored.tables[spec.table]
         staged, checked = self._read(spec, arrivals.new, f"{name}new")
+        left_out = [(place, self._hidden(reason)) for place, reason in staged.left_out]
+        left_out += [(place, f"it {reason}") for place, reason in arrivals.left_out.items()]
+        for place_name, reason in left_out:
+            self.notify(f"{spec.source}/{place_name}: left out, {reason}")
         refused = {place: ("", reason) for place, reason in arrivals.refused.items()}
         for place_no, reason in staged.refused.items():
             place = arrivals.new[place_no]
@@ -211,6 +219,7 @@ class _Load:
             rows,
             len(arrivals.new) - len(staged.refused),
             {place: reason for place, (_, reason) in refused.items()},
+            tuple(left_out),
         )
 
     def _read(self, spec: TableSpec, places: Sequence[Place], into: str) -> tuple[Staged, Checked]:

@@ -34,12 +34,14 @@ class Staged:
         extras: The columns of `text` that are not declared.
         refused: The places of which nothing can be loaded, by index, with the reason. They have
             no row in either relation.
+        left_out: Parts of places that were not read: the place's name and the reason.
     """
 
     text: str
     broken: str
     extras: tuple[str, ...]
     refused: dict[int, str]
+    left_out: tuple[tuple[str, str], ...]
 
 
 def stage(
@@ -53,7 +55,13 @@ def stage(
     staging = _Staging(connection, spec, notify, f"{into}_text", f"{into}_broken")
     for place_no, place in enumerate(places):
         staging.read(place_no, place)
-    return Staged(staging.text, staging.broken, tuple(staging.extras), staging.refused)
+    return Staged(
+        staging.text,
+        staging.broken,
+        tuple(staging.extras),
+        staging.refused,
+        tuple(staging.left_out),
+    )
 
 
 def payload(spec: TableSpec, extras: Sequence[str]) -> str:
@@ -78,6 +86,7 @@ class _Staging:
         self.broken = broken
         self.extras: list[str] = []
         self.refused: dict[int, str] = {}
+        self.left_out: list[tuple[str, str]] = []
         self._connection = connection
         self._spec = spec
         self._notify = notify
@@ -114,6 +123,9 @@ class _Staging:
         for chunk in place.chunks():
             if chunk.notice:
                 self._notify(f"{label}: {chunk.notice}")
+                continue
+            if chunk.left_out:
+                self.left_out.append((place.name, chunk.left_out))
                 continue
             self._add(place_no, chunk)
             before, rows = rows, rows + chunk.table.num_rows + len(chunk.broken)

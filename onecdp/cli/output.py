@@ -15,7 +15,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from onecdp.pipeline.ingest import SourceReport
+from onecdp.pipeline.ingest import IngestReport, SourceReport
 from onecdp.pipeline.run import RunReport
 from onecdp.pipeline.unchanged import PublishedBuild
 from onecdp.project.dbt_report import BuildReport, Finding
@@ -29,7 +29,7 @@ _SOURCE_COLUMNS = ("read", "loaded", "quarantined", "duplicate", "superseded", "
 def print_run(report: RunReport) -> None:
     """Prints what a run did to stdout, at most as wide as the terminal (80 columns in a log)."""
     console = _console()
-    print_sources(report.sources, console)
+    print_ingest(report.ingest, console)
     if report.current:
         console.print(_current_line(report.current))
     else:
@@ -65,8 +65,25 @@ def _current_line(current: PublishedBuild) -> str:
     )
 
 
+def print_ingest(report: IngestReport, console: Console | None = None) -> None:
+    """Prints what was loaded, and what was not read, with the reasons."""
+    console = console or _console()
+    sources = report.sources
+    print_sources(sources, console)
+    refused = [(f"{s.source}/{file}", reason) for s in sources for file, reason in s.refused]
+    left_out = [(f"{s.source}/{name}", reason) for s in sources for name, reason in s.left_out]
+    for verb, named in (("refused", refused), ("left out", [*report.left_out, *left_out])):
+        for name, reason in named[:SHOWN_FINDINGS]:
+            console.print(Text(f"{verb}: {name}: {reason}"), soft_wrap=True)
+        if (more := len(named) - SHOWN_FINDINGS) > 0:
+            console.print(f"and {more:,} more {verb}; --json lists all")
+    if not any(s.files_loaded or s.files_skipped or s.refused for s in sources):
+        folders = " or ".join(f"{source.source}/" for source in sources)
+        console.print(f"nothing could be read: no file to load below {folders}")
+
+
 def print_sources(sources: Sequence[SourceReport], console: Console | None = None) -> None:
-    """Prints what was loaded, a row per source, and the refused files with their reasons."""
+    """Prints what was loaded, a row per source."""
     console = console or _console()
     # Only in warehouses where somebody was erased.
     is_shown = any(source.rows_erased for source in sources)
@@ -85,9 +102,6 @@ def print_sources(sources: Sequence[SourceReport], console: Console | None = Non
             )
     if known := sum(source.files_skipped for source in sources):
         console.print(f"{known:,} {'file' if known == 1 else 'files'} already loaded: skipped")
-    for source in sources:
-        for file, reason in source.refused:
-            console.print(Text(f"refused: {source.source}/{file}: {reason}"), soft_wrap=True)
 
 
 def _print_counts(
@@ -146,7 +160,7 @@ def run_document(report: RunReport) -> dict[str, Any]:
         "merged_one_ids": report.merged_one_ids,
         "split_one_ids": report.split_one_ids,
         "refused_links": report.refused_links,
-        "sources": sources_document(report.sources),
+        **ingest_document(report.ingest),
         "models": vars(report.build.models),
         "tests": vars(report.build.tests),
         "failures": [_finding(failure) for failure in report.build.failures],
@@ -173,14 +187,23 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def sources_document(sources: Sequence[SourceReport]) -> list[dict[str, Any]]:
+def ingest_document(report: IngestReport) -> dict[str, Any]:
     """The JSON of what was loaded."""
+    return {
+        "sources": sources_document(report.sources),
+        "left_out": [{"file": name, "reason": reason} for name, reason in report.left_out],
+    }
+
+
+def sources_document(sources: Sequence[SourceReport]) -> list[dict[str, Any]]:
+    """The JSON of what was loaded, per source."""
     return [
         {
             "source": source.source,
             "files_loaded": source.files_loaded,
             "files_skipped": source.files_skipped,
             "refused": [{"file": file, "reason": reason} for file, reason in source.refused],
+            "left_out": [{"file": name, "reason": reason} for name, reason in source.left_out],
             **{f"rows_{column}": getattr(source, f"rows_{column}") for column in _SOURCE_COLUMNS},
             "rows_erased": source.rows_erased,
             "warnings": source.warnings,

@@ -12,7 +12,7 @@ from onecdp.erasure.tables import is_unfinished
 from onecdp.identity.report import count_ids
 from onecdp.pipeline.build import build_tables
 from onecdp.pipeline.context import Context
-from onecdp.pipeline.ingest import Delivery, SourceReport, check, load
+from onecdp.pipeline.ingest import Delivery, IngestReport, check, load
 from onecdp.pipeline.publish import Published, publish_marts
 from onecdp.pipeline.unchanged import PublishedBuild, find_current, note_published
 from onecdp.project import dbt_packages, seeds
@@ -36,7 +36,7 @@ class RunReport:
     """What a run did.
 
     Attributes:
-        sources: One report per source.
+        ingest: What was loaded.
         build: What dbt did.
         customers: one_ids with an active identifier, after the run.
         new_one_ids: one_ids minted by this run.
@@ -50,7 +50,7 @@ class RunReport:
             and `build` counts no node.
     """
 
-    sources: Sequence[SourceReport]
+    ingest: IngestReport
     build: BuildReport
     customers: int
     new_one_ids: int
@@ -120,7 +120,7 @@ def _run(context: Context, delivery: Delivery, as_of: date | None, full_refresh:
         note_published(context, as_of, published)
     clock.lap("publish")
     return RunReport(
-        sources=ingested.sources,
+        ingest=ingested,
         build=built,
         customers=after.customers,
         new_one_ids=after.minted - before.minted,

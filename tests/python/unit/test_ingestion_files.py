@@ -112,7 +112,9 @@ def test_workbook_is_for_retail_only(tmp_path: Path) -> None:
     workbook(tmp_path / "a.xlsx", {"One": [["member_id"], ["M1"]]})
     taken = take(MEMBERS, tmp_path)
     assert (taken.rows, taken.refused) == ([], {})
-    assert taken.notices == ["crm/a.xlsx: ignored, not a kind of file that is loaded"]
+    assert taken.notices == [
+        "crm/a.xlsx: left out, it is not a kind of file that is loaded; save its sheet as .csv"
+    ]
 
 
 def test_uci_names_and_dates_are_known(tmp_path: Path) -> None:

@@ -54,13 +54,7 @@ def finished(
     return text, ingest(built_warehouse, odd_data, folder / "json", "--json")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[item(15)] if name in ("linked", "Retail") else [], id=what)
-        for name, what in LEFT_OUT.items()
-    ],
-)
+@pytest.mark.parametrize("name", [pytest.param(n, id=what) for n, what in LEFT_OUT.items()])
 def test_what_is_left_out_is_named_in_the_output(
     finished: tuple[Finished, Finished], name: str
 ) -> None:
@@ -69,7 +63,6 @@ def test_what_is_left_out_is_named_in_the_output(
     assert name in text
 
 
-@item(15)
 @pytest.mark.parametrize("name", [pytest.param(n, id=what) for n, what in LEFT_OUT.items()])
 def test_what_is_left_out_is_named_in_the_json(
     finished: tuple[Finished, Finished], name: str
@@ -84,7 +77,6 @@ def test_the_sound_files_are_loaded(finished: tuple[Finished, Finished]) -> None
     assert loaded["retail"]["rows_loaded"] in (1, 2)
 
 
-@item(15)
 @pytest.mark.parametrize("names", [(), ("notes.txt", "scan.pdf")], ids=["empty", "no data"])
 def test_folder_with_nothing_readable_is_refused(
     built_warehouse: BuiltProject, tmp_path: Path, names: tuple[str, ...]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.ingestion import Warehouse
 from support.landing_writer import DIALECTS, Dialect, csv_bytes
-from support.odd_files import FORMATS, TABLES, event, item, line, link, member, send, values
+from support.odd_files import FORMATS, TABLES, event, line, link, member, send, values
 
 from ingestion.readers import files
 
