@@ -10,9 +10,10 @@ import duckdb
 import pyarrow as pa
 
 from onecdp.identity.normalise import normalise
+from onecdp.warehouse.sql_text import quoted
 
-from ..declaration import TableSpec
-from .matching import find_matches, pair, set_null
+from ..declaration import Identifier, TableSpec
+from .matching import find_matches, former_value, pair, set_null
 from .tombstones import Tombstones
 
 HIDDEN = "names somebody who was erased"
@@ -25,6 +26,7 @@ IsErased = Callable[[str], bool]
 def filter_erased(
     connection: duckdb.DuckDBPyConnection,
     spec: TableSpec,
+    text: str,
     rows: str,
     erased: str,
     extras: Sequence[str],
@@ -35,6 +37,7 @@ def filter_erased(
     Args:
         connection: Where the relations are.
         spec: The table.
+        text: The relation of the rows as they were read.
         rows: The relation of typed rows; loses those of erased people.
         erased: The relation to make of the rows that were moved (_row, _place_no).
         extras: The columns of `rows` that are not declared.
@@ -44,16 +47,13 @@ def filter_erased(
     spec = spec.limited_to([*(column.name for column in spec.columns), *extras])
     if tombstones is None or not spec.identifiers:
         return
-    pairs = " union ".join(
-        "select {} as id_type, {} as id_value from {}".format(*pair(identifier), rows)
-        for identifier in spec.identifiers
-    )
-    seen = connection.execute(f"select id_type, id_value from ({pairs}) where id_value is not null")
+    seen = connection.execute(" union ".join(_seen(i, text, rows) for i in spec.identifiers))
     found = [
         {"id_type": id_type, "id_value": id_value}
         for batch in seen.to_arrow_reader(100_000)
-        for id_type, id_value in zip(*(c.to_pylist() for c in batch.columns), strict=True)
+        for id_type, id_value, former in zip(*(c.to_pylist() for c in batch.columns), strict=True)
         if tombstones.holds(id_type, id_value)
+        or (former != id_value and tombstones.holds(id_type, former))
     ]
     if not found:
         return
@@ -67,6 +67,16 @@ def filter_erased(
     connection.execute(f"delete from {rows} where _row in (select _row from {matches.deleted})")
     set_null(connection, spec, rows, "_row", sorted(extras), matches)
     connection.unregister("erased_here")
+
+
+def _seen(identifier: Identifier, text: str, rows: str) -> str:
+    """SQL for the distinct identifiers of a column, with their former spelling."""
+    id_type, id_value = pair(identifier)
+    return f"""select {id_type} as id_type, {id_value} as id_value,
+            {former_value(identifier, "written")} as former
+        from {rows}
+        inner join (select _row, {quoted(identifier.column)} as written from {text}) using (_row)
+        where {quoted(identifier.column)} is not null"""
 
 
 def hide_quarantined(
@@ -131,5 +141,7 @@ def _words(text: str) -> Iterable[str]:
 
 
 def _spellings(word: str) -> set[str]:
-    """The word normalised as an identifier of any type."""
-    return {normalise(kind, word) for kind in ("", "email_hash")} - {""}
+    """The word normalised as an identifier of any type; as tombstones had it before, too."""
+    former = word.strip(" ")
+    normal = {normalise(kind, word) for kind in ("", "email_hash")}
+    return (normal | {former, former.lower()}) - {""}

@@ -30,6 +30,17 @@ def pair(identifier: Identifier) -> tuple[str, str]:
     return id_type, identifier_sql(id_type, quoted(identifier.column))
 
 
+def former_value(identifier: Identifier, text: str) -> str:
+    """SQL for a value as tombstones had it before identifiers were normalised as they are now."""
+    id_type, _ = pair(identifier)
+    return rf"""case
+        when {id_type} in ('mobile_hash', 'email_hash') then lower(trim({text}))
+        when {id_type} = 'retail_customer_id'
+            then regexp_replace(trim({text}), '^([0-9]+)\.0+$', '\1')
+        else trim({text})
+    end"""
+
+
 @dataclass(frozen=True)
 class Matches:
     """Temporary relations of the rows that an erasure touches.

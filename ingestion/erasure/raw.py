@@ -100,6 +100,8 @@ def erase_raw(
                 f"(select (_file, _line) from ({standing}) where _file is not null)"
             ).fetchall()
             removed.append(RawRemoval(table, "deleted", deleted[0][0]))
+            hidden = hide_quarantined(connection, table, values.__contains__, "value")
+            removed.append(RawRemoval(table, "value emptied", hidden))
         # What a load that was killed left there is read from its file again.
         for table in _tables(connection, f"{dataset}_staging"):
             if not table.startswith("_dlt"):

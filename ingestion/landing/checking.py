@@ -76,7 +76,7 @@ def check(
             f"update {every} set {quoted(name)} = null where _row in "
             f"(select _row from {checked.warned} where column_name = {literal(name)})"
         )
-    filter_erased(connection, spec, every, checked.erased, staged.extras, tombstones)
+    filter_erased(connection, spec, staged.text, every, checked.erased, staged.extras, tombstones)
     connection.execute(
         f"create table {checked.sound} as "
         f"select *, {content_hash(spec, staged.extras)} as _row_hash from {every}"

@@ -11,8 +11,9 @@ whom it names, so its row is quarantined. It is the integer that it stands for, 
 A decimal without a fraction (`17850.0`) was a double on its way. From 2^53 on doubles skip
 integers, so that it names its neighbours as well; below, it is the integer.
 
-An exponent without a sign counts as one only after a single digit, as programs write it: `1234e56`
-is a code or a part of a hash. JSON numbers and doubles are told by their readers.
+Codes and parts of hashes look like numbers, too: `1234e56`, `5E12`, `3E-4`. So an exponent counts
+as one only with a plus before it, or after one digit and a fraction, as programs write it.
+JSON numbers and doubles are told by their readers.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ EXACT_BELOW = 2**53
 SHOWN_DIGITS = 6
 ADVICE = "a number that may have lost digits, export the column as text"
 
-_SCIENTIFIC = r"^[+-]?([0-9](\.[0-9]+)?[eE][+-]?[0-9]{1,3}|[0-9]+(\.[0-9]+)?[eE]\+[0-9]{1,3})\z"
+_SCIENTIFIC = r"^[+-]?([0-9]\.[0-9]+[eE][+-]?[0-9]{1,3}|[0-9]+(\.[0-9]+)?[eE]\+[0-9]{1,3})\z"
 _PARTS = r"^([+-]?)([0-9]+)\.?([0-9]*)[eE]\+?(-?)([0-9]+)\z"
 _LONG_DOUBLE = r"^-?[0-9]{16,}\.0+\z"
 
@@ -53,6 +54,8 @@ MACROS = (
         end""",
     f"""create temp macro exact_code(code) as
         case
+            -- Most codes: their first letter is no digit, sign or point.
+            when code not between '+' and ':' then nullif(code, '')
             when regexp_matches(code, {literal(_SCIENTIFIC)})
             then exact_integer(scientific(code))
             when regexp_matches(code, {literal(_LONG_DOUBLE)})

@@ -51,8 +51,6 @@ SQL_TRIM = (
     rf"""(?s)^(?:[{_SQL_BLANKS}']*(?:="+[{_SQL_BLANKS}']*)+(.*?)[{_SQL_BLANKS}"]*"""
     rf"""|[{_SQL_BLANKS}']*(.*?)[{_SQL_BLANKS}]*)\z"""
 )
-# Most values; nothing can be removed from them.
-SQL_PLAIN = r"^[0-9A-Za-z][!-~]*\z"
 SQL_WHOLE = r"^(-?[0-9]+)\.0+\z"
 
 
@@ -67,35 +65,33 @@ def nfkc(values: pa.ChunkedArray) -> pa.ChunkedArray:
 def normalise(id_type: str, id_value: str) -> str:
     """Returns an identifier in its one spelling; or ''."""
     value = id_value
-    if not value.isascii():
-        value = str(pc.utf8_normalize(pa.scalar(value), form="NFKC").as_py())
-    armour = _BEFORE.match(value)
-    if armour and armour.end():
-        value = value[armour.end() :]
-        # Not by a regular expression: it would try every run of blanks to its end.
-        value = value.rstrip(_ALL_BLANKS + '"' if "=" in armour.group() else _ALL_BLANKS)
-    else:
-        value = value.rstrip(_ALL_BLANKS)
-    value = _WHOLE.sub(r"\1", value)
+    # Most values; nothing can be removed from them.
+    if not (value.isascii() and value.isalnum()):
+        value = _WHOLE.sub(r"\1", _trim(value))
     return lower(value) if id_type in LOWER_CASE_TYPES else value
 
 
+def _trim(value: str) -> str:
+    if not value.isascii():
+        value = str(pc.utf8_normalize(pa.scalar(value), form="NFKC").as_py())
+    armour = _BEFORE.match(value)
+    if not armour or not armour.end():
+        return value.rstrip(_ALL_BLANKS)
+    value = value[armour.end() :]
+    # Not by a regular expression: it would try every run of blanks to its end.
+    return value.rstrip(_ALL_BLANKS + '"' if "=" in armour.group() else _ALL_BLANKS)
+
+
 def normalise_columns(id_type: pa.ChunkedArray, id_value: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Returns identifiers in their one spelling, as text columns; null where there is none.
+    """Returns normalised identifiers as text columns; null where there is none.
 
     The types, in lower case, may be any; null counts as a type without a rule of its own.
     """
-    # Most values need nothing but the rule of case, which Arrow applies to whole columns.
-    is_plain = pc.match_substring_regex(id_value, SQL_PLAIN)
-    is_plain = pc.and_(is_plain, pc.invert(pc.match_substring_regex(id_value, SQL_WHOLE)))
-    if pc.all(is_plain).as_py():
-        is_lower = pc.is_in(id_type, pa.array(LOWER_CASE_TYPES, pa.string()))
-        return pc.if_else(is_lower, pc.utf8_lower(id_value), id_value)
     pairs = zip(id_type.to_pylist(), id_value.to_pylist(), strict=True)
-    spelled = [
+    normal = [
         None if value is None else normalise(kind or "", value) or None for kind, value in pairs
     ]
-    return pa.chunked_array([pa.array(spelled, pa.string())])
+    return pa.chunked_array([pa.array(normal, pa.string())])
 
 
 def lower(value: str) -> str:
@@ -106,32 +102,46 @@ def lower(value: str) -> str:
 
 
 def identifier_sql(id_type: str, id_value: str, full_nfkc: str | None = None) -> str:
-    """SQL for an identifier in its one spelling, as the macro `normalize_identifier` has it.
+    """SQL for a normalised identifier, as the macro `normalize_identifier` has it.
 
     Args:
         id_type: SQL for the type.
         id_value: SQL for the value.
         full_nfkc: A function of the connection that gives NFKC; None where there is none.
     """
-    types = ", ".join(f"'{kind}'" for kind in LOWER_CASE_TYPES)
-    text = code_sql(id_value, full_nfkc)
-    return f"nullif(case when {id_type} in ({types}) then lower({text}) else {text} end, '')"
-
-
-def code_sql(value: str, full_nfkc: str | None = None) -> str:
-    """SQL for a value in the spelling that it has as any type, without the rule of case."""
-    return f"regexp_replace({trim_sql(value, full_nfkc)}, {literal(SQL_WHOLE)}, '\\1')"
+    is_hash = f"{id_type} in ({', '.join(map(literal, LOWER_CASE_TYPES))})"
+    whole = f"regexp_replace({_trimmed(id_value, full_nfkc)}, {literal(SQL_WHOLE)}, '\\1')"
+    return (
+        f"case when {_is_plain(id_value)} and {id_value} not like '%.0%' "
+        f"then case when {is_hash} then lower({id_value}) else {id_value} end "
+        f"when {is_hash} then nullif(lower({whole}), '') else nullif({whole}, '') end"
+    )
 
 
 def trim_sql(value: str, full_nfkc: str | None = None) -> str:
     """SQL for a value in NFKC without what stands around it, the first two rules."""
+    return f"case when {_is_plain(value)} then {value} else {_trimmed(value, full_nfkc)} end"
+
+
+def _trimmed(value: str, full_nfkc: str | None) -> str:
     if full_nfkc is None:
         wide = f"translate({value}, {literal(FULL_WIDTH)}, {literal(HALF_WIDTH)})"
     else:
         wide = f"{full_nfkc}({value})"
-    is_ascii = f"strlen({value}) = length({value})"
+    narrow = f"case when {_is_ascii(value)} then {value} else {wide} end"
+    return f"regexp_replace({narrow}, {literal(SQL_TRIM)}, '\\1\\2')"
+
+
+def _is_plain(value: str) -> str:
+    """SQL that is true for most values that nothing is removed from.
+
+    Regular expressions would cost several times as much.
+    """
     return (
-        f"case when {is_ascii} and regexp_matches({value}, {literal(SQL_PLAIN)}) then {value} "
-        f"else regexp_replace(case when {is_ascii} then {value} else {wide} end, "
-        f"{literal(SQL_TRIM)}, '\\1\\2') end"
+        f"{_is_ascii(value)} and {value} between '(' and '~' and {value} not like '=%' "
+        f"and right({value}, 1) between '!' and '~'"
     )
+
+
+def _is_ascii(value: str) -> str:
+    return f"strlen({value}) = length({value})"

@@ -333,11 +333,13 @@ def _macros() -> dict[str, Any]:
     }
     files = [
         *sorted((REPOSITORY / "macros/identity/explain").glob("*.sql")),
-        REPOSITORY / "macros/identity/normalize_identifier.sql",
-        REPOSITORY / "macros/identity/row_sources.sql",
+        *(
+            REPOSITORY / f"macros/identity/{name}.sql"
+            for name in ("normalize_identifier", "to_half_width", "row_sources")
+        ),
         *(
             REPOSITORY / f"macros/compat/{name}.sql"
-            for name in ("is_ascii", "matches_pattern", "replace_pattern", "text_literal")
+            for name in ("is_ascii", "replace_pattern", "text_literal")
         ),
     ]
     text = "".join(file.read_text() for file in files)

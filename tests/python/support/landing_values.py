@@ -12,7 +12,9 @@ from support.landing_writer import Cell
 
 EXACT_BELOW = 2**53
 ARMOUR = re.compile(r'="(.*)"', re.DOTALL)
-SCIENTIFIC = re.compile(r"[+-]?[0-9](\.[0-9]+)?[eE][+-]?[0-9]{1,3}")
+SCIENTIFIC = re.compile(
+    r"[+-]?([0-9]\.[0-9]+[eE][+-]?[0-9]{1,3}|[0-9]+(\.[0-9]+)?[eE]\+[0-9]{1,3})"
+)
 FLOAT = re.compile(r"([0-9]+)\.0+")
 # Spreadsheets write at least six digits before they round.
 SHOWN_DIGITS = 6

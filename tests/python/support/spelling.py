@@ -13,8 +13,8 @@ MACROS = Path(__file__).parents[3] / "macros"
 def as_the_models_do(id_type: str, id_value: str) -> str:
     """The macro normalize_identifier for DuckDB; no dbt is started."""
     files = (
-        "compat/is_ascii", "compat/matches_pattern", "compat/replace_pattern",
-        "compat/text_literal", "identity/normalize_identifier",
+        "compat/is_ascii", "compat/replace_pattern", "compat/text_literal",
+        "identity/to_half_width", "identity/normalize_identifier",
     )  # fmt: skip
     text = "".join((MACROS / f"{name}.sql").read_text() for name in files)
     made: dict[str, Any] = {}

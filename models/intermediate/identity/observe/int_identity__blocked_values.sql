@@ -1,5 +1,5 @@
--- The blocklist expanded to one row per type and value: the exact values, and the SHA-256 and MD5 of
--- their common spellings, since hashed junk is still junk.
+-- The blocklist expanded to one row per type and value: the exact values, and the SHA-256 and MD5
+-- of their common spellings, since hashed junk is still junk.
 -- Patterns cannot be hashed; of the values that people often type, those that match one are.
 
 {{ config(materialized='table') }}

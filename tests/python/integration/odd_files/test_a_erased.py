@@ -33,3 +33,29 @@ def test_erased_person_stays_out_in_any_spelling(warehouse: Warehouse) -> None:
     assert set(values(warehouse, "retail", "customer_id")) <= {None}
     assert values(warehouse, "id_graph", "left_id_value") == []
     assert reports["crm"].rows_erased == len(SPELLINGS) * len(FORMATS)
+
+
+def test_tombstones_from_before_identifiers_were_normalised_still_count(
+    warehouse: Warehouse,
+) -> None:
+    """Then they were trimmed of spaces only, and device ids kept their `.0`."""
+    former = (
+        ("member_id", "U1\n"), ("mobile_hash", "\ufeffaa"), ("device_id", "17.0"),
+        ("device_id", "\uff351"),
+    )  # fmt: skip
+    with duckdb.connect(str(warehouse.folder / "onecdp.duckdb")) as private:
+        set_tombstones(private, warehouse.folder, former)
+    send(
+        warehouse,
+        "crm/a.jsonl",
+        [member(" U1\n ", real_name="A"), member("U2", mobile_hash="\ufeffAA ", real_name="B")],
+    )
+    devices = ["17.0 ", "\uff351", "18.0"]
+    send(warehouse, "app/a.jsonl", [event(f"E{n}", device_id=d) for n, d in enumerate(devices)])
+    warehouse.load()
+    assert warehouse.query("select member_id, mobile_hash from raw_crm.members") == [("U2", None)]
+    assert warehouse.query("select event_id, device_id from raw_app.events order by 1") == [
+        ("E0", None),
+        ("E1", None),
+        ("E2", "18"),
+    ]

@@ -193,7 +193,6 @@ def test_bitmaps_hold_no_deleted_member(days: Days) -> None:
             assert held.fetchall() == []
 
 
-@item(19)
 def test_changes_say_that_a_deleted_member_retired(days: Days) -> None:
     first, second = days.people
     told = {row[:2] for row in second.changes_since(first)}
