@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.cli import BuiltProject, Finished, run_cli
 from support.landing_writer import csv_bytes, xlsx_bytes
-from support.odd_files import event, item, line, member
+from support.odd_files import event, line, member
 
 LEFT_OUT = {
     "linked": "a symlinked folder",
@@ -106,7 +106,6 @@ def test_file_that_broke_the_run_is_refused_by_name(
     assert source["rows_loaded"] == 1
 
 
-@item(16)
 def test_run_reports_all_that_was_quarantined_since_the_last_published_one(
     built_warehouse: BuiltProject, tmp_path: Path
 ) -> None:
