@@ -48,6 +48,7 @@ LOADS = {
     "rows_withdrawn": "bigint",
     "rows_erased": "bigint",
     "is_other_file": "boolean",
+    "has_ambiguous_dates": "boolean",
     "loaded_at": "timestamptz",
 }
 TABLE_NAME = {"table_name": "varchar"}

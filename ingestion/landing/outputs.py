@@ -230,6 +230,7 @@ def write_loads(
             coalesce(rows_withdrawn, 0) as rows_withdrawn,
             coalesce(rows_erased, 0) as rows_erased,
             coalesce(_place_no in ({other_files}), false) as is_other_file,
+            list_contains($ambiguous, _place_no) as has_ambiguous_dates,
             (select loaded_at from {results.load_time}) as loaded_at
         from {results.places}
         left join staged using (_place_no)
@@ -237,7 +238,10 @@ def write_loads(
         left join withdrawn using (name)
         where not list_contains($refused, _place_no)
         order by _place_no""",
-        {"refused": list(results.staged.refused)},
+        {
+            "refused": list(results.staged.refused),
+            "ambiguous": list(results.staged.ambiguous_dates),
+        },
     )
     unbalanced = connection.execute(
         f"select file, rows_read from {into} where rows_read <> "

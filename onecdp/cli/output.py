@@ -72,7 +72,12 @@ def print_ingest(report: IngestReport, console: Console | None = None) -> None:
     print_sources(sources, console)
     refused = [(f"{s.source}/{file}", reason) for s in sources for file, reason in s.refused]
     left_out = [(f"{s.source}/{name}", reason) for s in sources for name, reason in s.left_out]
-    for verb, named in (("refused", refused), ("left out", [*report.left_out, *left_out])):
+    notices = [(f"{s.source}/{name}", text) for s in sources for name, text in s.notices]
+    for verb, named in (
+        ("refused", refused),
+        ("left out", [*report.left_out, *left_out]),
+        ("note", notices),
+    ):
         for name, reason in named[:SHOWN_FINDINGS]:
             console.print(Text(f"{verb}: {name}: {reason}"), soft_wrap=True)
         if (more := len(named) - SHOWN_FINDINGS) > 0:
@@ -204,6 +209,7 @@ def sources_document(sources: Sequence[SourceReport]) -> list[dict[str, Any]]:
             "files_skipped": source.files_skipped,
             "refused": [{"file": file, "reason": reason} for file, reason in source.refused],
             "left_out": [{"file": name, "reason": reason} for name, reason in source.left_out],
+            "notices": [{"file": name, "notice": text} for name, text in source.notices],
             **{f"rows_{column}": getattr(source, f"rows_{column}") for column in _SOURCE_COLUMNS},
             "rows_erased": source.rows_erased,
             "warnings": source.warnings,

@@ -32,6 +32,7 @@ class SourceReport(Protocol):
     files_skipped: int
     refused: tuple[tuple[str, str], ...]
     left_out: tuple[tuple[str, str], ...]
+    notices: tuple[tuple[str, str], ...]
     rows_read: int
     rows_loaded: int
     rows_quarantined: int

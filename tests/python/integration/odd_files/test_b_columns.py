@@ -93,7 +93,6 @@ def test_index_column_of_pandas_does_not_make_other_rows(warehouse: Warehouse, h
             assert any(file in n and "ignored" in n for n in warehouse.notices), file
 
 
-@item(12)
 def test_file_of_ambiguous_dates_is_loaded_with_a_warning(warehouse: Warehouse) -> None:
     """Both readings are shown, and the setting that decides."""
     for suffix in RETAIL_FORMATS:
@@ -123,7 +122,6 @@ def test_file_whose_dates_can_only_be_month_first_is_loaded_without_a_word(
     assert not any("date_order" in notice for notice in warehouse.notices)
 
 
-@item(12)
 def test_setting_says_the_order_of_dates(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,7 +139,6 @@ def test_setting_says_the_order_of_dates(
     assert not any("2011-05-02" in notice for notice in warehouse.notices)
 
 
-@item(12)
 def test_evidence_of_day_first_names_the_earlier_files(warehouse: Warehouse) -> None:
     send(warehouse, "retail/january.csv", [line("1", InvoiceDate="05/01/2011")])
     send(warehouse, "retail/iso.csv", [line("2", InvoiceDate="2011-01-05")])
