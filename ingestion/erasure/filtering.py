@@ -13,7 +13,7 @@ from onecdp.identity.normalise import normalise
 from onecdp.warehouse.sql_text import quoted
 
 from ..declaration import Identifier, TableSpec
-from .matching import find_matches, former_value, pair, set_null
+from .matching import find_matches, former_values, pair, set_null
 from .tombstones import Tombstones
 
 HIDDEN = "names somebody who was erased"
@@ -53,7 +53,7 @@ def filter_erased(
         for batch in seen.to_arrow_reader(100_000)
         for id_type, id_value, former in zip(*(c.to_pylist() for c in batch.columns), strict=True)
         if tombstones.holds(id_type, id_value)
-        or (former != id_value and tombstones.holds(id_type, former))
+        or any(tombstones.holds(id_type, text) for text in former if text not in (None, id_value))
     ]
     if not found:
         return
@@ -70,10 +70,10 @@ def filter_erased(
 
 
 def _seen(identifier: Identifier, text: str, rows: str) -> str:
-    """SQL for the distinct identifiers of a column, with their former spelling."""
+    """SQL for the distinct identifiers of a column, with their former spellings."""
     id_type, id_value = pair(identifier)
     return f"""select {id_type} as id_type, {id_value} as id_value,
-            {former_value(identifier, "written")} as former
+            {former_values(identifier, "written")} as former
         from {rows}
         inner join (select _row, {quoted(identifier.column)} as written from {text}) using (_row)
         where {quoted(identifier.column)} is not null"""

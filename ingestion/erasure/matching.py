@@ -30,15 +30,27 @@ def pair(identifier: Identifier) -> tuple[str, str]:
     return id_type, identifier_sql(id_type, quoted(identifier.column))
 
 
-def former_value(identifier: Identifier, text: str) -> str:
-    """SQL for a value as tombstones had it before identifiers were normalised as they are now."""
-    id_type, _ = pair(identifier)
-    return rf"""case
-        when {id_type} in ('mobile_hash', 'email_hash') then lower(trim({text}))
-        when {id_type} = 'retail_customer_id'
-            then regexp_replace(trim({text}), '^([0-9]+)\.0+$', '\1')
-        else trim({text})
-    end"""
+def former_values(identifier: Identifier, text: str) -> str:
+    """SQL for a list of spellings that tombstones may have of a value.
+
+    Of before identifiers were normalised as they are now: spaces trimmed from the text, and a
+    double from Parquet with an exponent.
+    """
+    id_type, id_value = pair(identifier)
+    digits = f"rtrim({id_value}, '0')"
+    return rf"""[
+        case
+            when {id_type} in ('mobile_hash', 'email_hash') then lower(trim({text}))
+            when {id_type} = 'retail_customer_id'
+                then regexp_replace(trim({text}), '^([0-9]+)\.0+$', '\1')
+            else trim({text})
+        end,
+        case
+            when regexp_full_match({id_value}, '[1-9][0-9]{{10,15}}')
+                then rtrim({digits}[1] || '.' || {digits}[2:], '.')
+                    || 'e+' || (length({id_value}) - 1)
+        end
+    ]"""
 
 
 @dataclass(frozen=True)

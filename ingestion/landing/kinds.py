@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onecdp.identity.normalise import trim_sql
-from onecdp.warehouse.sql_text import literal, quoted
+from onecdp.warehouse.sql_text import quoted
 
 from ..declaration import Column, DateOrder, Kind
 from .codes import ADVICE
@@ -97,10 +97,10 @@ def complaint(column: Column) -> str | None:
     """
     name = quoted(column.name)
     if column.kind is Kind.CODE:
-        text = f"coalesce({trim_sql(f'raw.{name}', NFKC)}, '')"
-        missing = literal(f"{column.name} is missing") if column.required else "null"
+        written = f"raw.{name} <> '' and {trim_sql(f'raw.{name}', NFKC)} <> ''"
         lost = f"'{column.name}: ''' || left(raw.{name}, 100) || ''' is {ADVICE}'"
-        told = f"case when {text} = '' then {missing} else {lost} end"
+        missing = f" else '{column.name} is missing'" if column.required else ""
+        told = f"case when {written} then {lost}{missing} end"
         return f"case when t.{name} is null then {told} end"
     parts = []
     if column.required:

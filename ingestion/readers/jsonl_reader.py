@@ -17,11 +17,12 @@ from .lines import line_blocks
 from .numbers import NO_IDENTIFIER, code_columns, code_number
 from .opening import PEEK
 
-# orjson is the quick way, but numbers come out of it as doubles and 64-bit integers. Lines with one
-# whose text that would change, and some others, are read the slow way: -0, 17 figures and more,
-# exponents, zeros at the end (1.10), and decimals so small that they would get an exponent.
+# orjson is the quick way, but numbers come out of it as doubles, if they are no 64-bit integers.
+# Lines with one whose text that would change, and some others, are read the slow way: 17 figures
+# and more, exponents, zeros at the end (1.10), and decimals so small that they get an exponent.
+_EXACT = frozenset({str, int, bool, type(None)})
 _CHANGED_NUMBER = re.compile(
-    rb"[:,\[\s](?:-0[\s,\]}]|-?(?:[0-9.]{17}|[0-9]+(?:\.[0-9]+)?[eE]|[0-9]+\.[0-9]+0(?![0-9])|0\.0000))"
+    rb"[:,\[\s]-?(?:[0-9.]{17}|[0-9]+(?:\.[0-9]+)?[eE]|[0-9]+\.[0-9]+0(?![0-9])|0\.0000)"
 )
 
 
@@ -84,8 +85,11 @@ def _json_record(
         name = names[key]
         if name in record:
             raise ValueError(f"row has the field {name} twice")
+        if value is None or isinstance(value, str):
+            record[name] = value
+            continue
         text = _json_text(value)
-        if not isinstance(value, str) and text is not None and name in codes:
+        if name in codes:
             text, flaw = _json_code(value, text)
             if flaw:
                 flaws.append(f"{name}: '{text[:100]}' {flaw}")
@@ -98,8 +102,11 @@ def _json_record(
 def _json_fields(raw: bytes) -> dict[str, object]:
     """The fields of a line; numbers that orjson would change are fragments with their text."""
     try:
-        fields = orjson.loads(raw)
-        if _CHANGED_NUMBER.search(raw):
+        loaded = orjson.loads(raw)
+        if not isinstance(loaded, dict):
+            raise ValueError("row is not a JSON object")
+        fields: dict[str, object] = loaded
+        if not _EXACT.issuperset(map(type, fields.values())) and _CHANGED_NUMBER.search(raw):
             fields = json.loads(
                 raw.decode(), parse_int=_fragment, parse_float=_fragment, parse_constant=_refuse
             )
@@ -107,8 +114,6 @@ def _json_fields(raw: bytes) -> dict[str, object]:
         raise ValueError(f"row is not valid JSON ({error.msg})") from error
     except RecursionError as error:
         raise ValueError("row is not valid JSON (nested too deeply)") from error
-    if not isinstance(fields, dict):
-        raise ValueError("row is not a JSON object")
     return fields
 
 
@@ -120,9 +125,7 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"row is not valid JSON ({constant})")
 
 
-def _json_text(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
+def _json_text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

@@ -120,7 +120,8 @@ def identifier_sql(id_type: str, id_value: str, full_nfkc: str | None = None) ->
 
 def trim_sql(value: str, full_nfkc: str | None = None) -> str:
     """SQL for a value in NFKC without what stands around it, the first two rules."""
-    return f"case when {_is_plain(value)} then {value} else {_trimmed(value, full_nfkc)} end"
+    is_plain = f"{value} = '' or {_is_plain(value)}"
+    return f"case when {is_plain} then {value} else {_trimmed(value, full_nfkc)} end"
 
 
 def _trimmed(value: str, full_nfkc: str | None) -> str:

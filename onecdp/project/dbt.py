@@ -6,7 +6,6 @@ Importing dbt takes seconds, so it is imported when the first command needs it.
 from __future__ import annotations
 
 import contextvars
-import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from onecdp.errors import OnecdpError
 from onecdp.project.dbt_report import BuildReport, read_results, reason_in
 from onecdp.project.find import Project
 from onecdp.project.progress import Progress
+from onecdp.project.quality import read_quality
 
 # dbt keeps its flags, loggers and adapters per process, and changes the working directory while it
 # runs, so a process runs one dbt command at a time.
@@ -38,16 +38,22 @@ class Dbt:
         self._total = 0
         self._done = 0
 
-    def invoke(self, *args: str, options: Sequence[str] = ()) -> Any:
+    def invoke(
+        self, *args: str, options: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> Any:
         """Runs a dbt command and returns dbt's own `dbtRunnerResult`.
 
-        dbt logs to the project's logs/dbt.log, not to the terminal.
+        dbt logs to the project's logs/dbt.log, not to the terminal. Jinja's `env_var` sees
+        `environment` besides this process's.
         """
         from dbt.cli.main import dbtRunner
 
         folder = str(self._project.folder)
         invocation = _Invocation(
-            environment={"ONECDP_WAREHOUSE": str(self._project.warehouse.folder)},
+            environment={
+                "ONECDP_WAREHOUSE": str(self._project.warehouse.folder),
+                **(environment or {}),
+            },
             command=" ".join(["dbt", *args, *options]),
         )
         runner = dbtRunner(callbacks=[invocation.on_event, self._on_event])
@@ -97,19 +103,20 @@ class Dbt:
             OnecdpError: dbt couldn't start, such as for a mistake in a model or a locked warehouse.
         """
         options = ["--exclude-resource-type", "unit_test"]
-        if as_of:
-            options += ["--vars", json.dumps({"as_of_date": as_of.isoformat()})]
         if full_refresh:
             options.append("--full-refresh")
         self._progress.update("build: reading the project")
-        answer = self.invoke("build", options=options)
+        # Another value of a var would make dbt parse the whole project again.
+        environment = {"ONECDP_AS_OF": as_of.isoformat() if as_of else ""}
+        answer = self.invoke("build", options=options, environment=environment)
         if isinstance(answer.exception, KeyboardInterrupt):
             raise answer.exception
         if answer.exception is not None:
             raise OnecdpError(
                 f"dbt: {reason_in(str(answer.exception), self._project)}"
             ) from answer.exception
-        return read_results(answer.result.results, self._project)
+        quality = read_quality(self._project.warehouse, _invocation_id())
+        return read_results(answer.result.results, self._project, quality)
 
     def _on_event(self, event: Any) -> None:
         name = event.info.name
@@ -155,6 +162,13 @@ class _Invocation:
         if getattr(flags, "INVOCATION_COMMAND", self.command) != self.command:
             # The flags are a frozen dataclass, to which dbt itself adds in this way.
             object.__setattr__(flags, "INVOCATION_COMMAND", self.command)
+
+
+def _invocation_id() -> str:
+    """The id of the last dbt invocation in this process."""
+    from dbt_common.invocation import get_invocation_id
+
+    return str(get_invocation_id())
 
 
 def _close_files() -> None:

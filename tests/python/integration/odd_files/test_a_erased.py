@@ -38,10 +38,10 @@ def test_erased_person_stays_out_in_any_spelling(warehouse: Warehouse) -> None:
 def test_tombstones_from_before_identifiers_were_normalised_still_count(
     warehouse: Warehouse,
 ) -> None:
-    """Then they were trimmed of spaces only, and device ids kept their `.0`."""
+    """Then they were trimmed of spaces only, and doubles from Parquet had exponents."""
     former = (
         ("member_id", "U1\n"), ("mobile_hash", "\ufeffaa"), ("device_id", "17.0"),
-        ("device_id", "\uff351"),
+        ("device_id", "\uff351"), ("member_id", "4.47911000001e+11"), ("member_id", "1e+10"),
     )  # fmt: skip
     with duckdb.connect(str(warehouse.folder / "onecdp.duckdb")) as private:
         set_tombstones(private, warehouse.folder, former)
@@ -50,6 +50,7 @@ def test_tombstones_from_before_identifiers_were_normalised_still_count(
         "crm/a.jsonl",
         [member(" U1\n ", real_name="A"), member("U2", mobile_hash="\ufeffAA ", real_name="B")],
     )
+    send(warehouse, "crm/b.parquet", [member(447911000001.0), member(1e10)])
     devices = ["17.0 ", "\uff351", "18.0"]
     send(warehouse, "app/a.jsonl", [event(f"E{n}", device_id=d) for n, d in enumerate(devices)])
     warehouse.load()
