@@ -18,5 +18,6 @@ the new places with the source's reader (`readers/files.py`), and has dlt write 
 
 To add a source: a folder `sources/<name>/` like those beside it, and its `SOURCE` in
 `sources.SOURCES`. Its files are found below `DIR/<name>/` (with several tables, below
-`DIR/<name>/<table>/`) and land in `raw_<name>.<table>`, with `quarantine` and `loads` beside.
+`DIR/<name>/<table>/`) and land in `raw_<name>.<table>`, with `quarantine`, `warnings`,
+`superseded` and `loads` beside.
 """

@@ -46,11 +46,12 @@ class OnRepeatedKey(StrEnum):
     """What happens when a key comes again with different values."""
 
     NEWER_WINS = "newer wins"
-    """Upsert: the row with the later `version`, then the later file and line, wins."""
+    """Upsert: of each column the value with the later `version`, then of the later row, wins."""
     FIRST_WINS = "first wins"
-    """The other row is quarantined, unless a new version of the same file brings it."""
+    """A row that differs is quarantined, unless a new version of the same file brings it."""
     COUNTED_LINES = "counted lines"
-    """There is no key: equal lines are distinguished by counting them, within `group`."""
+    """There is no key: a load states all lines of each `group` that it names. Equal lines are
+    distinguished by counting them."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Column:
         kind: What its values are.
         required: The header and every row must have it.
         aliases: Other names of it in files.
+        is_past: A time later than a day after the load is a mistake.
         is_decisive: A row whose value can't be read is quarantined, though it may be empty: null
             would say something. Elsewhere the value becomes null and the row is loaded.
     """
@@ -70,6 +72,7 @@ class Column:
     kind: Kind = Kind.TEXT
     required: bool = False
     aliases: tuple[str, ...] = ()
+    is_past: bool = False
     is_decisive: bool = False
 
 
@@ -93,7 +96,9 @@ class TableSpec:
         key: Primary key.
         rule: What happens when a key comes again.
         version: The column that tells which of two rows of a key is the newer one.
-        group: For COUNTED_LINES, the column within which equal lines are counted.
+        active: The column that is false where a row withdraws what the key names; of two rows with
+            the same version, such a row wins.
+        group: For COUNTED_LINES, the column with the document that a line belongs to.
         deleted: The column that is true where the source has deleted the row.
         traces: Columns that could re-identify an erased person (docs/erasure.md).
         amount: Two columns whose product is money.
@@ -109,6 +114,7 @@ class TableSpec:
     key: tuple[str, ...]
     rule: OnRepeatedKey
     version: str | None = None
+    active: str | None = None
     group: str | None = None
     deleted: str | None = None
     traces: tuple[str, ...] = ()
@@ -134,7 +140,8 @@ class TableSpec:
 
     def is_decisive(self, column: Column) -> bool:
         """Whether a row is lost for a value of the column that can't be read."""
-        deciding = {*self.key, *(self.amount or ()), self.version, self.group, self.deleted}
+        deciding = {*self.key, *(self.amount or ()), self.version, self.active, self.group}
+        deciding.add(self.deleted)
         return (
             column.required
             or column.is_decisive

@@ -108,6 +108,7 @@ def load(
     warehouse: Path,
     notify: Callable[[str], None],
     sources: Collection[str] | None = None,
+    withdraw_missing: bool = False,
 ) -> list[SourceReport]:
     """Loads what is new or changed below `data_dir/<source>/` into the warehouse.
 
@@ -116,6 +117,8 @@ def load(
         warehouse: the warehouse folder; made if it is not there.
         notify: gets a line of text for every step of the work.
         sources: names of the sources to load; all if None.
+        withdraw_missing: whether invoices are withdrawn that the files which brought them are
+            there for, but no file names any more.
 
     Returns:
         A report per source to load, in the order of `SOURCES`, also for the absent ones.
@@ -147,7 +150,7 @@ def load(
         except BadSettings as error:
             raise IngestError(f"the ID graph's service, [sources.id_graph]: {error}") from error
         reports = [
-            _load_source(source, declared, data_dir, warehouse, notify)
+            _load_source(source, declared, data_dir, warehouse, notify, withdraw_missing)
             for source in SOURCES
             if source.name in chosen
         ]
@@ -178,6 +181,7 @@ def _load_source(
     data_dir: Path,
     warehouse: Path,
     notify: Callable[[str], None],
+    withdraw_missing: bool,
 ) -> SourceReport:
     specs = [spec for spec in declared if spec.source == source.name]
 
@@ -188,7 +192,8 @@ def _load_source(
             context = Context(data_dir / source.name, loaded, scratch, notify)
             return source.reader.arrivals(specs, context)
 
-        landed = land(connection, specs, list_places, Warehouse(warehouse).build_file, notify)
+        database = Warehouse(warehouse).build_file
+        landed = land(connection, specs, list_places, database, notify, withdraw_missing)
         return landed, resources(landed)
 
     return _timed(source.name, prepare, warehouse, notify)

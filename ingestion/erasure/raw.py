@@ -13,7 +13,7 @@ import pyarrow as pa
 from onecdp.warehouse.sql_text import literal, quoted
 
 from ..declaration import TableSpec
-from ..raw_tables import COUNTED, FILE_OF, content_hash
+from ..raw_tables import FILE_OF, ROW_HASH, undeclared_columns
 from .filtering import hide_quarantined
 from .matching import find_matches, set_null
 from .tombstones import (
@@ -113,9 +113,7 @@ def erase_raw(
 def _erase_table(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> Iterable[RawRemoval]:
     table = f"{spec.dataset}.{quoted(spec.table)}"
     held = [str(row[0]) for row in connection.execute(f"describe {table}").fetchall()]
-    known = {column.name for column in spec.columns}
-    ours = COUNTED if spec.group else set()
-    extras = [n for n in held if n not in known and n not in ours and not n.startswith("_")]
+    extras = undeclared_columns(connection, spec, table)
     spec = spec.limited_to(held)
     matches = find_matches(connection, spec, table, "rowid", "erased_now")
     gone, anonymous, others = matches.deleted, matches.anonymised, f"{matches.cells} anti join "
@@ -133,11 +131,11 @@ def _erase_table(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> Iter
         name = f"{spec.dataset}.{spec.table}"
         yield RawRemoval(name, what, sum(count for _, count in found), files)
     set_null(connection, spec, table, "rowid", extras, matches)
-    # So that the same line of a file still matches the stored row.
-    connection.execute(
-        f"update {table} set _row_hash = {content_hash(spec, extras)} "
-        f"where rowid in (select _row from {matches.cells} anti join {gone} using (_row))"
-    )
+    if ROW_HASH in held:
+        connection.execute(
+            f"update {table} set {ROW_HASH} = null "
+            f"where rowid in (select _row from {matches.cells} anti join {gone} using (_row))"
+        )
     connection.execute(f"delete from {table} where rowid in (select _row from {gone})")
 
 

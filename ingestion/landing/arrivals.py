@@ -12,6 +12,7 @@ MAX_RECORD = 1 << 20
 
 LINE = "_line"
 FLAW = "_flaw"
+INDEX = "_index"
 """Columns of a chunk's table that are no columns of the place."""
 
 Notify = Callable[[str], None]
@@ -37,13 +38,16 @@ class Chunk:
 
     `table` has one string column per column of the place (snake_case, known names resolved, empty
     values as they are) and LINE (int64), the position of each row in the place. It may have FLAW
-    (text): why a row can't be loaded, where the text of its values doesn't show it. `part` is the
-    part of the place that holds the rows, such as a sheet. `notice` is something the user
-    should know about how the place was read, `left_out` what part of it was not read, and why.
+    (text): why a row can't be loaded, where the text of its values doesn't show it. INDEX is a
+    first column without a name, which is ignored. `columns` has the columns of each row, where not
+    every row has all of them. `part` is the part of the place that holds the rows, such as a sheet.
+    `notice` is something the user should know about how the place was read, `left_out` what part of
+    it was not read, and why.
     """
 
     table: pa.Table
     broken: Sequence[BrokenRow] = field(default_factory=list)
+    columns: Sequence[Iterable[str]] | None = None
     part: str | None = None
     notice: str | None = None
     left_out: str | None = None
@@ -72,7 +76,7 @@ class Arrivals:
     Attributes:
         new: Those to load, in order.
         unchanged: Those that are loaded already. They are read again only where it must be known
-            whether they hold a line that another place has lost.
+            what no place names any more.
         refused: Why others cannot be read at all, by name.
         left_out: Why what is no place is not read, by name.
     """

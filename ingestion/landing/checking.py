@@ -12,7 +12,6 @@ from onecdp.warehouse.sql_text import literal, quoted
 from ..declaration import Column, Kind, TableSpec
 from ..erasure.filtering import filter_erased
 from ..erasure.tombstones import Tombstones
-from ..raw_tables import content_hash
 from .arrivals import FLAW
 from .kinds import amount_complaint, complaint, typed
 from .scratch import NFKC
@@ -24,8 +23,9 @@ class Checked:
     """The rows of `Staged`, each in one of the first three relations.
 
     Attributes:
-        sound: Position, typed columns and `_row_hash`.
-        bad: Position, reason, payload; the broken rows too.
+        sound: Position, `_header` and typed columns.
+        bad: Position, reason, payload, and `_group`, the document that the row belongs to where
+            that can be told; the broken rows too.
         erased: `_row` and `_place_no` of rows of erased people.
         warned: `_row`, `column_name`, `value` and `reason` of values of rows, bad ones left out,
             that can't be read and are null in `sound`.
@@ -42,11 +42,12 @@ def check(
     spec: TableSpec,
     staged: Staged,
     tombstones: Tombstones | None,
+    load_time: str,
     into: str,
 ) -> Checked:
-    """Makes the relations, whose names begin with `into`."""
+    """Makes the relations, whose names begin with `into`; `load_time` has the time of the load."""
     checked = Checked(f"{into}_sound", f"{into}_bad", f"{into}_erased", f"{into}_warned")
-    every, complaints = f"{into}_all", f"{into}_complaints"
+    complaints = f"{into}_complaints"
     kinds = {name: spec.kind_of(name) for name in [*(c.name for c in spec.columns), *staged.extras]}
     codes = [name for name, kind in kinds.items() if kind is Kind.CODE]
     trimmed = ", ".join(f"{trim_sql(quoted(n), NFKC)} as {quoted(n)}" for n in codes)
@@ -54,42 +55,50 @@ def check(
         f"{typed(name, kind, spec.date_order)} as {quoted(name)}" for name, kind in kinds.items()
     )
     connection.execute(
-        f"create table {every} as select _row, _place_no, _part, _line, {columns} "
+        f"create table {checked.sound} as "
+        f"select _row, _place_no, _part, _line, _header, {columns} "
         f"from (select *{f' replace ({trimmed})' if trimmed else ''} from {staged.text})"
     )
-    _find_complaints(connection, spec, staged, every, complaints)
+    _find_complaints(connection, spec, staged, checked.sound, load_time, complaints)
+    group = f"t.{quoted(spec.group)}" if spec.group else "null"
     connection.execute(
         f"""create table {checked.bad} as
         select raw._row, raw._place_no, raw._part, raw._line, found.reason,
-            {payload(spec, staged.extras)} as payload
-        from {complaints} as found inner join {staged.text} as raw using (_row)
+            {payload(spec, staged.extras)} as payload, {group}::varchar as _group
+        from {complaints} as found
+        inner join {staged.text} as raw using (_row)
+        inner join {checked.sound} as t using (_row)
         where found.reason is not null
         union all
-        select * from {staged.broken}"""
+        select *, null from {staged.broken}"""
     )
     connection.execute(
         f"create table {checked.warned} as "
         f"select _row, unnest(warned, recursive := true) from {complaints} where reason is null"
     )
-    connection.execute(f"delete from {every} where _row in (select _row from {checked.bad})")
+    connection.execute(
+        f"delete from {checked.sound} where _row in (select _row from {checked.bad})"
+    )
     warned = connection.execute(f"select distinct column_name from {checked.warned}").fetchall()
     for (name,) in warned:
         connection.execute(
-            f"update {every} set {quoted(name)} = null where _row in "
+            f"update {checked.sound} set {quoted(name)} = null where _row in "
             f"(select _row from {checked.warned} where column_name = {literal(name)})"
         )
-    filter_erased(connection, spec, staged.text, every, checked.erased, staged.extras, tombstones)
-    connection.execute(
-        f"create table {checked.sound} as "
-        f"select *, {content_hash(spec, staged.extras)} as _row_hash from {every}"
+    filter_erased(
+        connection, spec, staged.text, checked.sound, checked.erased, staged.extras, tombstones
     )
-    connection.execute(f"drop table {every}")
     connection.execute(f"drop table {complaints}")
     return checked
 
 
 def _find_complaints(
-    connection: duckdb.DuckDBPyConnection, spec: TableSpec, staged: Staged, every: str, into: str
+    connection: duckdb.DuckDBPyConnection,
+    spec: TableSpec,
+    staged: Staged,
+    typed_rows: str,
+    load_time: str,
+    into: str,
 ) -> None:
     """Makes `into`: rows with a value that can't be read.
 
@@ -98,7 +107,7 @@ def _find_complaints(
     """
     columns = [replace(column, kind=spec.kind_of(column.name)) for column in spec.columns]
     columns += [Column(name, spec.kind_of(name)) for name in staged.extras]
-    told = [(column, text) for column in columns if (text := complaint(column))]
+    told = [(column, text) for column in columns if (text := complaint(column, load_time))]
     decisive = [f"raw.{FLAW}", *(text for column, text in told if spec.is_decisive(column))]
     if spec.amount:
         decisive.append(amount_complaint(spec.amount))
@@ -112,6 +121,6 @@ def _find_complaints(
         f"""create table {into} as
         select raw._row, nullif(concat_ws('; ', {", ".join(decisive)}), '') as reason,
             list_filter([{warned}]::{warning}, lambda w: w.reason is not null) as warned
-        from {staged.text} as raw inner join {every} as t using (_row)
+        from {staged.text} as raw inner join {typed_rows} as t using (_row)
         where coalesce({", ".join([*decisive, *optional.values()])}) is not null"""
     )

@@ -1,109 +1,92 @@
-"""Lines without a key: numbered by counting equal ones, and removed with their file.
+"""Invoice lines: an invoice is a document, and the newest load that names it states all its lines.
 
-The rule of COUNTED_LINES.
+The rule of COUNTED_LINES; `group` is the column with the invoice. Within a load the places are
+united: of equal lines there are as many as the place that has most of them. A load says nothing
+about invoices that it does not name.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
 
-from onecdp.warehouse.sql_text import quoted
+from onecdp.warehouse.sql_text import literal, quoted
 
 from ..declaration import TableSpec
-from ..raw_tables import FILE_OF
+from ..raw_tables import PLACE, content_hash, undeclared_columns
+from .checking import Checked
 
-PLACE = "{0}.name || coalesce('#' || {1}._part, '')"
-"""The `_file` of a row, out of its place and the part of it."""
+# What stands between the fields of a row that could not be split into them.
+_SEPARATORS = r"""[,;\t|"'{}\[\]=]"""
 
 
 @dataclass(frozen=True)
-class Numbered:
-    """Lines with their numbers.
+class Lines:
+    """The lines of a load compared with those stored.
 
     Attributes:
         outcomes: The relation of row outcomes.
-        stored: The stored lines of every group that this load touches, with their occurrence.
-        occurrences: The new lines, with which of the equal lines of its place each is.
+        stored: The stored lines of the invoices that the load names: the key, `_row_hash`,
+            `occurrence`, `is_withdrawn`, the amount.
+        stated: What the load says of each invoice: position, `_row_hash`, `occurrence`, the amount,
+            and `copy_rank`, which is 1 for one of the equal lines of several places.
+        kept: Invoices that stay as they are because a line of them can't be read, with the position
+            of that line (`bad_row`, `bad_place_no`, `bad_part`, `bad_line`).
+        removed: The stored lines that are withdrawn: the key and the `_place_no` of the place that
+            states the invoice without them.
     """
 
     outcomes: str
     stored: str
-    occurrences: str
-
-
-@dataclass(frozen=True)
-class Removed:
-    """What changed places no longer hold.
-
-    Attributes:
-        reused_names: `_place_no`, `name` and `lines` of places that are another file under the
-            name of an earlier one.
-        lines: The removed lines: the key, `_row_hash`, `occurrence`.
-        still_held: Those of them that another place holds: the key, `_file`, `_line`.
-    """
-
-    reused_names: str
-    lines: str
-    still_held: str
+    stated: str
+    kept: str
+    removed: str
 
 
 def number_lines(
     connection: duckdb.DuckDBPyConnection,
     spec: TableSpec,
-    sound: str,
+    checked: Checked,
     stored: str,
-    loads: str,
     places: str,
     into: str,
-) -> Numbered:
-    """Tells which lines are new and gives each its number within its group."""
+) -> Lines:
+    """Compares the lines of a load with those stored; new ones get the next numbers.
+
+    A line that stood before keeps its number, also where it was withdrawn in between.
+    """
+    lines = Lines(*(f"{into}_{name}" for name in ("row_outcomes", *_RELATIONS)))
     group = quoted(spec.group or "")
-    stored_file = FILE_OF.format("_file")
-    numbered = Numbered(f"{into}_row_outcomes", f"{into}_stored_lines", f"{into}_occurrences")
+    _count_stated(connection, spec, checked.sound, lines.stated)
+    _count_stored(connection, spec, stored, lines)
+    _find_kept(connection, spec, checked.bad, lines)
     connection.execute(
-        f"""create table {numbered.stored} as
-        with touched as (
-            select distinct {group} from {sound}
-            union
-            select distinct {group} from {stored}
-            where {stored_file} in (select name from {places} where is_changed)
-        ),
-        others as (
-            select file, max(loaded_at) as since from {loads} where is_other_file group by file
-        )
-        select {group}, line_number, _row_hash, {stored_file} as file_name, is_withdrawn,
-            coalesce(_loaded_at < others.since, false) as is_of_other_file,
-            -- A load that was killed may have left lines; they say nothing of an earlier version.
-            _loaded_at in (select loaded_at from {loads}) as is_settled,
-            row_number() over (partition by _row_hash order by line_number) as occurrence
-        from {stored}
-        semi join touched using ({group})
-        left join others on {stored_file} = others.file"""
-    )
-    count_occurrences(connection, spec, sound, numbered.occurrences)
-    connection.execute(
-        f"""create table {numbered.outcomes} as
-        with seen as (
-            select _row, {group}, _row_hash, occurrence,
-                row_number() over (partition by _row_hash, occurrence order by _row) as copy_rank
-            from {numbered.occurrences}
-        ),
-        matched as (
-            select seen.*, s.line_number as stored_number, s.is_withdrawn,
-                copy_rank = 1 and s.line_number is null as is_new
-            from seen
-            left join {numbered.stored} as s using (_row_hash, occurrence)
+        f"""create table {lines.outcomes} as
+        with matched as (
+            select t.*, s.line_number as stored_number, s.is_withdrawn, bad_row, bad_line,
+                {PLACE.format("p", "k")} as bad_file,
+                copy_rank = 1 and stored_number is null and bad_row is null as is_new
+            from {lines.stated} as t
+            left join {lines.stored} as s using (_row_hash, occurrence)
+            left join (select *, bad_part as _part from {lines.kept}) as k
+                on t.{group} = k.{group}
+            left join {places} as p on k.bad_place_no = p._place_no
         ),
         highest as (
-            select {group}, max(line_number) as highest from {numbered.stored} group by all
+            select {group}, max(line_number) as highest from {lines.stored} group by all
         )
         select _row,
             case
-                when is_new or (copy_rank = 1 and is_withdrawn) then 'loaded' else 'duplicate'
+                when not is_withdrawn then 'duplicate'
+                when bad_row is not null then 'superseded'
+                when copy_rank = 1 then 'loaded'
+                else 'duplicate'
             end as outcome,
             null::varchar as note,
+            if(outcome = 'superseded', bad_file, null) as by_file,
+            if(outcome = 'superseded', bad_line, null) as by_line,
             coalesce(
                 stored_number,
                 coalesce(highest, 0)
@@ -111,146 +94,135 @@ def number_lines(
             ) as line_number
         from matched left join highest using ({group})"""
     )
-    return numbered
+    key = ", ".join(quoted(name) for name in spec.key)
+    connection.execute(
+        f"""create table {lines.removed} as
+        with named as (
+            select {group}, arg_min(_place_no, _row) as _place_no from {lines.stated} group by all
+        )
+        select {key}, _place_no
+        from {lines.stored}
+        inner join named using ({group})
+        anti join {lines.stated} using (_row_hash, occurrence)
+        anti join {lines.kept} using ({group})
+        where not is_withdrawn"""
+    )
+    return lines
 
 
-def count_occurrences(
+_RELATIONS = ("stored_lines", "stated_lines", "kept_groups", "removed_lines")
+
+
+def write_lines(
+    connection: duckdb.DuckDBPyConnection,
+    spec: TableSpec,
+    lines: Lines,
+    sound: str,
+    extras: Sequence[str],
+    stored: str,
+    places: str,
+    into: str,
+) -> None:
+    """Makes `into`: the lines to write, new, back again and withdrawn.
+
+    Withdrawn lines are kept as soft-deleted rows, so that their customers are computed again.
+    """
+    key = ", ".join(quoted(name) for name in spec.key)
+    known = [column.name for column in spec.columns]
+    new = ", ".join(f"t.{quoted(name)}" for name in [*known, *extras])
+    old = ", ".join(
+        f"s.{quoted(name)}" for name in [*known, *undeclared_columns(connection, spec, stored)]
+    )
+    connection.execute(
+        f"""create table {into} as
+        select t._row, {new}, o.line_number, false as is_withdrawn,
+            {PLACE.format("p", "t")} as _file, t._line
+        from {sound} as t
+        inner join {lines.outcomes} as o using (_row)
+        inner join {places} as p using (_place_no)
+        where o.outcome = 'loaded'
+        union all by name
+        select {old}, s.line_number, true as is_withdrawn, s._file, s._line
+        from {lines.removed} inner join {stored} as s using ({key})"""
+    )
+
+
+def _count_stated(
     connection: duckdb.DuckDBPyConnection, spec: TableSpec, sound: str, into: str
 ) -> None:
-    """Makes `into`: the position of each line and which of the equal lines of its place it is."""
+    columns = undeclared_columns(connection, spec, sound)
     connection.execute(
         f"""create table {into} as
-        select _row, _place_no, _part, _line, {quoted(spec.group or "")}, _row_hash,
-            row_number() over (
+        with hashed as (
+            select _row, _place_no, _part, {quoted(spec.group or "")}, {_amount(spec)} as amount,
+                {content_hash(spec, columns)} as _row_hash
+            from {sound}
+        ),
+        counted as (
+            select *, row_number() over (
                 partition by _place_no, _part, _row_hash order by _row
             ) as occurrence
-        from {sound}"""
-    )
-
-
-def find_reused_file_names(
-    connection: duckdb.DuckDBPyConnection,
-    spec: TableSpec,
-    numbered: Numbered,
-    read: tuple[str, str],
-    places: str,
-    into: str,
-) -> list[tuple[str, int]]:
-    """Makes `into` with the changed places that are no new version of the place before.
-
-    Such a place has rows, but none of an invoice (or whatever `group` is) that is stored from its
-    earlier version, nor any line that is stored from another place. So a folder of tomorrow's
-    export may use the names of today's. Lines of one invoice count as a correction even if each
-    of them differs: otherwise a new price would count beside the old one.
-
-    Args:
-        connection: Where the relations are.
-        spec: The table.
-        numbered: Its lines.
-        read: The relations of the rows that were read, sound or not.
-        places: The places of this load.
-        into: The name of the new relation.
-
-    Returns:
-        Their names, with how many lines are stored from the earlier version.
-    """
-    group = quoted(spec.group or "")
-    with_rows = " union all ".join(f"select _place_no from {relation}" for relation in read)
-    connection.execute(
-        f"""create table {into} as
-        with current as (
-            select * from {numbered.stored} where is_settled and not is_withdrawn
-        ),
-        previous as (
-            select p._place_no, p.name, {group}
-            from current inner join {places} as p on current.file_name = p.name
-            where p.is_changed and not is_of_other_file
-        ),
-        matching as (
-            select _place_no
-            from {numbered.occurrences}
-            semi join previous using (_place_no, {group})
-            union
-            select o._place_no
-            from {numbered.occurrences} as o
-            inner join {places} as p using (_place_no)
-            inner join current as s using (_row_hash, occurrence)
-            where s.file_name <> p.name
+            from hashed
         )
-        select _place_no, name, count(*) as lines
-        from previous
-        semi join ({with_rows}) using (_place_no)
-        anti join matching using (_place_no)
-        group by all"""
+        select *,
+            row_number() over (partition by _row_hash, occurrence order by _row) as copy_rank
+        from counted"""
     )
-    return connection.execute(f"select name, lines from {into} order by name").fetchall()
 
 
-def find_removed_lines(
-    connection: duckdb.DuckDBPyConnection,
-    spec: TableSpec,
-    numbered: Numbered,
-    reused_names: str,
-    places: str,
-    into: str,
-) -> tuple[Removed, bool]:
-    """Finds stored lines whose place has changed and no longer holds them.
-
-    Lines of another file of the same name stay as they are, but those that come again are removed
-    from it in favour of the current file.
-
-    Returns:
-        The lines with the places of this load that still hold them, and whether there are any
-        that none of these holds.
-    """
-    key = ", ".join(quoted(name) for name in spec.key)
-    removed = Removed(reused_names, f"{into}_removed_lines", f"{into}_still_held")
-    connection.execute(
-        f"""create table {removed.lines} as
-        with previous as (
-            select s.*, p._place_no,
-                s.is_of_other_file
-                    or p._place_no in (select _place_no from {reused_names}) as is_kept
-            from {numbered.stored} as s
-            inner join {places} as p on p.name = s.file_name and p.is_changed
-            where not s.is_withdrawn
-        )
-        select {key}, _row_hash, occurrence
-        from previous anti join {numbered.occurrences} using (_place_no, _row_hash, occurrence)
-        where not is_kept
-        union all
-        select {key}, _row_hash, occurrence
-        from previous semi join {numbered.occurrences} using (_place_no, _row_hash, occurrence)
-        where is_kept"""
-    )
-    connection.execute(
-        f"create table {removed.still_held} as "
-        f"select {key}, '' as _file, 0 as _line from {removed.lines} limit 0"
-    )
-    add_still_held(connection, spec, removed, numbered.occurrences, places)
-    left = connection.execute(
-        f"select 1 from {removed.lines} anti join {removed.still_held} using ({key}) limit 1"
-    )
-    return removed, bool(left.fetchall())
-
-
-def add_still_held(
-    connection: duckdb.DuckDBPyConnection,
-    spec: TableSpec,
-    removed: Removed,
-    occurrences: str,
-    places: str,
+def _count_stored(
+    connection: duckdb.DuckDBPyConnection, spec: TableSpec, stored: str, lines: Lines
 ) -> None:
-    """Adds to `removed.still_held` the removed lines that are among `occurrences`."""
-    key = ", ".join(quoted(name) for name in spec.key)
+    group = quoted(spec.group or "")
+    held = undeclared_columns(connection, spec, stored)
+    connection.execute(
+        f"""create table {lines.stored} as
+        with hashed as (
+            select {group}, line_number, is_withdrawn, {_amount(spec)} as amount,
+                {content_hash(spec, held)} as _row_hash
+            from {stored} semi join {lines.stated} using ({group})
+        )
+        select *,
+            -- Those that stand come first, so that they are the ones that stay.
+            row_number() over (
+                partition by _row_hash order by is_withdrawn, line_number
+            ) as occurrence
+        from hashed"""
+    )
+
+
+def _find_kept(
+    connection: duckdb.DuckDBPyConnection, spec: TableSpec, bad: str, lines: Lines
+) -> None:
+    """Finds invoices that have lines stored and one that can't be read in this load."""
     group = quoted(spec.group or "")
     connection.execute(
-        f"""insert into {removed.still_held} by name
-        select {key}, arg_min({PLACE.format("p", "o")}, _row) as _file,
-            arg_min(_line, _row) as _line
-        from {removed.lines}
-        inner join {occurrences} as o using ({group}, _row_hash, occurrence)
-        inner join {places} as p using (_place_no)
-        anti join {removed.still_held} using ({key})
+        f"""create table {lines.kept} as
+        with standing as (
+            select distinct {group} from {lines.stored} where not is_withdrawn
+        )
+        select {group}, min(_row) as bad_row, arg_min(_place_no, _row) as bad_place_no,
+            arg_min({{'part': _part}}, _row).part as bad_part, arg_min(_line, _row) as bad_line
+        from ({bad_groups(spec, bad)}) semi join standing using ({group})
         group by all"""
     )
+
+
+def bad_groups(spec: TableSpec, bad: str) -> str:
+    """SQL for the invoices of the rows that can't be read, with the position of these.
+
+    A row in which no invoice can be told is taken for a line of each whose number is in its text.
+    """
+    group = quoted(spec.group or "")
+    words = f"unnest(regexp_split_to_array(payload, {literal(_SEPARATORS)}))"
+    return f"""
+        select _group as {group}, _row, _place_no, _part, _line from {bad}
+        where _group is not null
+        union all
+        select trim({words}) as {group}, _row, _place_no, _part, _line from {bad}
+        where _group is null"""
+
+
+def _amount(spec: TableSpec) -> str:
+    """SQL for the money of a line; 0 where the table has none."""
+    return " * ".join(map(quoted, spec.amount or ())) or "0"

@@ -90,10 +90,11 @@ def typed(name: str, kind: Kind, date_order: DateOrder | None = None) -> str:
             )
 
 
-def complaint(column: Column) -> str | None:
+def complaint(column: Column, load_time: str) -> str | None:
     """SQL for what is wrong with a row's value, null where nothing is; None if nothing can be.
 
-    It reads the text as `raw.<column>` and the typed value as `t.<column>`.
+    It reads the text as `raw.<column>` and the typed value as `t.<column>`; `load_time` is a
+    relation with the time of the load, `loaded_at`.
     """
     name = quoted(column.name)
     if column.kind is Kind.CODE:
@@ -110,6 +111,13 @@ def complaint(column: Column) -> str | None:
         parts.append(
             f"when t.{name} is null and trim(raw.{name}) <> '' "
             f"then '{column.name}: ''' || {value} || ''' is not {EXPECTED[column.kind]}'"
+        )
+    if column.is_past:
+        # A clock may be ahead, and a time may have lost its zone, by less than a day.
+        latest = f"(select loaded_at::timestamp + interval 1 day from {load_time})"
+        parts.append(
+            f"when t.{name} > {latest} "
+            f"then '{column.name}: ''' || {value} || ''' is later than a day after the load'"
         )
     if column.kind is Kind.MONEY:
         parts.append(

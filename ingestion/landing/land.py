@@ -18,14 +18,10 @@ from ..erasure.tombstones import Tombstones, read_tombstones
 from .arrivals import Arrivals, Notify, Place
 from .checking import Checked, check
 from .date_order import earlier_files, read_month_first
-from .deduplicate import Outcomes, deduplicate
-from .invoice_lines import (
-    Removed,
-    add_still_held,
-    count_occurrences,
-    find_removed_lines,
-    find_reused_file_names,
-)
+from .deduplicate import deduplicate
+from .invoice_lines import Lines, write_lines
+from .invoice_notices import notices_of_lines
+from .missing_invoices import find_missing, named_groups, notices_of_missing
 from .outputs import (
     Counts,
     Results,
@@ -33,6 +29,7 @@ from .outputs import (
     write_loads,
     write_quarantine,
     write_rows,
+    write_superseded,
     write_warnings,
 )
 from .staging import Staged, stage
@@ -41,6 +38,7 @@ from .stored import Stored, attach, check_types, detach
 BATCH_ROWS = 100_000
 QUARANTINE = "_quarantine"
 WARNINGS = "_warnings"
+SUPERSEDED = "_superseded"
 LOADS = "_loads"
 LOAD_TIME = "_load_time"
 
@@ -57,6 +55,7 @@ class Landed:
         tables: The tables of the source, each with the relation of its new rows.
         quarantine: The relation of quarantined rows.
         warnings: The relation of values that could not be read and are null in loaded rows.
+        superseded: The relation of superseded rows.
         loads: The relation of loads, a row per place.
         load_time: The relation with the time of the load, `loaded_at`.
         places_loaded: Places that were read.
@@ -73,6 +72,7 @@ class Landed:
     tables: tuple[tuple[TableSpec, str], ...]
     quarantine: str
     warnings: str
+    superseded: str
     loads: str
     load_time: str
     places_loaded: int
@@ -124,10 +124,19 @@ def land(
     list_places: ListPlaces,
     warehouse: Path,
     notify: Notify,
+    withdraw_missing: bool = False,
 ) -> Landed:
     """Reads the new places of a source, checks their rows and compares them with the warehouse.
 
     The warehouse is only read, and detached before this returns.
+
+    Args:
+        connection: The scratch database.
+        tables: The tables of the source.
+        list_places: Names the places of the tables.
+        warehouse: The warehouse's file.
+        notify: Gets what the user should know.
+        withdraw_missing: Whether invoices are withdrawn that no place names any more.
 
     Raises:
         TypeChanged: a column of a raw table would change its type.
@@ -144,9 +153,9 @@ def land(
     again = set(read_month_first(connection, stored.loads)) if misread else set()
     arrivals = list_places({file: f for file, f in loaded.items() if file not in again})
     _set_load_time(connection, stored)
-    load = _Load(connection, stored, tombstones, frozenset(loaded), notify)
+    load = _Load(connection, stored, tombstones, frozenset(loaded), notify, withdraw_missing)
     landed = [load.land(spec, arrivals.get(spec.table, Arrivals())) for spec in tables]
-    for name in (QUARANTINE, WARNINGS, LOADS):
+    for name in (QUARANTINE, WARNINGS, SUPERSEDED, LOADS):
         _unite(connection, tables, name)
     if tombstones:
         hide_quarantined(connection, QUARANTINE, tombstones.holds_value)
@@ -161,6 +170,7 @@ def land(
         tables=tuple((spec, table.rows) for spec, table in zip(tables, landed, strict=True)),
         quarantine=QUARANTINE,
         warnings=WARNINGS,
+        superseded=SUPERSEDED,
         loads=LOADS,
         load_time=LOAD_TIME,
         places_loaded=sum(table.places_loaded for table in landed),
@@ -192,12 +202,14 @@ class _Load:
     tombstones: Tombstones | None
     loaded_before: frozenset[str]
     notify: Notify
+    withdraw_missing: bool
 
     def land(self, spec: TableSpec, arrivals: Arrivals) -> _LandedTable:
         """Takes the rows of one table through all steps."""
         connection, name = self.connection, f"{spec.table}__"
         stored = self.stored.tables[spec.table]
         staged, checked = self._read(spec, arrivals.new, f"{name}new")
+        check_types(connection, spec, stored, checked.sound)
         left_out = [(place, self._hidden(reason)) for place, reason in staged.left_out]
         left_out += [(place, f"it {reason}") for place, reason in arrivals.left_out.items()]
         for place_name, reason in left_out:
@@ -212,20 +224,32 @@ class _Load:
         refused = {place: (f, self._hidden(reason)) for place, (f, reason) in refused.items()}
         # A refused version changes nothing: what an earlier one brought stays.
         places = f"{name}places"
-        _list_places(connection, arrivals.new, self.loaded_before - set(refused), places)
-        outcomes = deduplicate(
-            connection, spec, checked.sound, stored, self.stored.loads, places, f"{name}new"
-        )
-        removed = self._find_removed(spec, arrivals, staged, outcomes, places)
-        results = Results(staged, checked, outcomes, removed, places, LOAD_TIME)
+        _list_places(connection, arrivals, places)
+        outcomes = deduplicate(connection, spec, staged, checked, stored, places, f"{name}new")
+        if outcomes.lines:
+            for notice in notices_of_lines(connection, spec, outcomes.lines, places):
+                self.notify(notice)
+            self._find_missing(spec, arrivals, outcomes.lines, checked, set(refused), places)
+            written = outcomes.written
+            write_lines(
+                connection,
+                spec,
+                outcomes.lines,
+                checked.sound,
+                staged.extras,
+                stored,
+                places,
+                written,
+            )
+        results = Results(staged, checked, outcomes, places, LOAD_TIME)
         rows = f"{name}rows"
-        write_rows(connection, spec, results, stored, rows)
-        check_types(connection, spec, stored, rows)
+        write_rows(connection, spec, results, rows)
         write_quarantine(
             connection, spec, results, refused, self.stored.quarantine, name + QUARANTINE
         )
         write_warnings(connection, results, name + WARNINGS)
-        write_loads(connection, results, rows, name + LOADS)
+        write_superseded(connection, results, name + SUPERSEDED)
+        write_loads(connection, results, name + LOADS)
         return _LandedTable(
             rows,
             len(arrivals.new) - len(staged.refused),
@@ -236,7 +260,7 @@ class _Load:
 
     def _read(self, spec: TableSpec, places: Sequence[Place], into: str) -> tuple[Staged, Checked]:
         staged = stage(self.connection, spec, places, self.notify, into)
-        return staged, check(self.connection, spec, staged, self.tombstones, into)
+        return staged, check(self.connection, spec, staged, self.tombstones, LOAD_TIME, into)
 
     def _misread(
         self, spec: TableSpec, places: Sequence[Place], staged: Staged
@@ -255,45 +279,50 @@ class _Load:
         tombstones = self.tombstones
         return HIDDEN if tombstones and names_erased(reason, tombstones.holds_value) else reason
 
-    def _find_removed(
-        self, spec: TableSpec, arrivals: Arrivals, staged: Staged, outcomes: Outcomes, places: str
-    ) -> Removed | None:
-        if outcomes.numbered is None:
-            return None
-        connection, name, numbered = self.connection, f"{spec.table}__", outcomes.numbered
-        reused = f"{name}reused_file_names"
-        read = (staged.text, staged.broken)
-        for file, lines in find_reused_file_names(connection, spec, numbered, read, places, reused):
-            self.notify(
-                f"{spec.source}/{file}: shares no {spec.group} with its previous version "
-                f"({lines:,} lines); treated as a different file; nothing was withdrawn"
-            )
-        removed, is_left = find_removed_lines(
-            connection, spec, numbered, reused, places, f"{name}new"
-        )
-        if is_left and arrivals.unchanged:
-            # Re-read, because storing all files of every line would be larger.
-            _, checked = self._read(spec, arrivals.unchanged, f"{name}unchanged")
-            occurrences, others = f"{name}unchanged_occurrences", f"{name}unchanged_places"
-            count_occurrences(connection, spec, checked.sound, occurrences)
-            _list_places(connection, arrivals.unchanged, frozenset(), others)
-            add_still_held(connection, spec, removed, occurrences, others)
-        return removed
+    def _find_missing(
+        self,
+        spec: TableSpec,
+        arrivals: Arrivals,
+        lines: Lines,
+        checked: Checked,
+        refused: set[str],
+        places: str,
+    ) -> None:
+        """Reports, or withdraws, invoices that the places which brought them no longer name."""
+        changed = [p.name for p in arrivals.new if p.name in self.loaded_before - refused]
+        if not (self.withdraw_missing or changed):
+            return
+        connection, stored = self.connection, self.stored.tables[spec.table]
+        named, missing = [named_groups(spec, checked)], f"{spec.table}__missing"
+        if self.withdraw_missing:
+            staged, others = self._read(spec, arrivals.unchanged, f"{spec.table}__unchanged")
+            if unread := sorted(refused | {arrivals.unchanged[no].name for no in staged.refused}):
+                self.notify(
+                    f"{spec.source}: --withdraw-missing withdraws nothing, because "
+                    f"{unread[0]} cannot be read"
+                )
+                return
+            named.append(named_groups(spec, others))
+            changed += [place.name for place in arrivals.unchanged]
+        find_missing(connection, spec, stored, " union all ".join(named), places, changed, missing)
+        is_kept = not self.withdraw_missing
+        for notice in notices_of_missing(connection, spec, missing, places, is_kept):
+            self.notify(notice)
+        if self.withdraw_missing:
+            connection.execute(f"insert into {lines.removed} by name from {missing}")
 
 
-def _list_places(
-    connection: duckdb.DuckDBPyConnection,
-    places: Sequence[Place],
-    changed: frozenset[str],
-    into: str,
-) -> None:
-    """Makes `into` (_place_no, name, fingerprint, is_changed)."""
+def _list_places(connection: duckdb.DuckDBPyConnection, arrivals: Arrivals, into: str) -> None:
+    """Makes `into` (_place_no, name, fingerprint, is_new); the new places come first."""
     connection.execute(
         f"create table {into} "
-        "(_place_no integer, name varchar, fingerprint varchar, is_changed boolean)"
+        "(_place_no integer, name varchar, fingerprint varchar, is_new boolean)"
     )
-    if places:
-        rows = [(no, p.name, p.fingerprint, p.name in changed) for no, p in enumerate(places)]
+    rows = [
+        (no, place.name, place.fingerprint, no < len(arrivals.new))
+        for no, place in enumerate([*arrivals.new, *arrivals.unchanged])
+    ]
+    if rows:
         connection.executemany(f"insert into {into} values ($1, $2, $3, $4)", rows)
 
 

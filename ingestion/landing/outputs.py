@@ -1,4 +1,4 @@
-"""Makes the relations that a load writes: rows, quarantine, warnings, loads."""
+"""Makes the relations that a load writes: rows, quarantine, warnings, superseded, loads."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import duckdb
 from onecdp.warehouse.sql_text import quoted
 
 from ..declaration import TableSpec
-from ..raw_tables import FILE_OF, columns_sql
+from ..raw_tables import PLACE, columns_sql, undeclared_columns
 from .checking import Checked
 from .deduplicate import Outcomes
-from .invoice_lines import PLACE, Removed
 from .staging import Staged, payload
 
 
@@ -21,8 +20,8 @@ from .staging import Staged, payload
 class Counts:
     """Rows of one load; read = loaded + quarantined + duplicate + superseded + erased.
 
-    `erased` are rows of erased people, which are not stored. `withdrawn` are stored rows that no
-    file holds any more.
+    `erased` are rows of erased people, which are not stored. `withdrawn` are stored lines that a
+    new version of their invoice doesn't have.
     """
 
     read: int = 0
@@ -42,71 +41,30 @@ class Results:
         staged: The rows as read.
         checked: The rows by soundness.
         outcomes: What becomes of the sound ones.
-        removed: For COUNTED_LINES, the lines that changed places no longer hold.
-        places: `_place_no`, `name`, `fingerprint` and `is_changed` of the places.
+        places: `_place_no`, `name`, `fingerprint` and `is_new` of the places.
         load_time: One row, `loaded_at`.
     """
 
     staged: Staged
     checked: Checked
     outcomes: Outcomes
-    removed: Removed | None
     places: str
     load_time: str
 
 
 def write_rows(
-    connection: duckdb.DuckDBPyConnection, spec: TableSpec, results: Results, stored: str, into: str
+    connection: duckdb.DuckDBPyConnection, spec: TableSpec, results: Results, into: str
 ) -> None:
-    """Makes `into`: the rows whose outcome is `loaded`, and the lines that were removed."""
-    extras = sorted(results.staged.extras)
-    names = [column.name for column in spec.columns] + extras
-    extra = "o.line_number, false as is_withdrawn," if spec.group is not None else ""
+    """Makes `into`: the rows to write, with the time of the load."""
+    written = results.outcomes.written
     connection.execute(f"create table {into} ({columns_sql(spec)})")
-    for name in extras:
-        connection.execute(f"alter table {into} add column {quoted(name)} varchar")
+    types = {row[0]: row[1] for row in connection.execute(f"describe {written}").fetchall()}
+    for name in undeclared_columns(connection, spec, written):
+        connection.execute(f"alter table {into} add column {quoted(name)} {types[name]}")
     connection.execute(
         f"""insert into {into} by name
-        select {", ".join("t." + quoted(name) for name in names)}, {extra}
-            {PLACE.format("p", "t")} as _file, t._line, t._row_hash,
-            (select loaded_at from {results.load_time}) as _loaded_at
-        from {results.checked.sound} as t
-        inner join {results.outcomes.rows} as o using (_row)
-        inner join {results.places} as p using (_place_no)
-        where o.outcome = 'loaded'
-        order by t._row"""
-    )
-    if results.removed is not None:
-        _add_removed_lines(connection, spec, results.removed, results.load_time, stored, into)
-
-
-def _add_removed_lines(
-    connection: duckdb.DuckDBPyConnection,
-    spec: TableSpec,
-    removed: Removed,
-    load_time: str,
-    stored: str,
-    into: str,
-) -> None:
-    """Adds the lines that left their file: soft-deleted, or under another file that holds them."""
-    held = [str(row[0]) for row in connection.execute(f"describe {stored}").fetchall()]
-    changing = ("is_withdrawn", "_loaded_at", "_dlt_load_id", "_file", "_line")
-    kept = [name for name in held if name not in changing]
-    known = {str(row[0]) for row in connection.execute(f"describe {into}").fetchall()}
-    for name in kept:
-        if name not in known:
-            connection.execute(f"alter table {into} add column {quoted(name)} varchar")
-    key = ", ".join(quoted(name) for name in spec.key)
-    connection.execute(
-        f"""insert into {into} by name
-        select {", ".join("s." + quoted(name) for name in kept)},
-            h._file is null as is_withdrawn,
-            coalesce(h._file, s._file) as _file,
-            coalesce(h._line, s._line) as _line,
-            (select loaded_at from {load_time}) as _loaded_at
-        from {removed.lines}
-        inner join {stored} as s using ({key})
-        left join {removed.still_held} as h using ({key})"""
+        select * exclude (_row), (select loaded_at from {results.load_time}) as _loaded_at
+        from {written} order by _row nulls last"""
     )
 
 
@@ -177,17 +135,38 @@ def write_warnings(connection: duckdb.DuckDBPyConnection, results: Results, into
     )
 
 
-def write_loads(
-    connection: duckdb.DuckDBPyConnection, results: Results, rows: str, into: str
-) -> None:
+def write_superseded(connection: duckdb.DuckDBPyConnection, results: Results, into: str) -> None:
+    """Makes `into`: a row per superseded row, with the file and the line that superseded it.
+
+    No value of the rows is stored.
+    """
+    place = PLACE.format("p", "t")
+    connection.execute(
+        f"""create table {into} as
+        select md5(concat_ws(chr(10), {place}, fingerprint, t._line)) as superseded_id,
+            {place} as file, fingerprint, t._line as line, o.by_file, o.by_line,
+            (select loaded_at from {results.load_time}) as superseded_at
+        from {results.checked.sound} as t
+        inner join {results.outcomes.rows} as o using (_row)
+        inner join {results.places} as p using (_place_no)
+        where o.outcome = 'superseded'
+        order by t._row"""
+    )
+    unnamed = connection.execute(f"select file, line from {into} where by_file is null").fetchall()
+    if unnamed:
+        raise AssertionError(f"nothing is named that superseded {unnamed}")
+
+
+def write_loads(connection: duckdb.DuckDBPyConnection, results: Results, into: str) -> None:
     """Makes `into`: a row per place that was loaded, with what became of its rows.
+
+    Also one per place that was not, but no longer names invoices that are withdrawn.
 
     Raises:
         AssertionError: a row that was read is in none of the counts; nothing may be written.
     """
-    removed = results.removed
-    withdrawn = "where is_withdrawn" if removed else "limit 0"
-    other_files = f"select _place_no from {removed.reused_names}" if removed else "null"
+    lines = results.outcomes.lines
+    removed = lines.removed if lines else "(select 0 as _place_no limit 0)"
     connection.execute(
         f"""create table {into} as
         with outcomes as (
@@ -217,9 +196,7 @@ def write_loads(
             group by _place_no
         ),
         withdrawn as (
-            select name, count(*) as rows_withdrawn
-            from (select {FILE_OF.format("_file")} as name from {rows} {withdrawn})
-            group by all
+            select _place_no, count(*) as rows_withdrawn from {removed} group by all
         )
         select name as file, fingerprint,
             coalesce(rows_read, 0) as rows_read,
@@ -229,14 +206,13 @@ def write_loads(
             coalesce(rows_superseded, 0) as rows_superseded,
             coalesce(rows_withdrawn, 0) as rows_withdrawn,
             coalesce(rows_erased, 0) as rows_erased,
-            coalesce(_place_no in ({other_files}), false) as is_other_file,
             list_contains($ambiguous, _place_no) as has_ambiguous_dates,
             (select loaded_at from {results.load_time}) as loaded_at
         from {results.places}
         left join staged using (_place_no)
         left join counted using (_place_no)
-        left join withdrawn using (name)
-        where not list_contains($refused, _place_no)
+        left join withdrawn using (_place_no)
+        where not list_contains($refused, _place_no) and (is_new or rows_withdrawn > 0)
         order by _place_no""",
         {
             "refused": list(results.staged.refused),

@@ -1,4 +1,4 @@
-"""The dlt resources of a load: its raw tables, its quarantine, its warnings and its loads."""
+"""The dlt resources of a load: its raw tables, and what it says of rows and places."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from .land import Landed
 
 
 def resources(landed: Landed) -> Iterator[DltResource]:
-    """Yields a resource per raw table, then the quarantine and the loads."""
+    """Yields a resource per raw table, then those of the tables beside them; the loads are last."""
     for spec, rows in landed.tables:
         yield merged(landed, spec.table, rows, spec.key, _naive(spec))
     yield merged(landed, "quarantine", landed.quarantine, ("quarantine_id",))
     yield merged(landed, "warnings", landed.warnings, ("warning_id",))
+    yield merged(landed, "superseded", landed.superseded, ("superseded_id",))
     yield merged(landed, "loads", landed.loads, ("file", "fingerprint", "loaded_at"))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import duckdb
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow as pa
 from onecdp.warehouse.sql_text import literal, quoted
 
 from ..declaration import TableSpec
-from .arrivals import FLAW, LINE, Chunk, Notify, Place, Refused
+from .arrivals import FLAW, INDEX, LINE, Chunk, Notify, Place, Refused
 from .date_order import OtherOrder, SlashDates
 
 _ROWS_BETWEEN_NOTICES = 1_000_000
@@ -29,9 +29,11 @@ class Staged:
 
     Attributes:
         text: Relation of the rows: `_row` (its number, in the order of reading), `_place_no` (the
-            place's index), `_part`, `_line`, `_flaw`, and a text column per column.
+            place's index), `_part`, `_line`, `_flaw`, `_header` (which columns the row has: the
+            index in `headers`), and a text column per column.
         broken: Relation of the rows that could not be read: the same position, reason, payload.
         extras: The columns of `text` that are not declared.
+        headers: The sets of columns that rows have.
         refused: The places of which nothing can be loaded, by index, with the reason. They have
             no row in either relation.
         left_out: Parts of places that were not read: the place's name and the reason.
@@ -43,6 +45,7 @@ class Staged:
     text: str
     broken: str
     extras: tuple[str, ...]
+    headers: tuple[frozenset[str], ...]
     refused: dict[int, str]
     left_out: tuple[tuple[str, str], ...]
     notices: tuple[tuple[str, str], ...]
@@ -65,12 +68,21 @@ def stage(
         staging.text,
         staging.broken,
         tuple(staging.extras),
+        tuple(staging.headers),
         staging.refused,
         tuple(staging.left_out),
         tuple(staging.notices),
         tuple(staging.ambiguous_dates),
         tuple(staging.other_dates),
     )
+
+
+def stated(headers: Sequence[frozenset[str]], column: str, header: str) -> str:
+    """SQL for whether the row with the `_header` in the column `header` has a column."""
+    having = [str(no) for no, names in enumerate(headers) if column in names]
+    if len(having) in (0, len(headers)):
+        return "true" if having else "false"
+    return f"{header} in ({', '.join(having)})"
 
 
 def payload(spec: TableSpec, extras: Sequence[str]) -> str:
@@ -94,6 +106,7 @@ class _Staging:
         self.text = text
         self.broken = broken
         self.extras: list[str] = []
+        self.headers: dict[frozenset[str], int] = {}
         self.refused: dict[int, str] = {}
         self.left_out: list[tuple[str, str]] = []
         self.notices: list[tuple[str, str]] = []
@@ -105,7 +118,9 @@ class _Staging:
         self._known = {column.name for column in spec.columns}
         self._rows = 0
         columns = ", ".join(f"{quoted(column.name)} varchar" for column in spec.columns)
-        connection.execute(f"create table {text} ({_POSITION}, {FLAW} varchar, {columns})")
+        connection.execute(
+            f"create table {text} ({_POSITION}, {FLAW} varchar, _header integer, {columns})"
+        )
         connection.execute(f"create table {broken} ({_POSITION}, reason varchar, payload varchar)")
 
     def read(self, place_no: int, place: Place) -> None:
@@ -134,6 +149,7 @@ class _Staging:
     def _read(self, place_no: int, place: Place) -> None:
         label = f"{self._spec.source}/{place.name}"
         rows, dates = 0, SlashDates(self._spec)
+        is_index_told = False
         for chunk in place.chunks():
             if chunk.notice:
                 self.notices.append((place.name, chunk.notice))
@@ -141,6 +157,12 @@ class _Staging:
             if chunk.left_out:
                 self.left_out.append((place.name, chunk.left_out))
                 continue
+            if INDEX in chunk.table.column_names:
+                if not is_index_told:
+                    notice = "the first column has no name and is ignored"
+                    self.notices.append((place.name, notice))
+                is_index_told = True
+                chunk = replace(chunk, table=chunk.table.drop_columns([INDEX]))
             self._add(place_no, chunk, dates)
             before, rows = rows, rows + chunk.table.num_rows + len(chunk.broken)
             if before // _ROWS_BETWEEN_NOTICES < rows // _ROWS_BETWEEN_NOTICES:
@@ -159,7 +181,8 @@ class _Staging:
                 self.extras.append(name)
         if chunk.table.num_rows:
             dates.read(self._connection, chunk.table)
-            self._insert(self.text, chunk.table, place_no, chunk.part)
+            rows = chunk.table.append_column("_header", self._headers(chunk))
+            self._insert(self.text, rows, place_no, chunk.part)
         if chunk.broken:
             broken = pa.table(
                 {
@@ -169,6 +192,17 @@ class _Staging:
                 }
             )
             self._insert(self.broken, broken, place_no, chunk.part)
+
+    def _headers(self, chunk: Chunk) -> pa.Array:
+        """Which columns each row has, as numbers."""
+        if chunk.columns is not None:
+            return pa.array(map(self._header, chunk.columns), pa.int32())
+        header = pa.scalar(self._header(chunk.table.column_names), pa.int32())
+        return pa.repeat(header, chunk.table.num_rows)
+
+    def _header(self, columns: Iterable[str]) -> int:
+        names = frozenset(columns) - {LINE, FLAW, INDEX}
+        return self.headers.setdefault(names, len(self.headers))
 
     def _insert(self, relation: str, rows: pa.Table, place_no: int, part: str | None) -> None:
         numbers = pa.array(range(self._rows, self._rows + rows.num_rows), pa.int64())

@@ -54,7 +54,7 @@ def attach(
     has_loads = {"quarantine", "loads", "_dlt_loads"} <= held
     # Loads without the table that they filled say nothing: its files are loaded again.
     present = [spec.table for spec in tables if has_loads and spec.table in held]
-    is_current = len(present) == len(tables) and "warnings" in held
+    is_current = len(present) == len(tables) and {"warnings", "superseded"} <= held
     by_table = TABLE_NAME if len(tables) > 1 else {}
     schema = f"warehouse.{quoted(dataset)}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +47,7 @@ class Found:
     """What is below a source's folder; hidden files and folders are nowhere.
 
     Attributes:
-        files: The files to read, sorted by name.
+        files: The files to read, in natural order of names.
         left_out: Why anything else is not read, and what to do, by its name.
     """
 
@@ -81,7 +82,7 @@ def discover(folder: Path, excel: bool) -> Found:
             else:
                 is_compressed = path.suffix.lower() == ".gz"
                 files.append(SourceFile(path, name, kind, is_compressed))
-    files.sort(key=lambda file: file.name)
+    files.sort(key=lambda file: _natural(file.name))
     return Found(tuple(files), dict(sorted(left_out.items())))
 
 
@@ -105,3 +106,10 @@ def _no_format(path: Path, excel: bool) -> str:
     if not excel and suffix in (".xls", ".xlsx"):
         advice = "save its sheet as .csv"
     return f"is not a kind of file that is loaded; {advice}"
+
+
+def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    """A sort key: numbers in a name by their size, so that `part_9` comes before `part_10`."""
+    parts = re.split("([0-9]+)", name)
+    key = [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
+    return key, name

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from ..declaration import TableSpec
-from ..landing.arrivals import Refused
+from ..landing.arrivals import INDEX, Refused
 from ..raw_tables import COUNTED
 
 CHUNK_ROWS = 20_000
@@ -21,8 +21,8 @@ def resolve_header(header: Iterable[object], spec: TableSpec) -> list[str]:
 
     Letters of all scripts are kept, in Unicode NFKC and lower case: `姓名`, `größe`. A name that
     the warehouse keeps for itself or that begins with an underscore or a digit gets `x_` before
-    it: `_id` is loaded as `x_id`. A column without a name, as pandas writes its index, is loaded
-    as `column_<n>`, counted from 1.
+    it: `_id` is loaded as `x_id`. A first column without a name, as pandas writes its index,
+    becomes INDEX; any other one is loaded as `column_<n>`, counted from 1.
 
     Raises:
         Refused: two columns have one name.
@@ -43,7 +43,7 @@ def _extra_name(text: str, position: int, spec: TableSpec) -> str:
     name = _snake_case(text)
     bare = name.lstrip("_")
     if not bare:
-        return f"column_{position}"
+        return INDEX if position == 1 and not text else f"column_{position}"
     is_ours = name.startswith("_") or (spec.group is not None and name in COUNTED)
     return f"x_{bare}" if is_ours else name
 

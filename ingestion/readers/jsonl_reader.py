@@ -58,7 +58,8 @@ def read_jsonl(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
                 broken.append(BrokenRow(number, str(error), text.replace("\0", "\\x00")))
         present = list(dict.fromkeys(name for record in records for name in record))
         columns = [[record.get(name) for record in records] for name in present]
-        yield Chunk(string_table(present, columns, numbers), broken)
+        has_gaps = any(len(record) < len(present) for record in records)
+        yield Chunk(string_table(present, columns, numbers), broken, records if has_gaps else None)
     if names:
         require_columns(list(dict.fromkeys(names.values())), spec)
 
@@ -79,7 +80,8 @@ def _json_record(
     for key, value in _json_fields(raw.removeprefix(b"\xef\xbb\xbf")).items():
         if key not in names:
             try:
-                names[key] = resolve_header([key], spec)[0]
+                # Behind a first key, since the place of a key in its line says nothing.
+                names[key] = resolve_header(["\0", key], spec)[1]
             except Refused as error:
                 raise ValueError(str(error)) from error
         name = names[key]

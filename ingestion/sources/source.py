@@ -10,7 +10,7 @@ from ..readers.reader import Reader
 
 @dataclass(frozen=True)
 class Source:
-    """A source, loaded into `raw_<name>.<table>`, with `quarantine`, `warnings` and `loads` beside.
+    """A source, loaded into `raw_<name>.<table>`; the schema has more tables about the loads.
 
     Raises:
         BadDeclaration: it has no table, two of one name, or one of another source.
@@ -25,7 +25,7 @@ class Source:
         names = [spec.table for spec in self.tables]
         if not names or len(set(names)) < len(names):
             raise BadDeclaration(f"source {self.name} needs tables, each with a name of its own")
-        if taken := {"quarantine", "warnings", "loads", "asked"} & set(names):
+        if taken := {"quarantine", "warnings", "superseded", "loads", "asked"} & set(names):
             raise BadDeclaration(f"source {self.name}: a table can't be called {taken.pop()}")
         if others := {spec.source for spec in self.tables} - {self.name}:
             raise BadDeclaration(f"source {self.name} has a table of source {others.pop()}")

@@ -25,6 +25,11 @@ data_option = click.option(
     metavar="DIR",
     help="A folder with a folder per source, named after it. [default: the sample]",
 )
+withdraw_missing_option = click.option(
+    "--withdraw-missing",
+    is_flag=True,
+    help="Withdraw invoices that the files in DIR brought, but none of them names any more.",
+)
 full_refresh_option = click.option(
     "--full-refresh", is_flag=True, help="Rebuild the incremental tables from the raw ones."
 )
@@ -34,12 +39,13 @@ full_refresh_option = click.option(
 @data_option
 @as_of_option
 @full_refresh_option
+@withdraw_missing_option
 @wait_option
 @json_option
 @in_project
 def run(
-    data: Path | None, as_of: date | None, full_refresh: bool, wait: int, as_json: bool,
-    project_dir: Path | None, warehouse: Path | None,
+    data: Path | None, as_of: date | None, full_refresh: bool, withdraw_missing: bool,
+    wait: int, as_json: bool, project_dir: Path | None, warehouse: Path | None,
 ) -> None:  # fmt: skip
     """Do the daily job: load, build, test, publish.
 
@@ -55,7 +61,9 @@ def run(
 
     with progress() as shown:
         context = pipeline.Context(project, shown, wait)
-        report = pipeline.run(context, data, as_of=as_of, full_refresh=full_refresh)
+        report = pipeline.run(
+            context, data, as_of=as_of, full_refresh=full_refresh, withdraw_missing=withdraw_missing
+        )
     if as_json:
         output.print_json(output.run_document(report))
     else:
@@ -67,18 +75,20 @@ def run(
 @data_option
 @click.option("--source", multiple=True, metavar="NAME",
               help="Load only this source; can be repeated. [default: all]")  # fmt: skip
+@withdraw_missing_option
 @wait_option
 @json_option
 @in_project
 def ingest(
-    data: Path | None, source: tuple[str, ...], wait: int, as_json: bool,
-    project_dir: Path | None, warehouse: Path | None,
+    data: Path | None, source: tuple[str, ...], withdraw_missing: bool, wait: int,
+    as_json: bool, project_dir: Path | None, warehouse: Path | None,
 ) -> None:  # fmt: skip
     """Load files into the raw tables; files already loaded are skipped.
 
     \b
     onecdp ingest --data exports/
     onecdp ingest --data exports/ --source crm --source app
+    onecdp ingest --data exports/ --withdraw-missing
     """
     project = open_project(project_dir, warehouse)
     from onecdp import pipeline
@@ -87,7 +97,9 @@ def ingest(
 
     with progress() as shown:
         context = pipeline.Context(project, shown, wait)
-        report = pipeline.ingest(context, data, sources=source or None)
+        report = pipeline.ingest(
+            context, data, sources=source or None, withdraw_missing=withdraw_missing
+        )
     if as_json:
         output.print_json(output.ingest_document(report))
     else:

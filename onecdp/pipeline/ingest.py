@@ -72,18 +72,24 @@ class Delivery:
     Attributes:
         data: Its folder, absolute.
         sources: The sources to load; None loads all.
+        withdraw_missing: Whether invoices are withdrawn that no file names any more.
         left_out: What it holds outside of the sources' folders, with the reason why it is not read.
         unknown: Folders that belong to no source.
     """
 
     data: Path
     sources: tuple[str, ...] | None
+    withdraw_missing: bool = False
     left_out: tuple[tuple[str, str], ...] = ()
     unknown: tuple[str, ...] = ()
 
 
 def ingest(
-    context: Context, data: Path | None = None, *, sources: Sequence[str] | None = None
+    context: Context,
+    data: Path | None = None,
+    *,
+    sources: Sequence[str] | None = None,
+    withdraw_missing: bool = False,
 ) -> IngestReport:
     """Loads the files of `data`; files already loaded are skipped.
 
@@ -91,18 +97,26 @@ def ingest(
         context: The project and its warehouse.
         data: A folder with a folder per source; None loads the project's sample.
         sources: Names of the sources to load; None loads all.
+        withdraw_missing: Withdraw the invoices that the files which brought them are there for,
+            but no file names any more.
 
     Raises:
         UsageProblem: There is no such source, no such data, or the sample would be mixed with the
             user's own data.
         OnecdpError: The ingestion code can't be imported, or what it reports as an error.
     """
-    delivery = check(context.project, data, sources)
+    delivery = check(context.project, data, sources, withdraw_missing=withdraw_missing)
     with context.lock("onecdp ingest"):
         return load(context, delivery)
 
 
-def check(project: Project, data: Path | None, sources: Sequence[str] | None = None) -> Delivery:
+def check(
+    project: Project,
+    data: Path | None,
+    sources: Sequence[str] | None = None,
+    *,
+    withdraw_missing: bool = False,
+) -> Delivery:
     """Returns what is to be loaded; takes no lock and writes nothing.
 
     Raises:
@@ -121,7 +135,8 @@ def check(project: Project, data: Path | None, sources: Sequence[str] | None = N
     if not any((data / source).is_dir() for source in chosen):
         near = "".join(f"; {name} {reason}" for name, reason in left_out if name.endswith("/"))
         raise UsageProblem(f"{data} holds no source; {expected}{near}")
-    return Delivery(data.resolve(), None if sources is None else chosen, left_out, foreign)
+    chosen_only = None if sources is None else chosen
+    return Delivery(data.resolve(), chosen_only, withdraw_missing, left_out, foreign)
 
 
 def _outside(
@@ -162,7 +177,11 @@ def load(context: Context, delivery: Delivery) -> IngestReport:
         progress.update(f"ingest: files of {delivery.data}")
         with _one_at_a_time:
             reports: Sequence[SourceReport] = pipelines.load(
-                delivery.data, project.warehouse.folder, progress.note, sources=delivery.sources
+                delivery.data,
+                project.warehouse.folder,
+                progress.note,
+                sources=delivery.sources,
+                withdraw_missing=delivery.withdraw_missing,
             )
     except pipelines.IngestError as error:
         raise OnecdpError(str(error)) from error

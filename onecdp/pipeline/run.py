@@ -71,6 +71,7 @@ def run(
     *,
     as_of: date | None = None,
     full_refresh: bool = False,
+    withdraw_missing: bool = False,
 ) -> RunReport:
     """Does the daily job: dbt packages, ingest, build with its tests, publish.
 
@@ -81,12 +82,13 @@ def run(
         data: A folder with a folder per source; None loads the project's sample.
         as_of: The as-of date, the last day included; None leaves it to dbt_project.yml.
         full_refresh: Rebuild the incremental models from the raw tables.
+        withdraw_missing: As for `ingest`.
 
     Raises:
         OnecdpError: A stage couldn't start, such as for wrong data, an invalid seed or a locked
             warehouse.
     """
-    delivery = check(context.project, data)
+    delivery = check(context.project, data, withdraw_missing=withdraw_missing)
     with context.lock("onecdp run"):
         return _run(context, delivery, as_of, full_refresh)
 

@@ -18,7 +18,7 @@ EVENTS = TableSpec(
         Column("item_price", Kind.MONEY),
         Column("channel"),
         Column("platform"),
-        Column("event_time", Kind.TIMESTAMP, required=True),
+        Column("event_time", Kind.TIMESTAMP, required=True, is_past=True),
         Column("session_id"),
     ),
     key=("event_id",),

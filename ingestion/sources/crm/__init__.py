@@ -23,7 +23,7 @@ MEMBERS = TableSpec(
         Column("level"),
         Column("total_points", Kind.INTEGER),
         Column("retail_customer_id", Kind.CODE),
-        Column("updated_at", Kind.TIMESTAMP),
+        Column("updated_at", Kind.TIMESTAMP, is_past=True),
         Column("is_deleted", Kind.BOOLEAN),
     ),
     key=("member_id",),

@@ -26,7 +26,7 @@ TRANSACTIONS = TableSpec(
         Column("stock_code", Kind.CODE, required=True),
         Column("description"),
         Column("quantity", Kind.INTEGER, required=True),
-        Column("invoice_date", Kind.TIMESTAMP, required=True),
+        Column("invoice_date", Kind.TIMESTAMP, required=True, is_past=True),
         Column("price", Kind.MONEY, required=True, aliases=("unit_price",)),
         Column("customer_id", Kind.CODE),
         Column("country"),

@@ -1,4 +1,4 @@
-"""Invoice lines: repeats, overlaps, corrections and withdrawals."""
+"""Invoice lines: repeats, overlaps, new versions, and invoices that no file names any more."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from support.ingestion import (
     retail_line,
 )
 
+STANDING = (
+    "select invoice, price::double from raw_retail.transactions where not is_withdrawn order by all"
+)
+
 
 def test_equal_retail_lines_survive_and_overlaps_change_nothing(warehouse: Warehouse) -> None:
     lines = [retail_line("1", "A"), retail_line("1", "A"), retail_line("1", "B"), retail_line("2")]
@@ -19,11 +23,12 @@ def test_equal_retail_lines_survive_and_overlaps_change_nothing(warehouse: Wareh
     numbers = "select invoice, stock_code, line_number from raw_retail.transactions order by 1, 3"
     expected = [("1", "A", 1), ("1", "A", 2), ("1", "B", 3), ("2", "A", 1)]
     assert warehouse.query(numbers) == expected
-    warehouse.write("retail/b.csv", RETAIL, lines[3], lines[0], lines[0])
+    warehouse.write("retail/b.csv", RETAIL, lines[2], lines[0], lines[0])
     assert warehouse.counts(warehouse.load()["retail"]) == (3, 0, 0, 3, 0)
     assert content(warehouse, "raw_retail.transactions", ()) == before
-    warehouse.write("retail/c.csv", RETAIL, lines[0], lines[0], lines[0], retail_line("1", "C"))
-    assert warehouse.counts(warehouse.load()["retail"]) == (4, 2, 0, 2, 0)
+    new = [lines[0], lines[0], lines[0], lines[2], retail_line("1", "C")]
+    warehouse.write("retail/c.csv", RETAIL, *new)
+    assert warehouse.counts(warehouse.load()["retail"]) == (5, 2, 0, 3, 0)
     assert warehouse.query(numbers) == [
         *expected[:3],
         ("1", "A", 4),
@@ -32,7 +37,7 @@ def test_equal_retail_lines_survive_and_overlaps_change_nothing(warehouse: Wareh
     ]
 
 
-def test_line_that_leaves_its_file_is_withdrawn_and_may_return(warehouse: Warehouse) -> None:
+def test_line_that_leaves_its_invoice_is_withdrawn_and_may_return(warehouse: Warehouse) -> None:
     a, b, c = (retail_line("1", code) for code in "ABC")
     state = (
         "select stock_code, line_number, is_withdrawn, _file "
@@ -52,94 +57,75 @@ def test_line_that_leaves_its_file_is_withdrawn_and_may_return(warehouse: Wareho
         ("C", 4, False, "f.csv"),
     ]
     assert warehouse.query(stamp) > first
-    warehouse.write("retail/g.csv", RETAIL, b)
-    assert warehouse.counts(warehouse.load()["retail"]) == (1, 1, 0, 0, 0)
-    assert warehouse.query(state)[2] == ("B", 3, False, "g.csv")
-
-
-def test_line_that_another_file_holds_is_not_withdrawn(warehouse: Warehouse) -> None:
-    a, b = retail_line("1", "A"), retail_line("1", "B")
-    warehouse.write("retail/f.csv", RETAIL, a, b)
-    warehouse.write("retail/g.csv", RETAIL, a)
-    warehouse.load()
-    warehouse.write("retail/f.csv", RETAIL, retail_line("1", "C"))
-    warehouse.load()
-    state = (
-        "select stock_code, is_withdrawn, _file from raw_retail.transactions order by line_number"
-    )
+    warehouse.write("retail/g.csv", RETAIL, b, a)
+    assert warehouse.counts(warehouse.load()["retail"]) == (2, 1, 0, 1, 0)
     assert warehouse.query(state) == [
-        ("A", False, "g.csv"),
-        ("B", True, "f.csv"),
-        ("C", False, "f.csv"),
+        ("A", 1, False, "f.csv"),
+        ("A", 2, True, "f.csv"),
+        ("B", 3, False, "g.csv"),
+        ("C", 4, True, "f.csv"),
     ]
-    warehouse.write("retail/g.csv", RETAIL)
-    warehouse.load()
-    assert warehouse.query(state)[0] == ("A", True, "g.csv")
 
 
-def test_other_file_of_the_same_name_withdraws_nothing(warehouse: Warehouse) -> None:
-    """Daily exports with the same names: the folder is another one every day."""
-    standing = (
-        "select invoice, price::double from raw_retail.transactions "
-        "where not is_withdrawn order by all"
-    )
+def test_daily_exports_under_one_name_add_up(warehouse: Warehouse) -> None:
     monday = [retail_line("1"), retail_line("2"), retail_line("2")]
     tuesday = [retail_line("3"), retail_line("4")]
+    both = [("1", 2.55), ("2", 2.55), ("2", 2.55), ("3", 2.55), ("4", 2.55)]
     warehouse.write("retail/t.csv", RETAIL, *monday)
     warehouse.load()
     warehouse.write("retail/t.csv", RETAIL, *tuesday)
     report = warehouse.load()["retail"]
     assert (warehouse.counts(report), report.rows_withdrawn) == ((2, 2, 0, 0, 0), 0)
-    both = [("1", 2.55), ("2", 2.55), ("2", 2.55), ("3", 2.55), ("4", 2.55)]
-    assert warehouse.query(standing) == both
-    notice = (
-        "retail/t.csv: shares no invoice with its previous version ({} lines); treated as a "
-        "different file; nothing was withdrawn"
-    )
-    assert notice.format(3) in warehouse.notices
-
-    # A correction of Tuesday leaves Monday alone.
+    assert warehouse.query(STANDING) == both
+    assert any("t.csv: does not name 2 invoices" in notice for notice in warehouse.notices)
+    # A correction of Tuesday, then one of Monday, under a name of before: the other day stays.
     warehouse.write("retail/t.csv", RETAIL, tuesday[0], retail_line("4", price=9))
     report = warehouse.load()["retail"]
     assert (warehouse.counts(report), report.rows_withdrawn) == ((2, 1, 0, 1, 0), 1)
-    assert warehouse.query(standing) == [*both[:4], ("4", 9)]
-
-    # Monday comes again, then its correction, which leaves Tuesday alone.
-    warehouse.write("retail/t.csv", RETAIL, *monday)
-    report = warehouse.load()["retail"]
-    assert (warehouse.counts(report), report.rows_withdrawn) == ((3, 0, 0, 3, 0), 0)
-    assert notice.format(2) in warehouse.notices
     warehouse.write("retail/t.csv", RETAIL, *monday[:2])
     report = warehouse.load()["retail"]
     assert (warehouse.counts(report), report.rows_withdrawn) == ((2, 0, 0, 2, 0), 1)
-    assert warehouse.query(standing) == [*both[:2], ("3", 2.55), ("4", 9)]
-
-    # A file without rows is a version on purpose.
-    warehouse.write("retail/t.csv", RETAIL)
-    assert warehouse.load()["retail"].rows_withdrawn == 2
-    assert warehouse.query(standing) == [("3", 2.55), ("4", 9)]
+    assert warehouse.query(STANDING) == [*both[:2], ("3", 2.55), ("4", 9)]
 
 
-def test_version_that_changes_every_line_of_its_invoices_is_a_correction(
+def test_invoices_that_no_file_names_any_more_are_withdrawn_on_demand(
     warehouse: Warehouse,
 ) -> None:
-    warehouse.write("retail/t.csv", RETAIL, retail_line("1"), retail_line("2"))
+    one, two, three, four = (retail_line(number) for number in "1234")
+    warehouse.write("retail/f.csv", RETAIL, one, two, three)
+    warehouse.write("retail/g.csv", RETAIL, two)
+    gone = warehouse.write("retail/h.csv", RETAIL, four)
     warehouse.load()
-    till = [retail_line(invoice) + ",t7" for invoice in "12"]
-    warehouse.write("retail/t.csv", RETAIL + ",Till", *till)
-    report = warehouse.load()["retail"]
-    assert (report.rows_loaded, report.rows_withdrawn) == (2, 2)
+    gone.unlink()
+    # 2 is named by an unchanged file, 3 by a row that can't be read.
+    warehouse.write("retail/f.csv", RETAIL, retail_line("5"), retail_line("3", price="free"))
+    warehouse.load()
+    stands = [(number, 2.55) for number in "12345"]
+    assert warehouse.query(STANDING) == stands
+    # Also in a run that finds nothing new, and not while a file can't be read.
+    broken = warehouse.write_bytes("retail/broken.csv", b"Invoice\n1\n")
+    assert warehouse.load(withdraw_missing=True)["retail"].rows_withdrawn == 0
+    assert any("broken.csv cannot be read" in notice for notice in warehouse.notices)
+    broken.unlink()
+    report = warehouse.load(withdraw_missing=True)["retail"]
+    assert (warehouse.counts(report), report.rows_withdrawn) == ((0, 0, 0, 0, 0), 1)
+    assert any("f.csv: does not name 1 invoice" in notice for notice in warehouse.notices)
+    assert warehouse.query(STANDING) == stands[1:]
+    assert warehouse.query(
+        "select file, rows_read, rows_withdrawn from raw_retail.loads where rows_withdrawn > 0"
+    ) == [("f.csv", 0, 1)]
+    before = content(warehouse, "raw_retail.transactions", ())
+    assert warehouse.load(withdraw_missing=True)["retail"].rows_withdrawn == 0
+    assert content(warehouse, "raw_retail.transactions", ()) == before
 
 
-def test_version_that_shares_lines_with_other_files_is_a_correction(warehouse: Warehouse) -> None:
-    """Most of `g` was stored as lines of `f`; only the wrong one stands as its own."""
-    shared = [retail_line("1"), retail_line("2")]
-    warehouse.write("retail/f.csv", RETAIL, *shared)
-    warehouse.write("retail/g.csv", RETAIL, *shared, retail_line("3"))
+def test_different_lines_of_an_invoice_in_one_load_are_reported(warehouse: Warehouse) -> None:
+    whole, split = [retail_line("1", "A"), retail_line("1", "B")], retail_line("2", "A")
+    warehouse.write("retail/a.csv", RETAIL, *whole, split)
+    warehouse.write("retail/b.csv", RETAIL, whole[1], retail_line("2", "B"))
     warehouse.load()
-    warehouse.write("retail/g.csv", RETAIL, *shared, retail_line("4"))
-    report = warehouse.load()["retail"]
-    assert (report.rows_loaded, report.rows_withdrawn) == (1, 1)
+    (notice,) = (notice for notice in warehouse.notices if "different lines" in notice)
+    assert "1 invoice, such as 2," in notice
 
 
 def test_withdrawn_line_keeps_columns_that_the_new_version_lacks(warehouse: Warehouse) -> None:

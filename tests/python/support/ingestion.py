@@ -64,9 +64,11 @@ class Warehouse:
         path.write_bytes(content)
         return path
 
-    def load(self) -> dict[str, SourceReport]:
+    def load(self, withdraw_missing: bool = False) -> dict[str, SourceReport]:
         self.data.mkdir(exist_ok=True)
-        reports = load(self.data, self.folder, self.notices.append)
+        reports = load(
+            self.data, self.folder, self.notices.append, withdraw_missing=withdraw_missing
+        )
         return {report.source: report for report in reports}
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:

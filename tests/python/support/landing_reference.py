@@ -43,12 +43,15 @@ class Schema:
     kinds: Mapping[str, Callable[[Cell], Value]]
     required: frozenset[str]
     version: str
+    decisive: frozenset[str] = frozenset()
+    """Columns that may be empty, but whose unreadable values must not be taken for empty."""
 
     def read(self, row: Row, now: datetime) -> tuple[Typed, int] | None:
         """The typed cells of a row with how many were nulled; None if it is quarantined.
 
         A row is quarantined for an unreadable identifier, for a required field that is missing or
-        unreadable, and for a version later than a day from now. Other unreadable fields are nulled.
+        unreadable, for an unreadable decisive field, and for a version later than a day from now.
+        Other unreadable fields are nulled.
         """
         typed: Typed = {}
         warnings = 0
@@ -58,7 +61,7 @@ class Schema:
             try:
                 typed[name] = read(row[name])
             except Unreadable:
-                if name in self.required or read is identifier:
+                if name in self.required | self.decisive or read is identifier:
                     return None
                 typed[name] = None
                 warnings += 1
@@ -137,6 +140,7 @@ MEMBERS = Schema(
     },
     frozenset({"member_id"}),
     "updated_at",
+    frozenset({"updated_at", "is_deleted"}),
 )  # fmt: skip
 EVENTS = Schema(
     {
@@ -162,6 +166,7 @@ LINKS = Schema(
     },
     frozenset({"left_id_type", "left_id_value", "right_id_type", "right_id_value"}),
     "last_seen",
+    frozenset({"confidence", "last_seen", "is_active"}),
 )  # fmt: skip
 LINK_KEY = ("left_id_type", "left_id_value", "right_id_type", "right_id_value")
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 
 import duckdb
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.ingestion import SAMPLE, take
 
-from ingestion.declaration import TableSpec
 from ingestion.erasure import normalise
 from ingestion.erasure.filtering import HIDDEN, hide_quarantined, names_erased
 from ingestion.erasure.tombstones import ANY_TYPE, Tombstones, hashes_of, keyed_hash
 from ingestion.pipelines import tables
-from ingestion.raw_tables import content_hash
 from onecdp.identity.normalise import identifier_sql
 
 
@@ -67,25 +63,6 @@ def test_only_what_names_the_erased_is_hidden() -> None:
         assert scratch.execute("from q").fetchall() == [
             (None, HIDDEN), ("M2", HIDDEN), ("M3", "bad"), (None, "bad"),
         ]  # fmt: skip
-
-
-@pytest.mark.parametrize("spec", tables(), ids=lambda spec: spec.source)
-def test_the_hash_of_a_row_follows_from_what_is_stored(spec: TableSpec) -> None:
-    rows = take(spec, SAMPLE / spec.source).rows
-    assert rows
-    stored = pa.Table.from_pylist(rows)
-    with duckdb.connect() as scratch:
-        scratch.execute("set TimeZone = 'UTC'")
-        scratch.register("stored", stored)
-        extras = [
-            name for name in stored.column_names
-            if not name.startswith("_") and name not in {c.name for c in spec.columns}
-            and name not in ("line_number", "is_withdrawn")
-        ]  # fmt: skip
-        wrong = scratch.execute(
-            f"select count(*) from stored where _row_hash <> {content_hash(spec, extras)}"
-        ).fetchall()
-    assert wrong == [(0,)]
 
 
 def test_every_source_says_what_it_is_known_by() -> None:

@@ -139,7 +139,12 @@ def test_parquet_written_from_a_csv_equals_it(tmp_path: Path) -> None:
     pq.write_table(pc.read_csv(io.BytesIO(lines.encode())), tmp_path / "parquet" / "a.parquet")
     text, arrow = (take(TRANSACTIONS, tmp_path / kind) for kind in ("csv", "parquet"))
     assert len(text.rows) == 3
-    assert [row["_row_hash"] for row in arrow.rows] == [row["_row_hash"] for row in text.rows]
+    own = {"_file", "_line", "_loaded_at"}
+    contents = [
+        [{name: row[name] for name in row.keys() - own} for row in taken.rows]
+        for taken in (text, arrow)
+    ]
+    assert contents[0] == contents[1]
 
 
 def test_columns_of_any_name_are_kept(tmp_path: Path) -> None:
@@ -181,8 +186,8 @@ def test_names_that_the_warehouse_keeps_are_loaded_under_others(
     if kind == "csv":
         text = ",".join(fields) + "\n" + ",".join(values)
     else:
-        # A key has no place in a line, so that it is told apart by number 1.
-        names = names.replace("column_8", "column_1")
+        # A key has no place in a line, so that it is told apart by number 2.
+        names = names.replace("column_8", "column_2")
         text = json.dumps(dict(zip(fields, values, strict=True)))
     (tmp_path / f"a.{kind}").write_text(text + "\n")
     taken = take(spec, tmp_path)

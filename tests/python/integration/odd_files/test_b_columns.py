@@ -10,7 +10,6 @@ from support.odd_files import (
     RETAIL_FORMATS,
     TABLES,
     event,
-    item,
     line,
     lines_of,
     link,
@@ -23,7 +22,6 @@ from support.odd_files import (
 DAY_FIRST = "SOURCES__RETAIL__DATE_ORDER"
 
 
-@item(8)
 def test_event_sent_again_with_one_more_column_is_no_conflict(warehouse: Warehouse) -> None:
     """Be the column one of the file's own or a known one."""
     for suffix in FORMATS:
@@ -38,7 +36,6 @@ def test_event_sent_again_with_one_more_column_is_no_conflict(warehouse: Warehou
     assert report.rows_duplicate + report.rows_loaded == 6
 
 
-@item(8)
 def test_extra_column_that_changes_is_no_other_row(warehouse: Warehouse) -> None:
     def send_all(stamp: str) -> None:
         for suffix in FORMATS:
@@ -68,7 +65,6 @@ def test_extra_column_that_changes_is_no_other_row(warehouse: Warehouse) -> None
         assert rows == [(8 if source == "retail" else 3,)]
 
 
-@item(8)
 @pytest.mark.parametrize("header", ["", " ", "Unnamed: 0"])
 def test_index_column_of_pandas_does_not_make_other_rows(warehouse: Warehouse, header: str) -> None:
     lines = [line("1", 5), line("1", 5), line("2", 7)]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 from support.ingestion import RETAIL, Warehouse
 from support.landing_writer import Row, xlsx_bytes
-from support.odd_files import RETAIL_FORMATS, item, line, lines_of, reasons, revenue, send
+from support.odd_files import RETAIL_FORMATS, line, lines_of, reasons, revenue, send
 
 HEADER = RETAIL.split(",")
 
@@ -19,7 +19,6 @@ def said(warehouse: Warehouse, *words: str) -> bool:
     return any(all(word in notice for word in words) for notice in warehouse.notices)
 
 
-@item(7)
 def test_corrected_file_under_another_name_replaces_the_invoice(warehouse: Warehouse) -> None:
     """The formats are sent together: an invoice of each, and one that is not corrected."""
     old = [line(suffix, 100) for suffix in RETAIL_FORMATS]
@@ -33,7 +32,6 @@ def test_corrected_file_under_another_name_replaces_the_invoice(warehouse: Wareh
     assert report.rows_withdrawn == 4
 
 
-@item(7)
 def test_replacement_that_removes_lines_is_reported(warehouse: Warehouse) -> None:
     send(warehouse, "retail/sales.csv", [line("1", 1111), line("1", 2222), line("2", 4444)])
     warehouse.load()
@@ -43,7 +41,6 @@ def test_replacement_that_removes_lines_is_reported(warehouse: Warehouse) -> Non
     assert said(warehouse, "again.csv", "1 invoice", "1 line", "3,333", "1,111")
 
 
-@item(7)
 def test_line_that_gains_its_customer_counts_once(warehouse: Warehouse) -> None:
     old = [line(suffix, **{"Customer ID": None}) for suffix in RETAIL_FORMATS]
     send(warehouse, "retail/a.csv", old)
@@ -54,7 +51,6 @@ def test_line_that_gains_its_customer_counts_once(warehouse: Warehouse) -> None:
     assert lines_of(warehouse) == sorted((suffix, "A", 10, "C9") for suffix in RETAIL_FORMATS)
 
 
-@item(7)
 def test_rolling_window_keeps_the_invoices_that_left_it(warehouse: Warehouse) -> None:
     def window(start: int) -> None:
         for suffix in RETAIL_FORMATS:
@@ -72,7 +68,6 @@ def test_rolling_window_keeps_the_invoices_that_left_it(warehouse: Warehouse) ->
         assert said(warehouse, f"last_30_days.{suffix}", "1 invoice", "--withdraw-missing")
 
 
-@item(7)
 def test_file_of_nothing_but_a_header_withdraws_nothing(warehouse: Warehouse) -> None:
     formats = ("csv", "parquet", "xlsx")
     for suffix in formats:
@@ -87,7 +82,6 @@ def test_file_of_nothing_but_a_header_withdraws_nothing(warehouse: Warehouse) ->
         assert said(warehouse, f"s.{suffix}", "2 invoices", "--withdraw-missing")
 
 
-@item(7)
 @pytest.mark.parametrize("name", ["sales", "sales_again"])
 def test_invoice_with_a_quarantined_line_keeps_what_stood(warehouse: Warehouse, name: str) -> None:
     for suffix in RETAIL_FORMATS:
@@ -107,7 +101,6 @@ def test_invoice_with_a_quarantined_line_keeps_what_stood(warehouse: Warehouse, 
     assert said(warehouse, f"{name}.csv", "1 invoice", "quarantine")
 
 
-@item(7)
 @pytest.mark.parametrize(
     "broken", ["1,A,THING,1,2024-10-01,20,00,C1,France", "1,A,THING,1,2024-10-01,20.00,C1"]
 )
@@ -123,7 +116,6 @@ def test_row_of_the_wrong_width_is_a_quarantined_line_of_its_invoice(
     assert revenue(warehouse) == 25
 
 
-@item(7)
 def test_lines_of_an_invoice_that_never_stood_are_loaded_beside_a_quarantined_one(
     warehouse: Warehouse,
 ) -> None:
@@ -158,7 +150,6 @@ def test_sheets_that_overlap_count_once(warehouse: Warehouse) -> None:
     assert [invoice for invoice, *_ in lines_of(warehouse)] == ["1", "2", "2", "3"]
 
 
-@item(7)
 def test_newest_load_states_all_lines_whatever_the_file_is_called(warehouse: Warehouse) -> None:
     send(warehouse, "retail/a.csv", [line("1", 1), line("1", 2), line("1", 3)])
     warehouse.load()
@@ -179,7 +170,6 @@ def document_of(lines: Sequence[Row]) -> Counter[str]:
     return Counter(f"{row['Invoice']} {row['Price']}" for row in lines)
 
 
-@item(7)
 @pytest.mark.parametrize("seed", range(3))
 def test_daily_pieces_with_corrections_end_in_the_last_word_on_each_invoice(
     warehouse: Warehouse, seed: int

@@ -11,7 +11,7 @@ from itertools import product
 import pytest
 from support.ingestion import Warehouse
 from support.landing_writer import Cell
-from support.odd_files import FORMATS, event, item, line, link, member, send, values
+from support.odd_files import FORMATS, event, line, link, member, send, values
 
 PAIRS = [f"{first} {second}" for first, second in product(FORMATS, FORMATS)]
 
@@ -29,7 +29,6 @@ def ahead(days: float) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
-@item(6)
 def test_column_that_a_file_lacks_says_nothing(warehouse: Warehouse) -> None:
     for pair in PAIRS:
         cells: dict[str, Cell] = {"mobile_hash": "hk1", "real_name": "Kim"}
@@ -44,7 +43,6 @@ def test_column_that_a_file_lacks_says_nothing(warehouse: Warehouse) -> None:
     assert warehouse.counts(report) == (9, 9, 0, 0, 0)
 
 
-@item(6)
 def test_partial_files_of_one_load_add_up(warehouse: Warehouse) -> None:
     for suffix in FORMATS:
         new = member(suffix, level="gold", updated_at="2024-10-02")
@@ -55,7 +53,6 @@ def test_partial_files_of_one_load_add_up(warehouse: Warehouse) -> None:
     assert members(warehouse) == dict.fromkeys(FORMATS, ("hk1", "Kim", "gold"))
 
 
-@item(6)
 def test_older_file_fills_what_newer_ones_never_said(warehouse: Warehouse) -> None:
     send(warehouse, "crm/1.csv", [member("K1", level="gold", updated_at="2024-10-02")])
     warehouse.load()
@@ -81,7 +78,6 @@ def test_empty_cell_in_a_column_that_a_file_has_clears_the_value(warehouse: Ware
     assert members(warehouse) == cleared | {f"{s} 2": (None, "Lee", "iron") for s in FORMATS}
 
 
-@item(6)
 def test_link_keeps_what_a_later_file_has_no_column_for(warehouse: Warehouse) -> None:
     """A lost confidence would be taken for the default of the type, and merge."""
     for suffix in FORMATS:
@@ -99,7 +95,6 @@ def test_link_keeps_what_a_later_file_has_no_column_for(warehouse: Warehouse) ->
     ) == [(0.5, "2020-01-01", "2024-10-02")] * len(FORMATS)
 
 
-@item(9)
 def test_time_from_the_future_is_quarantined(warehouse: Warehouse) -> None:
     far: dict[str, Cell] = {
         "9999": "9999-12-31 00:00:00",
@@ -152,7 +147,6 @@ def test_later_load_of_the_same_version_wins(warehouse: Warehouse) -> None:
     assert values(warehouse, "crm", "level") == ["gold"]
 
 
-@item(9)
 def test_files_without_versions_are_ordered_naturally(warehouse: Warehouse) -> None:
     names = [("part_9", "part_10"), ("2024-9/a", "2024-10/a"), ("p9x2", "p9x10"), ("9", "10")]
     expected = []
@@ -180,13 +174,11 @@ WITHDRAWN: Sighting = ("2024-10-02", False)
 @pytest.mark.parametrize(
     ("first", "second", "is_active"),
     [
-        pytest.param(WITHDRAWN, ("2024-09-30", True), False, marks=item(10), id="backfill"),
-        pytest.param(WITHDRAWN, ("2024-10-02", True), False, marks=item(10), id="tie"),
+        pytest.param(WITHDRAWN, ("2024-09-30", True), False, id="backfill"),
+        pytest.param(WITHDRAWN, ("2024-10-02", True), False, id="tie"),
         pytest.param(WITHDRAWN, ("2024-10-03", True), True, id="revival"),
         pytest.param(("2024-10-02", True), ("2024-10-02", False), False, id="withdrawal"),
-        pytest.param(
-            ("2024-10-02", True), ("2024-09-01", False), True, marks=item(10), id="late withdrawal"
-        ),
+        pytest.param(("2024-10-02", True), ("2024-09-01", False), True, id="late withdrawal"),
     ],
 )
 def test_last_seen_is_the_version_of_a_link(
@@ -203,7 +195,6 @@ def test_last_seen_is_the_version_of_a_link(
     assert values(warehouse, "id_graph", "is_active") == [is_active] * len(FORMATS)
 
 
-@item(10)
 def test_backfill_in_another_spelling_does_not_revive_a_link(warehouse: Warehouse) -> None:
     spellings = {"A": " {}", "B": "{}\t", "C": "\ufeff{}"}
     rows = [link("M1", key, last_seen="2024-10-02", is_active=False) for key in spellings]
