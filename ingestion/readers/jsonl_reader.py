@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import BinaryIO, NoReturn
 
 import orjson
@@ -42,7 +42,8 @@ def read_jsonl(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
     names: dict[str, str] = {}
     codes = code_columns(spec)
     number = 0
-    while batch := list(islice(_json_lines(stream), CHUNK_ROWS)):
+    lines = chain.from_iterable(line_blocks(stream))
+    while batch := list(islice(lines, CHUNK_ROWS)):
         records: list[dict[str, str | None]] = []
         numbers: list[int] = []
         broken: list[BrokenRow] = []
@@ -62,11 +63,6 @@ def read_jsonl(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
         yield Chunk(string_table(present, columns, numbers), broken, records if has_gaps else None)
     if names:
         require_columns(list(dict.fromkeys(names.values())), spec)
-
-
-def _json_lines(stream: BinaryIO) -> Iterator[bytes]:
-    for lines in line_blocks(stream):
-        yield from lines
 
 
 def _json_record(

@@ -14,8 +14,11 @@ import pytest
 from support.ingestion import EVENTS as EVENT_HEADER
 from support.ingestion import RETAIL, retail_line, take
 from support.ingestion_files import EVENT_TABLE, GOOD, events, parquet, workbook, zipped
+from support.landing_writer import file_bytes
+from support.odd_files import FORMATS, event
 
 from ingestion.declaration import TableSpec
+from ingestion.readers.header import CHUNK_ROWS
 from ingestion.sources.app import EVENTS
 from ingestion.sources.crm import MEMBERS
 from ingestion.sources.retail import TRANSACTIONS
@@ -193,3 +196,11 @@ def test_names_that_the_warehouse_keeps_are_loaded_under_others(
     taken = take(spec, tmp_path)
     assert (taken.refused, taken.quarantine) == ({}, [])
     assert [taken.rows[0][name] for name in names.split(",")] == values[-len(extra) :]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_no_row_is_lost_between_chunks(tmp_path: Path, suffix: str) -> None:
+    count = 2 * CHUNK_ROWS + 5
+    rows = [event(f"E{number}", page_name="x" * 90) for number in range(count)]
+    (tmp_path / f"a.{suffix}").write_bytes(file_bytes(f"a.{suffix}", rows))
+    assert take(EVENTS, tmp_path).counts == (count, count, 0, 0, 0)
