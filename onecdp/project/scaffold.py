@@ -15,6 +15,7 @@ PROJECT_PARTS = (
     "snapshots",
     "tests/dbt",
     "ingestion",
+    "docs",
     ".dlt/config.toml",
     "dbt_project.yml",
     "profiles.yml",
