@@ -33,8 +33,9 @@ as_of_option = click.option(
     "--as-of",
     type=click.DateTime(["%Y-%m-%d"]),
     callback=lambda _context, _option, moment: moment.date() if moment else None,
+    envvar="ONECDP_AS_OF",
     metavar="DATE",
-    help="As-of date: last day included, as 2026-06-06. [default: today]",
+    help="As-of date: last day included, as 2026-06-06. [default: $ONECDP_AS_OF, else today]",
 )
 wait_option = click.option(
     "--wait",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -92,7 +92,7 @@ def _stamp(file: Path) -> tuple[int, int]:
 def _fingerprint(context: Context, private: duckdb.DuckDBPyConnection, as_of: date | None) -> str:
     digest = hashlib.sha256()
     for text in (
-        str(as_of or f"today {date.today()}"),
+        str(as_of or f"today {datetime.now(UTC).date()}"),
         *_raw_state(private),
         *_file_hashes(context.project.folder, (*PROJECT_PARTS, _PACKAGES)),
         *_file_hashes(_LIBRARY, (".",)),

@@ -6,7 +6,6 @@ Importing dbt takes seconds, so it is imported when the first command needs it.
 from __future__ import annotations
 
 import contextvars
-import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,16 +37,22 @@ class Dbt:
         self._total = 0
         self._done = 0
 
-    def invoke(self, *args: str, options: Sequence[str] = ()) -> Any:
+    def invoke(
+        self, *args: str, options: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> Any:
         """Runs a dbt command and returns dbt's own `dbtRunnerResult`.
 
-        dbt logs to the project's logs/dbt.log, not to the terminal.
+        dbt logs to the project's logs/dbt.log, not to the terminal. Jinja's `env_var` sees
+        `environment` besides this process's.
         """
         from dbt.cli.main import dbtRunner
 
         folder = str(self._project.folder)
         invocation = _Invocation(
-            environment={"ONECDP_WAREHOUSE": str(self._project.warehouse.folder)},
+            environment={
+                "ONECDP_WAREHOUSE": str(self._project.warehouse.folder),
+                **(environment or {}),
+            },
             command=" ".join(["dbt", *args, *options]),
         )
         runner = dbtRunner(callbacks=[invocation.on_event, self._on_event])
@@ -97,12 +102,12 @@ class Dbt:
             OnecdpError: dbt couldn't start, such as for a mistake in a model or a locked warehouse.
         """
         options = ["--exclude-resource-type", "unit_test"]
-        if as_of:
-            options += ["--vars", json.dumps({"as_of_date": as_of.isoformat()})]
         if full_refresh:
             options.append("--full-refresh")
         self._progress.update("build: reading the project")
-        answer = self.invoke("build", options=options)
+        # Another value of a var would make dbt parse the whole project again.
+        environment = {"ONECDP_AS_OF": as_of.isoformat() if as_of else ""}
+        answer = self.invoke("build", options=options, environment=environment)
         if isinstance(answer.exception, KeyboardInterrupt):
             raise answer.exception
         if answer.exception is not None:

@@ -103,6 +103,18 @@ def test_a_run_with_nothing_new_starts_no_dbt_and_says_so(project: BuiltProject)
     assert "nothing new since the build of" in told.stdout
 
 
+def test_another_day_needs_no_full_parse(project: BuiltProject) -> None:
+    log = project.folder / "logs" / "dbt.log"
+    for day in ("2026-06-07", "2026-06-08"):
+        log.unlink(missing_ok=True)
+        done = run_cli("run", "--json", cwd=project.folder, environment={"ONECDP_AS_OF": day})
+        assert done.code == 0
+    assert "Partial parsing enabled, no changes found" in log.read_text()
+    with duckdb.connect(project.warehouse / "marts.duckdb", read_only=True) as marts:
+        days = marts.execute("select distinct cast(as_of_date as varchar) from customer_rfm")
+        assert days.fetchall() == [("2026-06-08",)]
+
+
 def test_a_full_refresh_always_builds(project: BuiltProject) -> None:
     done = run_cli("run", "--as-of", "2026-06-06", "--full-refresh", "--json", cwd=project.folder)
     assert done.document()["is_unchanged"] is False

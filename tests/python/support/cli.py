@@ -45,8 +45,9 @@ class BuiltProject:
 
 
 def clean_environment() -> dict[str, str]:
-    """That of this process without the warehouse that a test before named in it, and no hub."""
-    inherited = {k: v for k, v in os.environ.items() if k != "ONECDP_WAREHOUSE"}
+    """That of this process without settings of onecdp that an earlier test made, and no hub."""
+    ours = ("ONECDP_WAREHOUSE", "ONECDP_AS_OF")
+    inherited = {k: v for k, v in os.environ.items() if k not in ours}
     return {**inherited, **NO_HUB}
 
 
