@@ -249,7 +249,6 @@ def test_evidence_of_a_link_is_a_row_with_both_ends(days: Days) -> None:
     assert "lines.csv" not in text.stdout
 
 
-@item(22)
 @pytest.mark.parametrize("end", ["union_id:HALF_U1", "union_id:HALF_U2"])
 def test_link_with_an_unusable_end_shows_the_other(days: Days, end: str) -> None:
     assert end in days.people[0].active
@@ -265,7 +264,6 @@ def test_report_suggests_what_to_block(days: Days) -> None:
     assert any("TILL" in json.dumps(document[name]) for name in names)
 
 
-@item(23)
 def test_report_lists_people_who_were_cut_by_the_cap(days: Days) -> None:
     """One person of 19 identifiers, not its pieces."""
     document = days.ask("identity", "report", "--json").document()
