@@ -129,6 +129,7 @@ def run_document(report: RunReport) -> dict[str, Any]:
         "tests": vars(report.build.tests),
         "failures": [_finding(failure) for failure in report.build.failures],
         "warnings": [_finding(warning) for warning in report.build.warnings],
+        "quality": [vars(result) for result in report.build.quality],
         "audiences": [
             {
                 "package_id": audience.package_id,

@@ -16,6 +16,7 @@ from onecdp.errors import OnecdpError
 from onecdp.project.dbt_report import BuildReport, read_results, reason_in
 from onecdp.project.find import Project
 from onecdp.project.progress import Progress
+from onecdp.project.quality import read_quality
 
 # dbt keeps its flags, loggers and adapters per process, and changes the working directory while it
 # runs, so a process runs one dbt command at a time.
@@ -114,7 +115,8 @@ class Dbt:
             raise OnecdpError(
                 f"dbt: {reason_in(str(answer.exception), self._project)}"
             ) from answer.exception
-        return read_results(answer.result.results, self._project)
+        quality = read_quality(self._project.warehouse, _invocation_id())
+        return read_results(answer.result.results, self._project, quality)
 
     def _on_event(self, event: Any) -> None:
         name = event.info.name
@@ -160,6 +162,13 @@ class _Invocation:
         if getattr(flags, "INVOCATION_COMMAND", self.command) != self.command:
             # The flags are a frozen dataclass, to which dbt itself adds in this way.
             object.__setattr__(flags, "INVOCATION_COMMAND", self.command)
+
+
+def _invocation_id() -> str:
+    """The id of the last dbt invocation in this process."""
+    from dbt_common.invocation import get_invocation_id
+
+    return str(get_invocation_id())
 
 
 def _close_files() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import builtins
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from onecdp.project.find import Project
+from onecdp.project.quality import QualityResult
 from onecdp.warehouse.files import opening_problem
 
 _CLASS = re.compile(r"^(?:[A-Za-z_]\w*\.)*(?P<name>[A-Z]\w*): ")
@@ -59,12 +60,14 @@ class BuildReport:
         tests: Data tests.
         failures: Nodes that failed, without those that were skipped as a consequence.
         warnings: Nodes that warned; they don't stop publishing.
+        quality: What the data quality tests measured.
     """
 
     models: Counts
     tests: Counts
     failures: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
+    quality: tuple[QualityResult, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -76,8 +79,11 @@ NOTHING_BUILT = BuildReport(Counts(), Counts(), (), ())
 """The report of a run that had nothing to build."""
 
 
-def read_results(results: Sequence[Any], project: Project) -> BuildReport:
-    """Returns the report of dbt's `RunResult`s."""
+def read_results(
+    results: Sequence[Any], project: Project, quality: Sequence[QualityResult] = ()
+) -> BuildReport:
+    """Returns the report of dbt's `RunResult`s, and of what data quality tests measured."""
+    measured = {result.check: result for result in quality}
     models: Counter[str] = Counter()
     tests: Counter[str] = Counter()
     failures, warnings = [], []
@@ -90,13 +96,19 @@ def read_results(results: Sequence[Any], project: Project) -> BuildReport:
         elif kind in ("model", "seed", "snapshot"):
             models[outcome] += 1
         if outcome == "failed":
-            failures.append(_finding(result, status, project))
+            failures.append(_finding(result, status, project, measured))
         elif outcome == "warned":
-            warnings.append(_finding(result, status, project))
-    return BuildReport(Counts(**models), Counts(**tests), tuple(failures), tuple(warnings))
+            warnings.append(_finding(result, status, project, measured))
+    return BuildReport(
+        Counts(**models), Counts(**tests), tuple(failures), tuple(warnings), tuple(quality)
+    )
 
 
-def _finding(result: Any, status: str, project: Project) -> Finding:
+def _finding(
+    result: Any, status: str, project: Project, measured: Mapping[str, QualityResult]
+) -> Finding:
+    if status in ("fail", "warn") and (rule := measured.get(result.node.name)):
+        return Finding(result.node.name, status, str(rule), None, None)
     compiled = getattr(result.node, "compiled_path", None)
     return Finding(
         node=result.node.name,

@@ -19,6 +19,7 @@ from onecdp.warehouse.files import Warehouse
 # What neither dbt nor a source of the project holds, and why nothing in it needs to be erased.
 BOOKKEEPING = {
     r"audit\.\w+": "statuses of dbt nodes, and what was published",
+    r"quality\.\w+": "what data quality tests measured: numbers",
     r"raw_\w+\._dlt_\w+": "dlt's own loads, versions and state",
     r"raw_\w+_staging\.\w+": "dlt's staging tables; forget empties them",
     r"raw_erasure\.\w+": "keyed hashes, and the note of an interrupted erasure",
