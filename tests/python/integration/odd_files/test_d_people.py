@@ -71,7 +71,8 @@ def first_day(line: Line) -> None:
     ]
     till = [event(f"till{n}", device_id="TILL", open_id=f"TILL_O{n}") for n in range(60)]
     big = [event(f"big{n}", union_id="BIG", device_id=f"BIG_D{n:02}") for n in range(BIG)]
-    body = jsonl_bytes([*junk, *spelled, *till, *big])
+    later_blocked = [event(f"block{n}", device_id=f"BLOCK{n}", open_id="BLOCK_O") for n in (1, 2)]
+    body = jsonl_bytes([*junk, *spelled, *till, *big, *later_blocked])
     (line.data / "app").mkdir()
     (line.data / "app" / "events.jsonl").write_bytes(body)
     line.write(
@@ -88,6 +89,8 @@ def first_day(line: Line) -> None:
 
 
 def second_day(line: Line) -> None:
+    with (line.project.folder / "seeds" / "id_blocklist.csv").open("a") as blocklist:
+        blocklist.write("device_id,exact,BLOCK1,a test\ndevice_id,pattern,^BLOCK2$,a test\n")
     line.write("crm/deleted.csv", CRM, "GONE,,,,,2026-05-02,true")
     line.write(
         "id_graph/second.csv",
@@ -150,6 +153,15 @@ def test_inactive_identifiers_keep_their_one_id(days: Days, case: str) -> None:
         assert identifier in second.ids
         assert identifier not in second.active
         assert second.one_id(identifier) == first.one_id(identifier)
+
+
+def test_what_the_blocklist_matches_later_leaves_the_map(days: Days) -> None:
+    first, second = days.people
+    assert set(first.with_prefix("BLOCK")) == {"device_id:BLOCK1", "device_id:BLOCK2",
+                                               "open_id:BLOCK_O"}  # fmt: skip
+    assert set(second.with_prefix("BLOCK")) == {"open_id:BLOCK_O"}
+    told = {row[:4] for row in second.changes_since(first)}
+    assert ("leave", first.one_id("open_id:BLOCK_O"), None, 2) in told
 
 
 @pytest.mark.parametrize("case", NOBODY)
