@@ -40,6 +40,11 @@ def print_run(report: RunReport) -> None:
             f" · new one_ids {report.new_one_ids:,} · merged {report.merged_one_ids:,}"
             f" · split {report.split_one_ids:,} · refused links {report.refused_links:,}"
         )
+    if report.later_events:
+        events = "event" if report.later_events == 1 else "events"
+        console.print(
+            f"{report.later_events:,} {events} after {report.as_of}, the as-of date: not counted"
+        )
     if report.audiences:
         table = _table(("audience", "rule"), ("customers",))
         for audience in report.audiences:
@@ -165,6 +170,8 @@ def run_document(report: RunReport) -> dict[str, Any]:
         "merged_one_ids": report.merged_one_ids,
         "split_one_ids": report.split_one_ids,
         "refused_links": report.refused_links,
+        "as_of": report.as_of.isoformat() if report.as_of else None,
+        "events_after_as_of": report.later_events,
         **ingest_document(report.ingest),
         "models": vars(report.build.models),
         "tests": vars(report.build.tests),

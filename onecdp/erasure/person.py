@@ -69,19 +69,26 @@ def read_identifier(private: duckdb.DuckDBPyConnection, text: str) -> Pair:
 
 
 def find(private: duckdb.DuckDBPyConnection, identifier: Pair) -> Person | None:
-    """Finds the person with an identifier; None if there is none."""
-    rows = private.execute(
-        "select distinct one_id from marts.id_map where id_type = $1 and id_value = $2",
-        list(identifier),
-    ).fetchall()
-    if not rows:
-        return None
-    one_ids = {str(one_id) for (one_id,) in rows}
+    """Finds the person with an identifier; None if there is none.
+
+    An identifier that was never active is in no map: its person has no one_id.
+    """
+    one_ids = {
+        str(one_id)
+        for (one_id,) in private.execute(
+            "select one_id from marts.id_map where id_type = $1 and id_value = $2",
+            list(identifier),
+        ).fetchall()
+    }
     identifiers: set[Pair] = set()
+    if not one_ids:
+        identifiers = _never_active(private, identifier)
+        if not identifiers:
+            return None
     # Former identifiers lead to merged one_ids, which lead to more former identifiers.
     while True:
         found = identifiers | _current(private, one_ids) | _former(private, one_ids)
-        found |= _held_when_deleted(private, one_ids)
+        found |= _held_when_deleted(private, found)
         owned = one_ids | _rooted(private, found)
         if (found, owned) == (identifiers, one_ids):
             break
@@ -123,26 +130,42 @@ def _former(private: duckdb.DuckDBPyConnection, one_ids: set[str]) -> set[Pair]:
     )
 
 
-def _held_when_deleted(private: duckdb.DuckDBPyConnection, one_ids: set[str]) -> set[Pair]:
-    """Returns the identifiers in rows of deleted CRM members, unless somebody else has them.
+def _never_active(private: duckdb.DuckDBPyConnection, identifier: Pair) -> set[Pair]:
+    """Returns the identifier if only deleted or withdrawn rows have it."""
+    return {
+        identifier
+        for _ in private.execute(
+            "select 1 from intermediate.int_identity__nodes where id_type = $1 and id_value = $2",
+            list(identifier),
+        ).fetchall()
+    }
 
-    The links of such a row are inactive, so each of its identifiers is a person of its own.
+
+def _held_when_deleted(private: duckdb.DuckDBPyConnection, identifiers: set[Pair]) -> set[Pair]:
+    """Returns the identifiers in rows of members that the CRM deleted, unless somebody has them.
+
+    The links of such a row are inactive: its identifiers may have belonged to different people, or
+    never to anybody.
     """
     return _pairs(
         private,
         """select distinct held.id_type, held.id_value
         from intermediate.int_identity__candidate_links as links
-        inner join intermediate.int_identity__map as member on links.left_node_id = member.node_id
-        inner join intermediate.int_identity__map as held on links.right_node_id = held.node_id
+        inner join intermediate.int_identity__nodes as member on links.left_node_id = member.node_id
+        inner join intermediate.int_identity__nodes as held on links.right_node_id = held.node_id
+        left join intermediate.int_identity__map as map on links.right_node_id = map.node_id
         where
             not links.is_active
             and links.source_channel = 'crm'
-            and list_contains($1::varchar[], member.one_id)
+            and list_contains($1::varchar[], member.id_value)
             and member.id_type = 'member_id'
             and held.id_type <> 'member_id'
-            and held.one_id not in
-                (select one_id from intermediate.int_identity__map where is_active)""",
-        one_ids,
+            and (
+                map.one_id is null
+                or map.one_id not in
+                    (select one_id from intermediate.int_identity__map where is_active)
+            )""",
+        {value for id_type, value in identifiers if id_type == "member_id"},
     )
 
 
@@ -156,8 +179,8 @@ def _rooted(private: duckdb.DuckDBPyConnection, identifiers: set[Pair]) -> set[s
     return {str(one_id) for one_id, *root in rows if tuple(root) in identifiers}
 
 
-def _pairs(private: duckdb.DuckDBPyConnection, query: str, one_ids: set[str]) -> set[Pair]:
-    rows = private.execute(query, [sorted(one_ids)]).fetchall()
+def _pairs(private: duckdb.DuckDBPyConnection, query: str, values: set[str]) -> set[Pair]:
+    rows = private.execute(query, [sorted(values)]).fetchall()
     return {(str(id_type), str(id_value)) for id_type, id_value in rows}
 
 

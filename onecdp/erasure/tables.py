@@ -60,13 +60,10 @@ def erase(
         "insert into erased_ids values ($1, $2)", [list(p) for p in person.identifiers]
     )
     private.execute("create or replace temp table erased_one_ids (one_id varchar, marker varchar)")
-    private.executemany(
-        "insert into erased_one_ids values ($1, $2)",
-        [
-            [one_id, f"{MARKER}-{one_int}"]
-            for one_id, one_int in zip(person.one_ids, person.one_ints, strict=True)
-        ],
-    )
+    for one_id, one_int in zip(person.one_ids, person.one_ints, strict=True):
+        private.execute(
+            "insert into erased_one_ids values ($1, $2)", [one_id, f"{MARKER}-{one_int}"]
+        )
     tables = {table.full_name: table for table in _tables(private)}
     removals = [
         removal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from onecdp.generate.accounts import liken, second_accounts
 from onecdp.generate.draws import (
     Columns,
     days_between,
@@ -34,8 +35,9 @@ def draw_members(people: People, seed: int, rates: Rates) -> Columns:
 
     Returns:
         member, mobile, email, shop (numbers of `identifiers.py`), mobile_spelling, email_spelling
-        (see `identifiers.oddly`), first_name, family_name, gender, born (day of birth, counted
-        from 1950), registered, updated (days), updated_second, level, channel, points, is_update.
+        (see `identifiers.oddly`), first_name, name_slip (see `accounts.SLIPS`), family_name,
+        gender, born (day of birth, counted from 1950), registered, updated (days), updated_second,
+        level, channel, points, is_update.
     """
     draw = source_of(seed, "members")
     member = np.flatnonzero(people.member)
@@ -48,6 +50,7 @@ def draw_members(people: People, seed: int, rates: Rates) -> Columns:
         "mobile_spelling": spellings(draw, size, rates.odd_spelling),
         "email_spelling": spellings(draw, size, rates.odd_spelling),
         "first_name": draw.integers(0, len(FIRST_NAMES), size),
+        "name_slip": np.zeros(size, np.int64),
         "family_name": draw.integers(0, len(FAMILY_NAMES), size),
         "gender": draw.integers(0, 3, size),
         "born": draw.integers(0, 365 * 55, size),
@@ -59,6 +62,10 @@ def draw_members(people: People, seed: int, rates: Rates) -> Columns:
         "points": np.asarray(draw.exponential(800, size), np.int64),
         "is_update": np.zeros(size, np.bool_),
     }
+    rows = liken(rows, people.twin, len(FIRST_NAMES), seed, rates)
+    seconds = second_accounts(
+        rows, people.second, people.second_mobile, people.second_email, seed, rates
+    )
     renumbered = people.new_mobile[member] != NONE
     # Members with a reassigned number are updated for that reason only, or not at all.
     free = (people.handed_on[member] == NONE) & (people.registered[member] < DAYS - 2)
@@ -74,5 +81,5 @@ def draw_members(people: People, seed: int, rates: Rates) -> Columns:
         "points": updates["points"] + draw.integers(1, 500, len(changed)),
         "is_update": np.ones(len(changed), np.bool_),
     }
-    rows = stacked([rows, updates])
+    rows = stacked([rows, updates, seconds])
     return rows_of(rows, np.argsort(rows["updated"], kind="stable"))

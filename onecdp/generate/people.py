@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from onecdp.generate.accounts import draw_contact, draw_twins
 from onecdp.generate.draws import (
     Columns,
     Flags,
@@ -49,6 +50,10 @@ class People:
     new_mobile: Ints  # after the old number was reassigned; NONE for most
     handed_on: Ints  # day of the reassignment; NONE for most
     is_handed_unnoticed: Flags
+    second: Flags  # has a second member account
+    second_mobile: Ints  # of that account
+    second_email: Ints
+    twin: Ints  # of the second of two twins, the first; NONE for everybody else
     hidden_by: Ints
     family: Ints  # number of the family that shares a tablet, or NONE
     uses: Columns  # person, device, first, until, channel, weight, kind
@@ -110,6 +115,16 @@ def draw_people(count: int, seed: int, rates: Rates) -> People:
     chosen = draw.choice(mailboxes, 2 * couples, replace=False)
     own_email[chosen[couples:]] = own_email[chosen[:couples]]
 
+    # Twins with one mailbox, half of them with one phone.
+    calm = member & ~given & ~mistyped
+    calm[taker] = False
+    calm[chosen] = False
+    twin = draw_twins(calm, seed, rates)
+    twins = np.flatnonzero(twin != NONE)
+    own_email[twins] = own_email[twin[twins]]
+    own_mobile[twins[::2]] = own_mobile[twin[twins[::2]]]
+    second = pick(source_of(seed, "accounts"), calm & (twin == NONE), rates.second_account)
+
     mobile = own_mobile.copy()
     email = np.where(mistyped, count + person, own_email)
     plain = ~given
@@ -146,6 +161,10 @@ def draw_people(count: int, seed: int, rates: Rates) -> People:
         new_mobile=new_mobile,
         handed_on=handed_on,
         is_handed_unnoticed=unnoticed,
+        second=second,
+        second_mobile=draw_contact("second mobiles", own_mobile, 2 * count + person, seed),
+        second_email=draw_contact("second e-mails", own_email, 2 * count + person, seed),
+        twin=twin,
         hidden_by=hidden_by,
         family=family,
         uses=uses,

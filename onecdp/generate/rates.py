@@ -50,6 +50,14 @@ class Rates:
     junk_device: float = 0.02
     junk_union: float = 0.002
 
+    # Of members: a second account in the CRM, with typos in name or, half as often, birthday; a
+    # twin who is a member, too, some with names alike; name and birthday of a stranger.
+    second_account: float = 0.0
+    typo: float = 0.15
+    twin: float = 0.0
+    twin_alike: float = 0.05
+    namesake: float = 0.0
+
     # Traits that divide one person. Of people whom only the ID graph can link:
     unlinked: float = 0.01  # it has no link
     weak_link: float = 0.01  # its link has a confidence under 0.8

@@ -30,8 +30,9 @@ KINDS = (
     "shared_email",
     "chain_device",
     "mistyped_email",
+    "twins_mobile",
 )
-_OWN, _, _, _HANDED, _SHARED_EMAIL, _CHAIN, _MISTYPED_EMAIL = range(len(KINDS))
+_OWN, _, _, _HANDED, _SHARED_EMAIL, _CHAIN, _MISTYPED_EMAIL, _TWINS = range(len(KINDS))
 
 
 def holders(people: People, chain_devices: Columns) -> Columns:
@@ -46,6 +47,7 @@ def holders(people: People, chain_devices: Columns) -> Columns:
     numbers = _kind_if(_is_shared(people.mobile) | (people.handed_on >= 0), _HANDED)
     # The taker holds a reassigned number, even if the CRM still has it with the giver.
     numbers[(people.own_mobile >= 0) & (people.own_mobile != person)] = _HANDED
+    numbers[_of_twins(people)] = _TWINS
     opened, opener = open_ids(people)
     devices = device_holders(people)
     true_mail = (people.hidden_by == MISTYPED) & joined & people.member
@@ -59,6 +61,9 @@ def holders(people: People, chain_devices: Columns) -> Columns:
             _held(MOBILE, people.new_mobile, person, people.new_mobile != NONE),
             _held(EMAIL, people.email, person, people.email >= 0, mails),
             _held(EMAIL, people.own_email, person, true_mail),
+            _held(MEMBER, people.count + person, person, people.second),
+            _held(MOBILE, people.second_mobile, person, _is_new(people, people.second_mobile)),
+            _held(EMAIL, people.second_email, person, _is_new(people, people.second_email)),
             _held(OPEN, opened, opener, np.ones(len(opened), np.bool_)),
             _held(
                 DEVICE,
@@ -150,6 +155,19 @@ def _kind_if(which: Flags, kind: int) -> Ints:
 def _is_shared(numbers: Ints) -> Flags:
     values, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
     return np.asarray((counts[places] > 1) & (values[places] >= 0))
+
+
+def _of_twins(people: People) -> Flags:
+    """Selects twins of one phone, the first and the second of each pair."""
+    second = np.flatnonzero(people.twin != NONE)
+    second = second[people.mobile[second] == people.mobile[people.twin[second]]]
+    chosen = np.zeros(people.count, dtype=np.bool_)
+    chosen[second] = chosen[people.twin[second]] = True
+    return chosen & (people.mobile >= 0)
+
+
+def _is_new(people: People, numbers: Ints) -> Flags:
+    return people.second & (numbers >= 2 * people.count)
 
 
 def _person(number: str) -> str:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from onecdp.errors import OnecdpError
 from onecdp.generate import members
+from onecdp.generate.accounts import SLIPS
 from onecdp.generate.app import EVENT_TYPES, PAGES
 from onecdp.generate.draws import Columns, height
 from onecdp.generate.identifiers import (
@@ -111,7 +112,7 @@ class Writer:
             f"""select {self._id(MEMBER, "member")} as member_id,
                 {oddly(self._id(MOBILE, "mobile"), "mobile_spelling")} as mobile_hash,
                 {oddly(self._id(EMAIL, "email"), "email_spelling")} as email_hash,
-                {named(members.FIRST_NAMES, "first_name")} || ' ' ||
+                case name_slip {_slips(named(members.FIRST_NAMES, "first_name"))} end || ' ' ||
                     {named(members.FAMILY_NAMES, "family_name")} as real_name,
                 {named(("F", "M", ""), "gender")} as gender,
                 date '1950-01-01' + born::integer as birthday,
@@ -202,6 +203,12 @@ def named(names: Sequence[str], number: str) -> str:
     """Returns SQL for the name with a number; an empty name is null."""
     listed = ", ".join(literal(name) for name in names)
     return f"nullif(([{listed}])[{number} + 1], '')"
+
+
+def _slips(name: str) -> str:
+    return " ".join(
+        f"when {number} then {slip.format(name=name)}" for number, slip in enumerate(SLIPS)
+    )
 
 
 def _moment(seconds: str) -> str:

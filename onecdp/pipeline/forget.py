@@ -101,6 +101,13 @@ def _forget(
             id_type, value = read_identifier(private, text)
             identifier = (id_type, erasure.normalise(id_type, value))
             person = _find(private, identifier)
+            if (
+                person
+                and not person.one_ids
+                and erasure.is_erased(private, project.warehouse.folder, *identifier)
+            ):
+                # Erased before; the tables of the last build still have it.
+                person = None
             if missing := tables.undeclared(private, rules):
                 raise OnecdpError(
                     f"{', '.join(missing)}: declare an action under meta.forget in the YAML"

@@ -46,6 +46,8 @@ class RunReport:
         split_one_ids: one_ids that identifiers left for another one during this run.
         refused_links: Links that a constraint stops, after the run: `id_link_rejections`.
         audiences: Every audience of the seed, empty ones too.
+        as_of: The as-of date of the build; None when it failed.
+        later_events: Events after it, which count nowhere.
         published: The published file; None when the build failed.
         seconds: Wall time per stage.
         current: The build that is published, where nothing has changed since; then dbt did not run
@@ -60,6 +62,8 @@ class RunReport:
     split_one_ids: int
     refused_links: int
     audiences: Sequence[Audience]
+    as_of: date | None
+    later_events: int
     published: Published | None
     seconds: dict[str, float]
     current: PublishedBuild | None = None
@@ -114,6 +118,7 @@ def _run(context: Context, delivery: Delivery, as_of: date | None, full_refresh:
         built = build_tables(context, as_of=as_of, full_refresh=full_refresh)
     after = count_ids(warehouse)
     audiences = _read_audiences(warehouse) if built.ok else ()
+    built_as_of, later_events = _read_later_events(warehouse) if built.ok else (None, 0)
     clock.lap("build")
     published = current.published if current else None
     if built.ok and not current:
@@ -133,6 +138,8 @@ def _run(context: Context, delivery: Delivery, as_of: date | None, full_refresh:
         split_one_ids=after.split - before.split,
         refused_links=after.refused_links,
         audiences=audiences,
+        as_of=built_as_of,
+        later_events=later_events,
         published=published,
         seconds=clock.laps,
         current=current,
@@ -157,6 +164,13 @@ def _read_audiences(warehouse: Warehouse) -> tuple[Audience, ...]:
             " group by all order by a.package_id"
         ).fetchall()
     return tuple(Audience(*row) for row in rows)
+
+
+def _read_later_events(warehouse: Warehouse) -> tuple[date, int]:
+    """Reads the as-of date of the last build and the number of events after it."""
+    with connect(warehouse.build_file, read_only=True) as private:
+        ((as_of, count),) = private.execute("from later_events()").fetchall()
+    return as_of, int(count)
 
 
 class _Clock:

@@ -6,7 +6,8 @@
 {% macro create_explain_functions() -%}
     {%- set missing = [] -%}
     {%- for name in [
-        'id_types', 'int_identity__one_ids', 'int_identity__nodes', 'int_identity__links',
+        'id_types', 'int_identity__one_ids', 'int_identity__nodes', 'int_identity__map',
+        'int_identity__links',
         'int_identity__edges', 'int_identity__clusters', 'int_identity__explained_identifiers',
         'int_identity__unmerged_links', 'int_identity__link_sources', 'id_map_changes',
     ] -%}

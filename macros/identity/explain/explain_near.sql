@@ -18,20 +18,20 @@
     guesses as (
 
         select
-            nodes.id_type,
-            nodes.id_value,
-            nodes.id_type = given.id_type as is_same_type,
+            known.id_type,
+            known.id_value,
+            known.id_type = given.id_type as is_same_type,
             case
-                when lower(nodes.id_value) = lower(given.id_value) then 0
+                when lower(known.id_value) = lower(given.id_value) then 0
                 -- At most two typing errors, and fewer in a short value.
                 when
-                    nodes.id_type = given.id_type
-                    and abs(length(nodes.id_value) - length(given.id_value)) <= 2
-                    then damerau_levenshtein(lower(nodes.id_value), lower(given.id_value))
+                    known.id_type = given.id_type
+                    and abs(length(known.id_value) - length(given.id_value)) <= 2
+                    then damerau_levenshtein(lower(known.id_value), lower(given.id_value))
             end as distance,
             least(2, length(given.id_value) // 3) as most
         from given
-        cross join {{ explain_table('int_identity__nodes') }} as nodes
+        cross join {{ explain_table('int_identity__map') }} as known
 
     )
 

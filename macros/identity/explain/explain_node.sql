@@ -23,7 +23,8 @@
         identifiers.id_type,
         identifiers.id_value,
         identifiers.one_id,
-        identifiers.confidence
+        identifiers.confidence,
+        identifiers.is_active
     from given
     inner join {{ explain_table('int_identity__explained_identifiers') }} as identifiers
         on given.id_type = identifiers.id_type and given.id_value = identifiers.id_value

@@ -48,8 +48,8 @@
             on
                 pairs.left_id_type = rows_of.left_id_type
                 and pairs.left_id_value = rows_of.left_id_value
-                and pairs.right_id_type = coalesce(rows_of.right_id_type, pairs.right_id_type)
-                and pairs.right_id_value = coalesce(rows_of.right_id_value, pairs.right_id_value)
+                and pairs.right_id_type = rows_of.right_id_type
+                and pairs.right_id_value = rows_of.right_id_value
 
     ),
 

@@ -10,7 +10,7 @@ with customers as (
 unified_events as (
 
     select * from {{ ref('unified_events') }}
-    where one_id is not null
+    where one_id is not null and event_date <= {{ as_of_date() }}
 
 ),
 
@@ -34,7 +34,7 @@ counted as (
             and (
                 tags.window_days is null
                 or {{ dbt.datediff('events.event_date', as_of_date(), 'day') }}
-                between 0 and tags.window_days - 1
+                < tags.window_days
             )
     group by tags.segment_tag, events.one_id
 

@@ -19,6 +19,7 @@ behaviour_tags as (
 unified_events as (
 
     select * from {{ ref('unified_events') }}
+    where event_date <= {{ as_of_date() }}
 
 ),
 

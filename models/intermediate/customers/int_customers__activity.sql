@@ -1,5 +1,6 @@
--- Key: one_id. Nothing in it depends on today's date.
--- New: customers whose event count or latest changed_at differs from the stored row. The comparison
+-- Key: one_id. Events after the as-of date are in event_count and in nothing else.
+-- New: customers whose event count, latest changed_at or last event up to the as-of date differs
+-- from the stored row; another as-of date changes the last of these, or nothing. The comparison
 -- uses no state of earlier runs, so a build that was killed between two models misses nothing. Each
 -- such customer is recounted from all of its events; a customer without events is deleted.
 -- A rebuild gives the same rows, except for changed_at.
@@ -15,7 +16,10 @@
 
 with resolved as (
 
-    select * from {{ ref('int_events__resolved') }}
+    select
+        *,
+        event_date <= {{ as_of_date() }} as is_counted
+    from {{ ref('int_events__resolved') }}
     where one_id is not null and not is_withdrawn
 
 ),
@@ -25,6 +29,7 @@ present as (
     select
         one_id,
         count(*) as event_count,
+        max(case when is_counted then event_time end) as last_event_at,
         max(changed_at) as changed_at
     from resolved
     group by one_id
@@ -42,6 +47,7 @@ unchanged as (
             present.one_id = counted.one_id
             and present.event_count = counted.event_count
             and present.changed_at = counted.changed_at
+            and present.last_event_at is not distinct from counted.last_event_at
 
 ),
 
@@ -72,17 +78,18 @@ events as (
 
     select
         touched.one_id,
-        resolved.event_id,
-        resolved.event_type,
-        resolved.channel,
-        resolved.event_time,
-        resolved.event_date,
-        resolved.session_id,
-        resolved.country,
-        resolved.revenue,
+        resolved.event_id as known_event_id,
         resolved.changed_at,
+        {%- for column in [
+            'event_id', 'event_type', 'channel', 'event_time', 'event_date', 'session_id',
+            'country', 'revenue',
+        ] %}
+        case when resolved.is_counted then resolved.{{ column }} end as {{ column }},
+        {%- endfor %}
         -- A purchase that names no order is an order of its own.
-        coalesce(resolved.order_id, resolved.event_id) as order_id
+        case
+            when resolved.is_counted then coalesce(resolved.order_id, resolved.event_id)
+        end as order_id
     from touched
     left join resolved on touched.one_id = resolved.one_id
 
@@ -92,7 +99,7 @@ final as (
 
     select
         one_id,
-        count(event_id) as event_count,
+        count(known_event_id) as event_count,
         count(case when event_type = 'page_view' then 1 end) as page_views,
         min(case when event_type = 'purchase' then event_date end) as first_purchase_date,
         max(case when event_type = 'purchase' then event_date end) as last_purchase_date,

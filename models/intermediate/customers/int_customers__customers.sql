@@ -1,10 +1,11 @@
--- All customers: the spine that every customer model joins. Survivorship of identifiers: of each
--- type in macros/customers/profile_id_columns.sql the one seen last (active before inactive), then
--- the smaller value.
+-- All customers, the one_ids with an active identifier: the spine that every customer model joins.
+-- Survivorship of identifiers: of each type in macros/customers/profile_id_columns.sql the active
+-- one seen last, then the smaller value.
 
 with id_map as (
 
     select * from {{ ref('id_map') }}
+    where is_active
 
 ),
 
@@ -17,7 +18,7 @@ ranked as (
         id_value,
         row_number() over (
             partition by one_id, id_type
-            order by is_active desc, last_seen desc nulls last, id_value asc
+            order by last_seen desc nulls last, id_value asc
         ) as survivor_rank
     from id_map
 

@@ -25,11 +25,12 @@ _ONE_ID = re.compile(r"ONE[0-9a-f]{16}", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Identifier:
-    """An identifier of the ID map, normalised."""
+    """An identifier of the ID map, normalised; an inactive one keeps the one_id it had last."""
 
     id_type: str
     id_value: str
     one_id: str
+    is_active: bool
 
     def __str__(self) -> str:
         """ID_TYPE:VALUE, as on the command line."""
@@ -43,7 +44,8 @@ class Person:
     Attributes:
         given: The identifier to explain.
         identifiers: All identifiers of the person, the root first (explain_identifier).
-        path: The links from the root to `given` (explain_path).
+        path: The links from the root to `given` (explain_path); empty for the root, and for an
+            inactive identifier.
         relations: Links of the person that did not merge (explain_relations).
         changes: Changes of the one_id (explain_changes).
     """
@@ -73,7 +75,7 @@ class Together:
     Attributes:
         left: The first.
         right: The second.
-        path: The links from the first to the second (explain_path).
+        path: The links from the first to the second (explain_path); empty if either is inactive.
         sources: The source rows of each link (explain_sources).
     """
 
@@ -164,7 +166,8 @@ def _split(text: str) -> tuple[str, str]:
 def _find(connection: duckdb.DuckDBPyConnection, id_type: str, id_value: str) -> Identifier:
     nodes = _call(connection, "explain_node", id_type, id_value)
     if nodes:
-        return Identifier(*(nodes[0][name] for name in ("id_type", "id_value", "one_id")))
+        columns = ("id_type", "id_value", "one_id", "is_active")
+        return Identifier(*(nodes[0][column] for column in columns))
     if id_type == "one_id":
         raise OnecdpError(f"no person has the one_id {id_value.strip()}")
     known = read_id_types(connection)
@@ -173,7 +176,7 @@ def _find(connection: duckdb.DuckDBPyConnection, id_type: str, id_value: str) ->
     near = _call(connection, "explain_near", id_type, id_value)
     names = ", ".join(f"{row['id_type']}:{row['id_value']}" for row in near)
     raise OnecdpError(
-        f"no source has the identifier {id_type}:{id_value.strip()}"
+        f"no source has, or had, the identifier {id_type}:{id_value.strip()}"
         + (f"; nearest: {names}" if near else "; none is similar")
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby
 
-from onecdp.identity.explain.answer import Apart, Person, Together
+from onecdp.identity.explain.answer import Apart, Identifier, Person, Together
 from onecdp.warehouse.query import Row, Rows
 
 SHOWN_ROWS = 20
@@ -45,8 +45,10 @@ def _person(person: Person) -> Iterator[str]:
     if person.path:
         yield f"from the root to {person.given}"
         yield from _path(person.path)
-    else:
+    elif person.given.is_active:
         yield f"{person.given} is the root"
+    else:
+        yield _inactive(person.given)
     yield ""
     if person.relations:
         yield f"{_count(len(person.relations), 'link')} that did not merge"
@@ -67,9 +69,15 @@ def _together(pair: Together) -> Iterator[str]:
         return
     yield f"{pair.left} and {pair.right} are one person: {pair.left.one_id}"
     yield ""
-    yield f"{_count(len(pair.path), 'link')} from one to the other"
     sources = {step: list(rows) for step, rows in groupby(pair.sources, key=lambda r: r["step"])}
-    yield from _path(pair.path, sources)
+    if pair.path:
+        yield f"{_count(len(pair.path), 'link')} from one to the other"
+        yield from _path(pair.path, sources)
+        return
+    yield from (_inactive(end) for end in (pair.left, pair.right) if not end.is_active)
+    for rows in sources.values():
+        yield "rows that show or showed both"
+        yield from _places(rows)
 
 
 def _apart(pair: Apart) -> Iterator[str]:
@@ -90,11 +98,7 @@ def _path(path: Rows, sources: dict[int, list[Row]] | None = None) -> Iterator[s
     for row in path:
         more = f" (and {row['link_count'] - 1} more links)" if row["link_count"] > 1 else ""
         yield f"  {row['step']}. {_link(row)}  {_evidence(row)}{more}"
-        for _, rows in groupby((sources or {}).get(row["step"], ()), key=lambda r: r["source"]):
-            found = list(rows)
-            places = ", ".join(_place(r) for r in found)
-            rest = found[0]["row_count"] - len(found)
-            yield f"       {found[0]['source']}: {places}{f' and {rest:,} more' if rest else ''}"
+        yield from _places((sources or {}).get(row["step"], []))
     weakest = [row for row in path if row["is_weakest"]]
     if weakest:
         others = len(weakest) - 1
@@ -102,6 +106,18 @@ def _path(path: Rows, sources: dict[int, list[Row]] | None = None) -> Iterator[s
             f"  weakest: {_link(weakest[0])}, {_number(weakest[0]['confidence'])}"
             + (f" ({_count(others, 'other')} as weak)" if others else "")
         )
+
+
+def _places(rows: list[Row]) -> Iterator[str]:
+    for _, of_source in groupby(rows, key=lambda row: row["source"]):
+        found = list(of_source)
+        places = ", ".join(_place(row) for row in found)
+        rest = found[0]["row_count"] - len(found)
+        yield f"       {found[0]['source']}: {places}{f' and {rest:,} more' if rest else ''}"
+
+
+def _inactive(identifier: Identifier) -> str:
+    return f"{identifier} is inactive and keeps the one_id it had last"
 
 
 def _unmerged(rows: Rows) -> Iterator[str]:

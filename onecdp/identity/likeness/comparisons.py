@@ -52,7 +52,7 @@ COMPARISONS = (
             Level(
                 "name_key_l = name_key_r", same="name", m=0.90, household=0.003, frequent="name_key"
             ),
-            Level(NEAR_NAME, close="name", m=0.09, household=0.03),
+            Level(NEAR_NAME, close="name", m=0.09, household=0.1),
             Level("ELSE", m=0.01, household=0.967, is_trained=False),
         ),
     ),

@@ -10,6 +10,7 @@ import duckdb
 
 from onecdp.errors import OnecdpError
 from onecdp.identity.report.candidates import find_candidates
+from onecdp.identity.report.cap import cut_by_cap
 from onecdp.warehouse.files import connect
 from onecdp.warehouse.query import Rows, fetch_rows
 from onecdp.warehouse.sql_text import one_line
@@ -19,7 +20,9 @@ SHOWN = 10
 SMALLEST_BRIDGED = 3
 
 _SIZES = """
-with sizes as (select one_id, count(*) as size from marts.id_map group by one_id)
+with sizes as (
+    select one_id, count(*) as size from marts.id_map where is_active group by one_id
+)
 select
     case
         when size <= 2 then cast(size as varchar)
@@ -40,6 +43,7 @@ with counts as (
     select id_map.one_id, id_map.id_type, types.priority, count(*) as type_count
     from marts.id_map as id_map
     inner join seeds.id_types as types on id_map.id_type = types.id_type
+    where id_map.is_active
     group by all
 )
 select
@@ -62,22 +66,6 @@ select constraint_name, constrained_id_type, count(*) as links
 from marts.id_link_rejections
 group by all
 order by all
-"""
-_AT_CAP = """
-with settings as (
-    select max_cluster_size as cap from identity_limits()
-),
-stopped as (
-    select unnest([left_one_id, right_one_id]) as one_id
-    from marts.id_link_rejections
-    where constraint_name = 'cluster_size'
-)
-select id_map.one_id, count(*) as size, any_value(settings.cap) as cap
-from marts.id_map as id_map
-cross join settings
-group by id_map.one_id
-having count(*) >= any_value(settings.cap) or id_map.one_id in (select one_id from stopped)
-order by size desc, id_map.one_id
 """
 _REVIEWS = "select count(*) as n from marts.id_link_reviews where not is_one_person"
 # Links that merge, one row per pair; parallel links come from several channels.
@@ -139,14 +127,14 @@ class Report:
     """The ID map as a whole.
 
     Attributes:
-        people: Number of one_ids.
-        identifiers: Number of identifiers.
+        people: Number of one_ids with an active identifier.
+        identifiers: Number of active identifiers.
         sizes: People by number of identifiers.
         largest: The ten people with the most identifiers.
         shared_values: Number of shared values, whose links never merge.
         most_shared: The ten with the most hubs.
         rejections: Refused links by constraint and type.
-        at_cap: People at the size limit, or with a link refused because of it.
+        at_cap: People whose cluster the size cap cut, each as large as without the cap.
         bridges: Links whose loss would split a person.
         blocklist_candidates: What may belong on the blocklist (`candidates.find_candidates`).
         reviews: Probabilistic links to review (marts.id_link_reviews).
@@ -191,7 +179,7 @@ def report(file: Path) -> Report:
                 )[0]["n"],
                 most_shared=fetch_rows(connection, _SHARED),
                 rejections=fetch_rows(connection, _REJECTIONS),
-                at_cap=fetch_rows(connection, _AT_CAP),
+                at_cap=cut_by_cap(connection),
                 bridges=_bridges(connection),
                 blocklist_candidates=find_candidates(connection, SHOWN),
                 reviews=fetch_rows(connection, _REVIEWS)[0]["n"],

@@ -29,8 +29,8 @@ def lines(report: Report) -> Iterator[str]:
     ]
     yield from _table(refused, "constraint", "type", "links")
     yield ""
-    yield f"{len(report.at_cap):,} people at the size cap"
-    yield from _table(report.at_cap[:10], "one_id", "size", "cap")
+    yield f"{len(report.at_cap):,} people cut by the size cap"
+    yield from _table(report.at_cap[:10], "one_id", "size", "pieces", "cap")
     yield ""
     yield from _bridges(report)
     yield ""

@@ -1,18 +1,34 @@
--- What the incremental customers hold equals a count of all their events, buyers or not.
+-- What the incremental customers hold equals a count of all their events up to the as-of date,
+-- buyers or not.
 
-with from_events as (
+with events as (
+
+    select
+        *,
+        event_date <= {{ as_of_date() }} as is_counted
+    from {{ ref('unified_events') }}
+    where one_id is not null
+
+),
+
+from_events as (
 
     select
         one_id,
         count(*) as event_count,
-        count(case when event_type = 'page_view' then 1 end) as page_views,
-        count(distinct case when event_type = 'purchase' then coalesce(order_id, event_id) end)
-            as orders,
-        coalesce(sum(case when event_type = 'purchase' then revenue end), 0) as gross_revenue,
-        coalesce(-sum(case when event_type = 'return' then revenue end), 0) as returned_revenue,
-        max(case when event_type = 'purchase' then event_date end) as last_purchase_date
-    from {{ ref('unified_events') }}
-    where one_id is not null
+        count(case when is_counted and event_type = 'page_view' then 1 end) as page_views,
+        count(
+            distinct case
+                when is_counted and event_type = 'purchase' then coalesce(order_id, event_id)
+            end
+        ) as orders,
+        coalesce(sum(case when is_counted and event_type = 'purchase' then revenue end), 0)
+            as gross_revenue,
+        coalesce(-sum(case when is_counted and event_type = 'return' then revenue end), 0)
+            as returned_revenue,
+        max(case when is_counted and event_type = 'purchase' then event_date end)
+            as last_purchase_date
+    from events
     group by one_id
 
 )

@@ -1,5 +1,6 @@
 -- A merging link joins one customer, or it is a rejection that names its constraint: the map that
--- readers see and the links that made it say the same.
+-- readers see and the links that made it say the same. A must_link between two identifiers that are
+-- inactive joins no customer: both keep the one_id that they had last.
 
 with edges as (
 
@@ -38,6 +39,9 @@ left join rejections
         edges.left_node_id = rejections.left_node_id
         and edges.right_node_id = rejections.right_node_id
 where
-    left_end.one_id is null
-    or right_end.one_id is null
-    or (left_end.one_id = right_end.one_id) = (rejections.left_node_id is not null)
+    (left_end.is_active or right_end.is_active)
+    and (
+        left_end.one_id is null
+        or right_end.one_id is null
+        or (left_end.one_id = right_end.one_id) = (rejections.left_node_id is not null)
+    )

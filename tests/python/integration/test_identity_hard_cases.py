@@ -134,9 +134,10 @@ def test_a_merge_and_its_withdrawal_three_runs_later(days: list[Day]) -> None:
 def test_a_deleted_member_that_comes_back_is_as_it_was(days: list[Day]) -> None:
     before, deleted, *_, after, _, _ = (day.people for day in days)
     (one_id,) = {one_id for one_id, _ in before.with_prefix("GONE").values()}
-    # The CRM's deletion holds nothing but the key: phone and mailbox are known to nobody.
-    assert deleted.with_prefix("GONE") == {"member_id:GONE": before.ids["member_id:GONE"]}
-    assert "member_id:GONE" not in deleted.active
+    # The CRM's deletion holds nothing but the key, and no source shows phone and mailbox any more.
+    assert deleted.with_prefix("GONE") == before.with_prefix("GONE")
+    assert not deleted.active & set(before.with_prefix("GONE"))
+    assert [day.orders.get(one_id) for day in days] == [0, None, None, None, 0, 0, 0]
     assert ("retire", one_id, None, 3, None) in deleted.changes_since(before)
     assert after.with_prefix("GONE") == before.with_prefix("GONE")
     assert set(after.with_prefix("GONE")) <= after.active
@@ -153,16 +154,18 @@ def test_a_deleted_member_leaves_its_phone_to_whom_registers_next(days: list[Day
     heir = deleted.ids["mobile_hash:LEFT_H"]
     assert heir[1] > old[1]
     moved = {row[:4] for row in deleted.changes_since(before) if old[0] in row[1:3]}
-    assert moved == {("move", old[0], heir[0], 2)}
+    assert moved == {("move", old[0], heir[0], 2), ("leave", old[0], None, 1)}
     for people in after, last:
         assert people.ids["member_id:LEFT"] == old
         assert people.together("member_id:LEFT_NEW", "mobile_hash:LEFT_H", "union_id:LEFT_U")
         assert people.ids["member_id:LEFT_NEW"] == heir
 
     # Where the deletion still shows the phone, nobody else does, and its next owner takes it.
-    assert not deleted.together("member_id:KEPT", "mobile_hash:KEPT_H")
+    assert deleted.ids["mobile_hash:KEPT_H"] == before.ids["member_id:KEPT"]
     assert not deleted.active & {"member_id:KEPT", "mobile_hash:KEPT_H"}
-    assert after.ids["member_id:KEPT_NEW"] == deleted.ids["mobile_hash:KEPT_H"]
+    assert after.together("member_id:KEPT_NEW", "mobile_hash:KEPT_H")
+    assert after.ids["member_id:KEPT"] == last.ids["member_id:KEPT"] == before.ids["member_id:KEPT"]
+    assert after.ids["mobile_hash:KEPT_H"] != before.ids["mobile_hash:KEPT_H"]
     assert after.active >= {"member_id:KEPT_NEW", "mobile_hash:KEPT_H"}
     assert "member_id:KEPT" not in after.active
 

@@ -40,6 +40,9 @@ create table intermediate.int_identity__overrides (
     override varchar, left_id_type varchar, left_id_value varchar, right_id_type varchar,
     right_id_value varchar, reason varchar, left_node_id bigint, right_node_id bigint
 );
+create table intermediate.int_identity__probabilistic_links (
+    left_id_type varchar, left_id_value varchar, right_id_type varchar, right_id_value varchar
+);
 create table intermediate.int_identity__nodes (
     node_id bigint, id_type varchar, id_value varchar, priority smallint, source_channel varchar,
     first_seen timestamp, last_seen timestamp, times_seen bigint, is_active boolean
@@ -133,6 +136,8 @@ class Shop:
     shared: dict[Node, int] = field(default_factory=dict)
     cannot_link: list[tuple[Node, Node, str]] = field(default_factory=list)
     alone: list[Node] = field(default_factory=list)
+    inactive: dict[Node, Node] = field(default_factory=dict)
+    """Identifiers that are inactive, with the root of the person they belonged to last."""
 
     def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Makes the tables, with clusters as the links that aren't refused join them."""
@@ -175,6 +180,14 @@ class Shop:
             [
                 (node_id(n), one_id(roots[n]), one_ints[roots[n]], *n, "crm", 1.0, seen, seen, True)
                 for n in nodes
+            ],
+        )
+        insert(
+            connection,
+            "intermediate.int_identity__map",
+            [
+                (node_id(n), one_id(root), one_ints[root], *n, "crm", 1.0, seen, seen, False)
+                for n, root in self.inactive.items()
             ],
         )
         insert(

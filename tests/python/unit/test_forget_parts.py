@@ -66,6 +66,10 @@ def private() -> Iterator[duckdb.DuckDBPyConnection]:
             " id_type varchar, id_value varchar, is_active boolean)"
         )
         database.execute(
+            "create table intermediate.int_identity__nodes (node_id bigint, id_type varchar,"
+            " id_value varchar)"
+        )
+        database.execute(
             "create table intermediate.int_identity__candidate_links (left_node_id bigint,"
             " right_node_id bigint, source_channel varchar, is_active boolean)"
         )
@@ -117,7 +121,7 @@ def test_a_person_is_all_that_it_is_and_was(private: duckdb.DuckDBPyConnection) 
 def test_what_a_deleted_member_held_is_its_own_unless_somebody_has_it(
     private: duckdb.DuckDBPyConnection,
 ) -> None:
-    nodes = (
+    mapped = (
         "1 ONE1 member_id M1 false",
         "2 ONE2 email_hash e1 false",  # held by two deleted members, so by nobody
         "3 ONE3 member_id M2 true",
@@ -126,13 +130,19 @@ def test_what_a_deleted_member_held_is_its_own_unless_somebody_has_it(
         "6 ONE6 member_id M3 false",
         "7 ONE7 email_hash e4 false",  # its link was withdrawn by the ID graph
     )
-    fill(private, "intermediate.int_identity__map", *nodes)
-    fill(private, "marts.id_map", *(" ".join(node.split()[1:4]) for node in nodes))
+    # Deleted in the first file that named them.
+    never_active = ("8 member_id M4", "9 email_hash e5")
+    fill(private, "intermediate.int_identity__map", *mapped)
+    fill(private, "marts.id_map", *(" ".join(node.split()[1:4]) for node in mapped))
+    for node in mapped:
+        number, _, id_type, value, _ = node.split()
+        fill(private, "intermediate.int_identity__nodes", f"{number} {id_type} {value}")
+    fill(private, "intermediate.int_identity__nodes", *never_active)
     fill(
         private,
         "intermediate.int_identity__candidate_links",
         *("1 2 crm false", "1 4 crm false", "1 5 crm false", "6 2 crm false", "3 4 crm true"),
-        *("1 6 crm false", "1 7 app false"),
+        *("1 6 crm false", "1 7 app false", "8 9 crm false", "8 4 crm false"),
     )
     fill(
         private,
@@ -142,6 +152,16 @@ def test_what_a_deleted_member_held_is_its_own_unless_somebody_has_it(
     assert person.find(private, ("member_id", "M1")) == Person(
         (("email_hash", "e1"), ("member_id", "M1")), (1, 2), ("ONE1", "ONE2")
     )
+    assert person.find(private, ("member_id", "M4")) == Person(
+        (("email_hash", "e5"), ("member_id", "M4")), (), ()
+    )
+
+
+def test_a_person_without_a_one_id_is_erased(private: duckdb.DuckDBPyConnection) -> None:
+    private.execute("create table snapshots.profiles (one_id varchar, email_hash varchar)")
+    fill(private, "snapshots.profiles", "ONE5 e5")
+    erased = tables.erase(private, Person((("email_hash", "e5"),), (), ()), RULES)
+    assert [(removal.what, removal.rows) for removal in erased] == [("emptied", 1)]
 
 
 def test_a_value_may_hold_colons_and_several_matches_are_named(
@@ -205,7 +225,7 @@ def test_tables_lose_the_person_and_nobody_else(private: duckdb.DuckDBPyConnecti
 
 
 def test_numbers_of_identifiers_that_are_gone_go_too(private: duckdb.DuckDBPyConnection) -> None:
-    private.execute("create table intermediate.int_identity__nodes as select 1 as node_id")
+    private.execute("insert into intermediate.int_identity__nodes (node_id) values (1)")
     private.execute(
         "create table intermediate.edges as select * from (values"
         " (1, 1, true), (1, 2, false), (3, 1, false), (1, 1, false))"

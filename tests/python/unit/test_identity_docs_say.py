@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
 import yaml
 from support.line import REPOSITORY
-
-pytestmark = pytest.mark.xfail(strict=True, reason="issue item 23")
 
 
 def page(name: str) -> str:

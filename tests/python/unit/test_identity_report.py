@@ -55,10 +55,24 @@ def test_what_joins_nobody(found: Report) -> None:
     assert found.shared_values == 1
     assert [tuple(row.values()) for row in found.most_shared] == [("device_id", "D9", 6)]
     assert [tuple(row.values()) for row in found.rejections] == [("max_values", "member_id", 1)]
-    assert [(row["one_id"], row["size"], row["cap"]) for row in found.at_cap] == [
-        (one_id(M1), 4, 4)
-    ]
+    # Four is the cap, and nobody was cut by it.
+    assert found.at_cap == []
     assert found.reviews == 1
+
+
+def test_people_cut_by_the_cap_are_listed_whole(tmp_path: Path) -> None:
+    with duckdb.connect(tmp_path / "onecdp.duckdb") as connection:
+        Shop(
+            [Link(M1, P1), Link(M1, D1), Link(M1, D2), Link(M1, D9), Link(D9, P2),
+             Link(M2, P3), Link(M3, P3)],
+            refused={(M1, D9): ("cluster_size", "5"), (D9, P2): ("cluster_size", "5"),
+                     (M3, P3): ("max_values", "2 member_id")},
+        ).fill(connection)  # fmt: skip
+    found = report(tmp_path / "onecdp.duckdb")
+    # The oldest of the three is that of D9.
+    assert found.at_cap == [{"one_id": one_id(D9), "size": 6, "pieces": 3, "cap": 4}]
+    text = [" ".join(line.split()) for line in lines(found)]
+    assert text[text.index("1 people cut by the size cap") + 2] == f"{one_id(D9)} 6 3 4"
 
 
 def test_bridges_weakest_first_then_the_deepest_cut(found: Report) -> None:

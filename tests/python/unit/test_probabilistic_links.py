@@ -26,7 +26,7 @@ MEMBERS = pa.schema(
 IDENTIFIERS = pa.schema(
     [("member_id", pa.string()), ("mobile_hash", pa.string()), ("email_hash", pa.string())]
 )
-MERGE, REVIEW = 0.99, 0.90
+MERGE, REVIEW = 0.97, 0.90
 
 
 def member(member_id, real_name, birthday, gender=None, mobile=None, email=None, channel="app"):

@@ -7,6 +7,12 @@ with map as (
 
 ),
 
+one_ids as (
+
+    select * from {{ ref('int_identity__one_ids') }}
+
+),
+
 cluster_one_ids as (
 
     select * from {{ ref('int_identity__cluster_one_ids') }}
@@ -17,7 +23,8 @@ final as (
 
     select
         map.node_id,
-        cluster_one_ids.cluster_id,
+        -- Who has no active identifier left is a cluster of their own; node ids are positive.
+        coalesce(cluster_one_ids.cluster_id, -map.one_int) as cluster_id,
         map.one_id,
         map.one_int,
         map.id_type,
@@ -27,9 +34,10 @@ final as (
         map.first_seen,
         map.last_seen,
         map.is_active,
-        map.node_id = cluster_one_ids.root_node_id as is_root
+        map.id_type = one_ids.root_id_type and map.id_value = one_ids.root_id_value as is_root
     from map
-    inner join cluster_one_ids on map.one_int = cluster_one_ids.one_int
+    inner join one_ids on map.one_int = one_ids.one_int
+    left join cluster_one_ids on map.one_int = cluster_one_ids.one_int
 
 )
 

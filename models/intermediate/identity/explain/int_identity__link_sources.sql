@@ -1,6 +1,6 @@
--- The source rows that say that two identifiers belong together: each pair of identifier columns
--- that a staging model's YAML declares, and both ends of the ID graph's links and of overrides.
--- An empty right end means any: a row with one identifier is evidence of that one alone.
+-- The source rows that say that two identifiers belong together: rows that hold both, in any pair
+-- of identifier columns that a staging model's YAML declares, as the ends of a link of the ID
+-- graph, or in an override. A probabilistic link compares two rows: those of both accounts.
 
 {%- set declared = identifier_columns() %}
 
@@ -25,6 +25,12 @@ id_graph as (
 
 ),
 
+probabilistic_links as (
+
+    select * from {{ ref('int_identity__probabilistic_links') }}
+
+),
+
 overrides as (
 
     select * from {{ ref('int_identity__overrides') }}
@@ -36,8 +42,7 @@ final as (
     {%- for source_name, source in row_sources().items() %}
     {%- set columns = declared.get(source.model, {}).items() | list %}
     {%- for left, left_type in columns %}
-    {%- set others = columns[loop.index:] if loop.length > 1 else [(none, none)] %}
-    {%- for right, right_type in others %}
+    {%- for right, right_type in columns[loop.index:] %}
     select
         '{{ source_name }}' as source_name,
         source_file,
@@ -45,25 +50,25 @@ final as (
         seen_at,
         '{{ left_type }}' as left_id_type,
         {{ left }} as left_id_value,
-        {{ "'" ~ right_type ~ "'" if right else 'null' }} as right_id_type,
-        {{ right or 'null' }} as right_id_value
+        '{{ right_type }}' as right_id_type,
+        {{ right }} as right_id_value
     from {{ source_name }}
-    where {{ left }} is not null and {{ right or left }} is not null
+    where {{ left }} is not null and {{ right }} is not null
     union all
     {%- endfor %}
     {%- endfor %}
     {%- endfor %}
-    -- Two similar accounts (probabilistic links): the row of each.
     select
         'crm' as source_name,
-        source_file,
-        source_line,
-        seen_at,
-        'member_id' as left_id_type,
-        member_id as left_id_value,
-        'member_id' as right_id_type,
-        null as right_id_value
-    from crm
+        crm.source_file,
+        crm.source_line,
+        crm.seen_at,
+        links.left_id_type,
+        links.left_id_value,
+        links.right_id_type,
+        links.right_id_value
+    from probabilistic_links as links
+    inner join crm on crm.member_id in (links.left_id_value, links.right_id_value)
     union all
     select
         'id_graph' as source_name,

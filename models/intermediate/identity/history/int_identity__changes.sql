@@ -1,5 +1,5 @@
--- Classifies moves of identifiers as changes of one_ids: create, merge, split, move or retire.
--- A new identifier that joins an existing one_id is no change.
+-- Classifies moves of active identifiers as changes of one_ids, so that the changes from the first
+-- day on, added up, give the number of active identifiers of each one_id.
 
 with moves as (
 
@@ -41,6 +41,7 @@ existence as (
     select
         touched.changed_at,
         touched.one_id,
+        any_value(history.one_int) as one_int,
         bool_or(history.dbt_valid_from < touched.changed_at) as existed_before,
         bool_or(
             history.dbt_valid_to is null or history.dbt_valid_to > touched.changed_at
@@ -64,12 +65,12 @@ named as (
         moves.identifier_count,
         coalesce(source.exists_after, false) as source_exists,
         coalesce(target.existed_before, false) as target_existed,
-        max(case when moves.to_one_id is not null then 1 else 0 end) over (
-            partition by moves.changed_at, moves.from_one_id
-        ) as has_target,
-        max(case when moves.from_one_id is not null then 1 else 0 end) over (
-            partition by moves.changed_at, moves.to_one_id
-        ) as has_source
+        target.one_int < source.one_int as is_target_older,
+        count(*) over (partition by moves.changed_at, moves.from_one_id) as destination_count,
+        count(moves.to_one_id) over (partition by moves.changed_at, moves.from_one_id)
+            as target_count,
+        count(moves.from_one_id) over (partition by moves.changed_at, moves.to_one_id)
+            as source_count
     from moves
     left join existence as source
         on moves.changed_at = source.changed_at and moves.from_one_id = source.one_id
@@ -83,9 +84,13 @@ final as (
     select
         changed_at,
         case
-            when from_one_id is null then 'create'
-            when to_one_id is null then 'retire'
-            when not source_exists and target_existed then 'merge'
+            when from_one_id is null and not target_existed and source_count = 0 then 'create'
+            when from_one_id is null then 'join'
+            when to_one_id is null and not source_exists and target_count = 0 then 'retire'
+            when to_one_id is null then 'leave'
+            -- In whole: nothing went another way.
+            when not source_exists and target_existed and destination_count = 1 and is_target_older
+                then 'merge'
             when source_exists and not target_existed then 'split'
             else 'move'
         end as kind,
@@ -93,10 +98,6 @@ final as (
         to_one_id,
         identifier_count
     from named
-    where
-        (from_one_id is not null and to_one_id is not null)
-        or (from_one_id is null and not target_existed and has_source = 0)
-        or (to_one_id is null and not source_exists and has_target = 0)
 
 )
 

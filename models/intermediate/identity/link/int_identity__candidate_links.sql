@@ -18,6 +18,7 @@ with star_links as (
 graph_links as (
 
     select * from {{ ref('int_identity__graph_links') }}
+    where right_node_id is not null
 
 ),
 

@@ -1,10 +1,12 @@
--- Usable links of the ID graph: both ends are known types, filled, not blocklisted and different.
+-- Links of the ID graph with a usable end: of a known type, filled, not blocklisted. An unusable
+-- end is null, and so is the right end of a link that joins an identifier with itself: such a link
+-- joins nobody, and shows that its other end exists.
 -- The left end is the one of higher priority (then the smaller value), so that a pair which the
 -- graph wrote from both sides is one link.
 
 {{ config(materialized='table') }}
 
-{%- set ends = ['id_type', 'id_value', 'priority'] %}
+{%- set ends = ['id_type', 'id_value', 'priority', 'node_id'] %}
 
 with stg_id_graph__links as (
 
@@ -24,84 +26,50 @@ blocked_identifiers as (
 
 ),
 
-usable as (
+checked as (
 
     select
-        links.link_id,
-        links.left_id_type,
-        links.left_id_value,
-        left_type.priority as left_priority,
-        links.right_id_type,
-        links.right_id_value,
-        right_type.priority as right_priority,
-        {{ is_left_first(
-            'left_type.priority', 'links.left_id_value',
-            'right_type.priority', 'links.right_id_value',
-        ) }} as is_left_first,
-        coalesce(links.source_channel, 'id_graph') as source_channel,
-        coalesce(
-            links.confidence, least(left_type.default_confidence, right_type.default_confidence)
-        ) as confidence,
-        -- Swapped dates are put in order; otherwise the value would be held at no time.
-        case
-            when links.last_seen < links.first_seen then links.last_seen else links.first_seen
-        end as first_seen,
-        coalesce(
-            case when links.last_seen < links.first_seen then links.first_seen end,
-            links.last_seen, links.first_seen
-        ) as last_seen,
-        coalesce(links.is_active, true) as is_active,
-        links.loaded_at,
-        links.source_file,
-        links.source_line
+        links.*,
+        {%- for end in ['left', 'right'] %}
+        {{ end }}_type.priority as {{ end }}_priority,
+        links.{{ end }}_id_value is not null
+        and {{ end }}_type.id_type is not null
+        and {{ end }}_junk.id_value is null as is_{{ end }}_usable,
+        {%- endfor %}
+        least(left_type.default_confidence, right_type.default_confidence) as default_confidence,
+        links.left_id_type = links.right_id_type
+        and links.left_id_value = links.right_id_value as is_one_identifier,
+        {{ node_id('links.left_id_type', 'links.left_id_value') }} as left_node_id,
+        {{ node_id('links.right_id_type', 'links.right_id_value') }} as right_node_id
     from stg_id_graph__links as links
-    inner join id_types as left_type on links.left_id_type = left_type.id_type
-    inner join id_types as right_type on links.right_id_type = right_type.id_type
+    left join id_types as left_type on links.left_id_type = left_type.id_type
+    left join id_types as right_type on links.right_id_type = right_type.id_type
     left join blocked_identifiers as left_junk
         on links.left_id_type = left_junk.id_type and links.left_id_value = left_junk.id_value
     left join blocked_identifiers as right_junk
         on links.right_id_type = right_junk.id_type and links.right_id_value = right_junk.id_value
-    where
-        links.left_id_value is not null
-        and links.right_id_value is not null
-        and (
-            links.left_id_type <> links.right_id_type
-            or links.left_id_value <> links.right_id_value
-        )
-        and left_junk.id_value is null
-        and right_junk.id_value is null
 
 ),
 
-oriented as (
+directed as (
 
     select
         *,
-        {%- for end in ends %}
-        case when is_left_first then left_{{ end }} else right_{{ end }} end as one_{{ end }},
-        case when is_left_first then right_{{ end }} else left_{{ end }} end as other_{{ end }},
-        {%- endfor %}
-        {{ node_id('one_id_type', 'one_id_value') }} as one_node_id,
-        {{ node_id('other_id_type', 'other_id_value') }} as other_node_id
-    from usable
+        is_left_usable and is_right_usable and not is_one_identifier as is_complete,
+        is_left_usable
+        and (
+            not is_right_usable
+            or {{ is_left_first(
+                'left_priority', 'left_id_value', 'right_priority', 'right_id_value'
+            ) }}
+        ) as is_left_first
+    from checked
+    where is_left_usable or is_right_usable
 
 ),
 
 -- A withdrawal that names the ends in the other order or spelling is a row of its own in the raw
 -- table and withdraws the same link.
-withdrawn as (
-
-    select
-        {{ node_id('left_id_type', 'left_id_value') }} as left_node_id,
-        {{ node_id('right_id_type', 'right_id_value') }} as right_node_id,
-        loaded_at,
-        source_file,
-        source_line
-    from stg_id_graph__links
-    where not is_active
-
-),
-
 withdrawals as (
 
     select
@@ -112,35 +80,46 @@ withdrawals as (
             partition by least(left_node_id, right_node_id), greatest(left_node_id, right_node_id)
             order by loaded_at desc, source_file desc, source_line desc
         ) as place
-    from withdrawn
+    from checked
+    where not is_active
 
 ),
 
 final as (
 
     select
-        oriented.link_id,
-        {%- for end, place in [('left', 'one'), ('right', 'other')] %}
-        oriented.{{ place }}_id_type as {{ end }}_id_type,
-        oriented.{{ place }}_id_value as {{ end }}_id_value,
-        oriented.{{ place }}_priority as {{ end }}_priority,
-        oriented.{{ place }}_node_id as {{ end }}_node_id,
-        {%- endfor %}
-        oriented.source_channel,
-        oriented.confidence,
-        oriented.first_seen,
-        oriented.last_seen,
+        links.link_id,
+        {%- for end in ends %}
+        case when links.is_left_first then links.left_{{ end }} else links.right_{{ end }} end
+            as left_{{ end }},
         case
-            when withdrawals.place is null or not oriented.is_active then oriented.is_active
+            when not links.is_complete then null
+            when links.is_left_first then links.right_{{ end }}
+            else links.left_{{ end }}
+        end as right_{{ end }},
+        {%- endfor %}
+        coalesce(links.source_channel, 'id_graph') as source_channel,
+        coalesce(links.confidence, links.default_confidence) as confidence,
+        -- Swapped dates are put in order; otherwise the value would be held at no time.
+        case
+            when links.last_seen < links.first_seen then links.last_seen else links.first_seen
+        end as first_seen,
+        coalesce(
+            case when links.last_seen < links.first_seen then links.first_seen end,
+            links.last_seen, links.first_seen
+        ) as last_seen,
+        case
+            when withdrawals.place is null or not links.is_active
+                then coalesce(links.is_active, true)
             else
                 (withdrawals.loaded_at, withdrawals.source_file, withdrawals.source_line)
-                < (oriented.loaded_at, oriented.source_file, oriented.source_line)
+                < (links.loaded_at, links.source_file, links.source_line)
         end as is_active
-    from oriented
+    from directed as links
     left join withdrawals
         on
-            least(oriented.one_node_id, oriented.other_node_id) = withdrawals.lower_node_id
-            and greatest(oriented.one_node_id, oriented.other_node_id) = withdrawals.upper_node_id
+            least(links.left_node_id, links.right_node_id) = withdrawals.lower_node_id
+            and greatest(links.left_node_id, links.right_node_id) = withdrawals.upper_node_id
             and withdrawals.place = 1
 
 )

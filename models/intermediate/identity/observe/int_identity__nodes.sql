@@ -9,7 +9,6 @@ with sightings as (
 
 ),
 
--- Only usable links: the other end of one that is blocked or unknown is not evidence of anybody.
 graph_links as (
 
     select * from {{ ref('int_identity__graph_links') }}
@@ -46,6 +45,7 @@ seen as (
         1 as times_seen,
         is_active
     from graph_links
+    where {{ end }}_node_id is not null
     {%- endfor %}
 
 ),

@@ -1,4 +1,4 @@
--- The one_id of each cluster: of those whose root the cluster holds, the one minted first. The
+-- The one_id of each customer: of those whose root the cluster holds, the one minted first. The
 -- others stay reserved: when a split separates their root again, the side that holds it gets them
 -- back.
 
@@ -7,6 +7,7 @@
 with node_clusters as (
 
     select * from {{ ref('int_identity__node_clusters') }}
+    where is_customer
 
 ),
 

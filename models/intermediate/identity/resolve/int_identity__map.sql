@@ -1,17 +1,30 @@
 -- The ID map as published, with node_id.
--- Key: node_id. New: identifiers whose row changed; identifiers that no source shows any more are
--- deleted. Unchanged rows are not written, so changed_at is the time of a row's last change.
--- A rebuild gives the same rows, except for changed_at.
+-- Key: node_id. Protected from --full-refresh: identifiers that are inactive, or that no source
+-- shows any more, keep the one_id they had last, which only the stored rows tell.
+-- New: identifiers of customers whose row changed, and identifiers that were active and belong to
+-- no customer now. Unchanged rows are not written: changed_at is the time of a row's last change.
+-- Values that the blocklist matches now, and those of removed types, are deleted.
+-- A rebuild in an empty warehouse lacks the identifiers that were active only before.
+-- depends_on: {{ ref('id_types') }}, {{ ref('int_identity__blocked_values') }}
 
 {{
     config(
         materialized='incremental',
         unique_key='node_id',
         incremental_strategy='merge',
+        full_refresh=false,
+        on_schema_change='fail',
         post_hook="""
-            merge into {{ this }} as stored
-            using {{ ref('int_identity__nodes') }} as nodes on stored.node_id = nodes.node_id
-            when not matched by source then delete
+            delete from {{ this }}
+            where
+                not is_active
+                and (
+                    id_type not in (select id_type from {{ ref('id_types') }})
+                    or (id_type, lower(id_value)) in (
+                        select (id_type, id_value) from {{ ref('int_identity__blocked_values') }}
+                    )
+                    or {{ matches_blocked_pattern('id_type', 'id_value') }}
+                )
         """,
     )
 }}
@@ -69,20 +82,51 @@ present as (
 
 ),
 
-final as (
+{%- if is_incremental() %}
 
-    select
-        present.*,
-        {{ change_stamp() }} as changed_at
+stored as (
+
+    select * from {{ this }}
+
+),
+{%- endif %}
+
+changed as (
+
+    select present.*
     from present
     {%- if is_incremental() %}
-    left join {{ this }} as stored on present.node_id = stored.node_id
+    left join stored on present.node_id = stored.node_id
     where
         stored.node_id is null
         {%- for fact in facts %}
         or stored.{{ fact }} is distinct from present.{{ fact }}
         {%- endfor %}
+    union all
+    select
+        stored.node_id,
+        stored.one_id,
+        stored.one_int,
+        stored.id_type,
+        stored.id_value,
+        stored.source_channel,
+        stored.confidence,
+        stored.first_seen,
+        stored.last_seen,
+        false as is_active
+    from stored
+    left join present on stored.node_id = present.node_id
+    where stored.is_active and present.node_id is null
     {%- endif %}
+
+),
+
+final as (
+
+    select
+        *,
+        {{ change_stamp() }} as changed_at
+    from changed
 
 )
 

@@ -1,14 +1,15 @@
 -- Key: one_id. Append-only and protected from --full-refresh: a one_id is never minted again,
 -- renumbered or reused.
--- New: a cluster that holds the root of no one_id yet. It mints one from its first identifier
--- by (first_seen, priority, value). A rebuild in an empty warehouse from the same raw data, loaded
--- in the same order, mints the same one_ids and the same integers.
+-- New: a cluster with an active identifier that holds the root of no one_id yet. It mints one from
+-- its first identifier by (first_seen, priority, value). A rebuild in an empty warehouse from the
+-- same raw data, loaded in the same order, mints the same one_ids and the same integers.
 
 {{ config(materialized='incremental', incremental_strategy='append', full_refresh=false) }}
 
 with node_clusters as (
 
     select * from {{ ref('int_identity__node_clusters') }}
+    where is_customer
 
 ),
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import duckdb
 import pytest
 from support.cli import BuiltProject, run_cli
-from support.odd_files import item
 
 # Four of the ten app events of the sample are later.
 AS_OF = "2024-11-05"
@@ -34,13 +33,11 @@ def reader(warehouse: Path) -> Ask:
     return ask
 
 
-@item(11)
 def test_recency_is_never_negative(earlier: tuple[Ask, str]) -> None:
     ask, _ = earlier
     assert ask("select count(*) from customer_rfm where recency_days < 0") == [(0,)]
 
 
-@item(11)
 def test_totals_count_events_up_to_the_day(earlier: tuple[Ask, str]) -> None:
     ask, _ = earlier
     expected = ask(
@@ -55,13 +52,11 @@ def test_totals_count_events_up_to_the_day(earlier: tuple[Ask, str]) -> None:
     assert [row[:2] for row in found] == [row[:2] for row in expected]
 
 
-@item(11)
 def test_the_run_says_how_many_events_are_later(earlier: tuple[Ask, str]) -> None:
     _, said = earlier
     assert f"4 events after {AS_OF}" in said
 
 
-@item(11)
 def test_the_marts_are_those_of_a_warehouse_that_never_saw_the_later_day(
     built_warehouse: BuiltProject, earlier: tuple[Ask, str], tmp_path: Path
 ) -> None:

@@ -13,9 +13,7 @@ from support.cli import Finished, run_cli
 from support.identity import LINKS, People, link, people_of, set_variable
 from support.landing_writer import jsonl_bytes
 from support.line import Line, copy_project
-from support.odd_files import event, item
-
-from onecdp.warehouse.files import connect
+from support.odd_files import event
 
 CAP = 12
 BIG = 18
@@ -73,7 +71,8 @@ def first_day(line: Line) -> None:
     ]
     till = [event(f"till{n}", device_id="TILL", open_id=f"TILL_O{n}") for n in range(60)]
     big = [event(f"big{n}", union_id="BIG", device_id=f"BIG_D{n:02}") for n in range(BIG)]
-    body = jsonl_bytes([*junk, *spelled, *till, *big])
+    later_blocked = [event(f"block{n}", device_id=f"BLOCK{n}", open_id="BLOCK_O") for n in (1, 2)]
+    body = jsonl_bytes([*junk, *spelled, *till, *big, *later_blocked])
     (line.data / "app").mkdir()
     (line.data / "app" / "events.jsonl").write_bytes(body)
     line.write(
@@ -90,6 +89,8 @@ def first_day(line: Line) -> None:
 
 
 def second_day(line: Line) -> None:
+    with (line.project.folder / "seeds" / "id_blocklist.csv").open("a") as blocklist:
+        blocklist.write("device_id,exact,BLOCK1,a test\ndevice_id,pattern,^BLOCK2$,a test\n")
     line.write("crm/deleted.csv", CRM, "GONE,,,,,2026-05-02,true")
     line.write(
         "id_graph/second.csv",
@@ -145,7 +146,6 @@ NOBODY = {
 }
 
 
-@item(19)
 @pytest.mark.parametrize("case", NOBODY)
 def test_inactive_identifiers_keep_their_one_id(days: Days, case: str) -> None:
     first, second = days.people
@@ -155,7 +155,15 @@ def test_inactive_identifiers_keep_their_one_id(days: Days, case: str) -> None:
         assert second.one_id(identifier) == first.one_id(identifier)
 
 
-@item(19)
+def test_what_the_blocklist_matches_later_leaves_the_map(days: Days) -> None:
+    first, second = days.people
+    assert set(first.with_prefix("BLOCK")) == {"device_id:BLOCK1", "device_id:BLOCK2",
+                                               "open_id:BLOCK_O"}  # fmt: skip
+    assert set(second.with_prefix("BLOCK")) == {"open_id:BLOCK_O"}
+    told = {row[:4] for row in second.changes_since(first)}
+    assert ("leave", first.one_id("open_id:BLOCK_O"), None, 2) in told
+
+
 @pytest.mark.parametrize("case", NOBODY)
 @pytest.mark.parametrize("mart", CUSTOMER_MARTS)
 def test_inactive_identifiers_are_no_customers(days: Days, case: str, mart: str) -> None:
@@ -168,7 +176,6 @@ def test_inactive_identifiers_are_no_customers(days: Days, case: str, mart: str)
     assert days.customers(1, mart) <= active
 
 
-@item(19)
 def test_of_two_members_one_deleted_one_customer_is_left(days: Days) -> None:
     _, second = days.people
     one_id = second.one_id("member_id:STAYS")
@@ -179,18 +186,13 @@ def test_of_two_members_one_deleted_one_customer_is_left(days: Days) -> None:
     assert rows == [(one_id,)]
 
 
-@item(19)
 def test_bitmaps_hold_no_deleted_member(days: Days) -> None:
     first, second = days.people
     gone = {first.ids["member_id:GONE"][1]}
     gone |= {second.ids[identifier][1] for identifier in NOBODY["of a deleted member"]}
-    with connect(days.line.project.warehouse.build_file, read_only=True) as warehouse:
-        for one_int in gone:
-            held = warehouse.execute(
-                "select segment_tag from marts.audience_bitmaps"
-                f" where bitmap_contains(user_bitmap, {one_int})"
-            )
-            assert held.fetchall() == []
+    for one_int in gone:
+        held = f"select 1 from marts.audience_bitmaps where bitmap_contains(user_bitmap, {one_int})"
+        assert days.ask("sql", "--private", "--json", held).document() == []
 
 
 def test_changes_say_that_a_deleted_member_retired(days: Days) -> None:
@@ -200,7 +202,6 @@ def test_changes_say_that_a_deleted_member_retired(days: Days) -> None:
     assert ("retire", first.one_id("union_id:ALONE_U")) in told
 
 
-@item(20)
 def test_what_is_not_taken_in_whole_moves(days: Days) -> None:
     first, second = days.people
     given = first.one_id("open_id:CHANGE_P")
@@ -244,7 +245,6 @@ def test_identifier_is_one_however_it_is_written(days: Days, number: int, spelli
         assert said.document()["one_id"] == days.people[1].one_id("open_id:SPELL1")
 
 
-@item(21)
 def test_evidence_of_a_link_is_a_row_with_both_ends(days: Days) -> None:
     said = days.ask("explain", "member_id:BUYER", "retail_customer_id:BUYER_NUMBER", "--json")
     assert {row["source"] for row in said.document()["sources"]} == {"crm"}
@@ -252,7 +252,6 @@ def test_evidence_of_a_link_is_a_row_with_both_ends(days: Days) -> None:
     assert "lines.csv" not in text.stdout
 
 
-@item(22)
 @pytest.mark.parametrize("end", ["union_id:HALF_U1", "union_id:HALF_U2"])
 def test_link_with_an_unusable_end_shows_the_other(days: Days, end: str) -> None:
     assert end in days.people[0].active
@@ -267,7 +266,6 @@ def test_report_suggests_what_to_block(days: Days) -> None:
     assert any("TILL" in json.dumps(document[name]) for name in names)
 
 
-@item(23)
 def test_report_lists_people_who_were_cut_by_the_cap(days: Days) -> None:
     """One person of 19 identifiers, not its pieces."""
     document = days.ask("identity", "report", "--json").document()
