@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -26,12 +27,19 @@ class Kind(StrEnum):
     MONEY = "money"
     """decimal(18,4); further decimals are rounded."""
     TIMESTAMP = "timestamp"
-    """ISO 8601, with a zone or in UTC, or month first as in `12/1/2010 8:26`."""
+    """ISO 8601, with a zone or in UTC, or with slashes as in `12/1/2010 8:26` (DateOrder)."""
     DATE = "date"
-    """`2010-12-01`, or month first as in `12/1/2010`; a time must be midnight."""
+    """`2010-12-01`, or with slashes as in `12/1/2010` (DateOrder); a time must be midnight."""
     BOOLEAN = "boolean"
     SCORE = "score"
     """A number from 0 to 1."""
+
+
+class DateOrder(StrEnum):
+    """What comes first in a date with slashes."""
+
+    MONTH_FIRST = "month_first"
+    DAY_FIRST = "day_first"
 
 
 class OnRepeatedKey(StrEnum):
@@ -94,6 +102,8 @@ class TableSpec:
         deleted: The column that is true where the source has deleted the row.
         traces: Columns that could re-identify an erased person (docs/erasure.md).
         amount: Two columns whose product is money.
+        date_order: What comes first in dates with slashes. None: the files must show it, and are
+            read month first until then. The setting `[sources.<source>] date_order` goes before.
         identifiers: Identifier columns, highest priority first. They are not written here:
             `identifiers.attach_identifiers` reads them from the YAML of the staging model.
     """
@@ -109,6 +119,7 @@ class TableSpec:
     deleted: str | None = None
     traces: tuple[str, ...] = ()
     amount: tuple[str, str] | None = None
+    date_order: DateOrder | None = None
     identifiers: tuple[Identifier, ...] = ()
 
     @property
@@ -157,4 +168,4 @@ class TableSpec:
 
 
 def _letters(name: str) -> str:
-    return re.sub(r"[\W_]", "", name).lower()
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name)).lower()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+import dlt
 import duckdb
 from dlt.common.runtime.run_context import switched_run_context
 from dlt.common.runtime.telemetry import stop_telemetry
@@ -19,7 +20,7 @@ from dlt.extract import DltResource
 
 from onecdp.warehouse.files import Warehouse
 
-from .declaration import BadDeclaration, TableSpec
+from .declaration import BadDeclaration, DateOrder, TableSpec
 from .dlt_load import IngestError, PrepareLoad, ProjectContext, run_load
 from .identifiers import DeclaredIdentifier, attach_identifiers, read_identifiers
 from .landing.arrivals import Arrivals
@@ -80,13 +81,17 @@ class SourceReport:
 
     Rows are those of the files that were loaded, and of the service's answers. `warnings` are
     values of loaded rows that could not be read and are null.
-    `refused` pairs each file of which nothing was loaded with the reason.
+    `refused` pairs each file of which nothing was loaded with the reason; `left_out` does so for
+    what else was not read: other files, linked folders, sheets. `notices` tells what else there
+    is to know of a file.
     """
 
     source: str
     files_loaded: int
     files_skipped: int
     refused: tuple[tuple[str, str], ...]
+    left_out: tuple[tuple[str, str], ...]
+    notices: tuple[tuple[str, str], ...]
     rows_read: int
     rows_loaded: int
     rows_quarantined: int
@@ -139,6 +144,7 @@ def load(
         # none: then it would report every load to its makers.
         stop_telemetry()
         context.initialize_runtime()
+        declared = [_with_date_order(spec) for spec in declared]
         try:
             service = read_settings()
         except BadSettings as error:
@@ -153,6 +159,20 @@ def load(
         # Last, because it asks about what the files brought.
         answered = _load_answers(service, declared, warehouse, notify)
         return [_sum(r, answered) if r.source == answered.source else r for r in reports]
+
+
+def _with_date_order(spec: TableSpec) -> TableSpec:
+    """The table with what the project's settings say of its dates."""
+    name = f"sources.{spec.source}.date_order"
+    said = dlt.config.get(name, str)
+    if said is None:
+        return spec
+    try:
+        return replace(spec, date_order=DateOrder(said))
+    except ValueError:
+        raise IngestError(
+            f"{name} is {said!r}; expected {' or '.join(DateOrder)} (.dlt/config.toml)"
+        ) from None
 
 
 def _load_source(
@@ -218,6 +238,8 @@ def _report(landed: Landed, seconds: float) -> SourceReport:
         files_loaded=landed.places_loaded,
         files_skipped=landed.places_skipped,
         refused=landed.refused,
+        left_out=landed.left_out,
+        notices=landed.notices,
         rows_read=counts.read,
         rows_loaded=counts.loaded,
         rows_quarantined=counts.quarantined,

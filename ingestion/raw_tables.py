@@ -58,6 +58,7 @@ LOADS = {
     "rows_superseded": "bigint",
     "rows_withdrawn": "bigint",
     "rows_erased": "bigint",
+    "has_ambiguous_dates": "boolean",
     "loaded_at": "timestamptz",
 }
 TABLE_NAME = {"table_name": "varchar"}

@@ -41,7 +41,8 @@ class Chunk:
     (text): why a row can't be loaded, where the text of its values doesn't show it. INDEX is a
     first column without a name, which is ignored. `columns` has the columns of each row, where not
     every row has all of them. `part` is the part of the place that holds the rows, such as a sheet.
-    `notice` is something the user should know about how the place was read.
+    `notice` is something the user should know about how the place was read, `left_out` what part of
+    it was not read, and why.
     """
 
     table: pa.Table
@@ -49,6 +50,7 @@ class Chunk:
     columns: Sequence[Iterable[str]] | None = None
     part: str | None = None
     notice: str | None = None
+    left_out: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,13 @@ class Arrivals:
         unchanged: Those that are loaded already. They are read again only where it must be known
             what no place names any more.
         refused: Why others cannot be read at all, by name.
+        left_out: Why what is no place is not read, by name.
     """
 
     new: Sequence[Place] = ()
     unchanged: Sequence[Place] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def string_table(

@@ -51,7 +51,9 @@ def check(
     kinds = {name: spec.kind_of(name) for name in [*(c.name for c in spec.columns), *staged.extras]}
     codes = [name for name, kind in kinds.items() if kind is Kind.CODE]
     trimmed = ", ".join(f"{trim_sql(quoted(n), NFKC)} as {quoted(n)}" for n in codes)
-    columns = ", ".join(f"{typed(name, kind)} as {quoted(name)}" for name, kind in kinds.items())
+    columns = ", ".join(
+        f"{typed(name, kind, spec.date_order)} as {quoted(name)}" for name, kind in kinds.items()
+    )
     connection.execute(
         f"create table {checked.sound} as "
         f"select _row, _place_no, _part, _line, _header, {columns} "

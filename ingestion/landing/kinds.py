@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from onecdp.identity.normalise import trim_sql
 from onecdp.warehouse.sql_text import quoted
 
-from ..declaration import Column, Kind
+from ..declaration import Column, DateOrder, Kind
 from .codes import ADVICE
+from .date_order import slash_formats
 from .scratch import NFKC
 
 DECIMAL = r"'^[+-]?([0-9]{1,40}\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$'"
@@ -19,9 +18,8 @@ ISO_TIME = (
 )
 MINUTES_AND_ZONE = r"'([ T][0-9]{1,2}:[0-9]{1,2})( ?[ZU+-].*)$'"
 SPACE_AND_ZONE = r"' ?(Z|UTC|[+-][0-9:]+)$'"
-MONTH_FIRST = r"'^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}( [0-9]{1,2}:[0-9]{2}(:[0-9]{2})?)?$'"
-MONTH_FIRST_FORMATS = "['%m/%d/%Y %H:%M', '%m/%d/%Y %H:%M:%S', '%m/%d/%Y']"
-DAY_FIRST = r"'^\s*(1[3-9]|[2-9][0-9])/[0-9]{1,2}/[0-9]{4}'"
+SLASH_TIME = r"'^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}( [0-9]{1,2}:[0-9]{2}(:[0-9]{2})?)?$'"
+SLASH_TIMES = (" %H:%M", " %H:%M:%S", "")
 MIDNIGHT = r"'[ T]0{1,2}:00(:00(\.0*)?)?$'"
 ISO_DAY = r"'^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}$'"
 
@@ -37,10 +35,11 @@ EXPECTED = {
 }
 
 
-def typed(name: str, kind: Kind) -> str:
+def typed(name: str, kind: Kind, date_order: DateOrder | None = None) -> str:
     """SQL for the value of a text column as its type; null where empty or not of that kind.
 
-    A code must have been freed of what stands around it (`normalise.trim_sql`).
+    Dates with slashes are read month first unless `date_order` says otherwise. A code must have
+    been freed of what stands around it (`normalise.trim_sql`).
     """
     text = f"nullif({quoted(name)}, '')"
     trimmed = f"nullif(trim({quoted(name)}), '')"
@@ -68,15 +67,15 @@ def typed(name: str, kind: Kind) -> str:
             return (
                 f"case when regexp_matches({trimmed}, {ISO_TIME}) then make_timestamp(epoch_us("
                 f"coalesce(try_cast({trimmed} as timestamptz), try_cast({full} as timestamptz)))) "
-                f"when regexp_matches({trimmed}, {MONTH_FIRST}) "
-                f"then try_strptime({trimmed}, {MONTH_FIRST_FORMATS}) end"
+                f"when regexp_matches({trimmed}, {SLASH_TIME}) "
+                f"then try_strptime({trimmed}, {slash_formats(date_order, SLASH_TIMES)}) end"
             )
         case Kind.DATE:
             day = f"regexp_replace({trimmed}, {MIDNIGHT}, '')"
             return (
                 f"case when regexp_matches({day}, {ISO_DAY}) then try_cast({day} as date) "
-                f"when regexp_matches({day}, {MONTH_FIRST}) "
-                f"then try_strptime({day}, '%m/%d/%Y')::date end"
+                f"when regexp_matches({day}, {SLASH_TIME}) "
+                f"then try_strptime({day}, {slash_formats(date_order, [''])})::date end"
             )
         case Kind.BOOLEAN:
             return (
@@ -135,25 +134,4 @@ def amount_complaint(factors: tuple[str, str]) -> str:
     return (
         f"case when abs({product}) >= {TOO_MUCH} "
         f"then '{' * '.join(factors)}: ' || {texts} || ' is not below {TOO_MUCH:,}' end"
-    )
-
-
-def day_first(column: Column) -> str | None:
-    """SQL that is true for a date of this column that can't have its month first.
-
-    None if the column holds no dates.
-    """
-    if column.kind not in (Kind.TIMESTAMP, Kind.DATE):
-        return None
-    return f"regexp_matches({quoted(column.name)}, {DAY_FIRST})"
-
-
-def day_first_complaint(column: str, value: str) -> str:
-    """The reason to give for a value for which `day_first` is true."""
-    month, day, year = (int(part) for part in re.findall("[0-9]+", value)[:3])
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(month % 10, "th") if month > 20 else "th"
-    written = f"{year:04}-{day:02}-{month:02}" if day <= 12 and month <= 31 else "YYYY-MM-DD"
-    return (
-        f"{column}: {value!r} has no {month}{ending} month: slash dates are read month first; "
-        f"write {written}"
     )

@@ -12,11 +12,12 @@ import pyarrow as pa
 
 from onecdp.warehouse.sql_text import literal
 
-from ..declaration import TableSpec
+from ..declaration import DateOrder, TableSpec
 from ..erasure.filtering import HIDDEN, hide_quarantined, names_erased
 from ..erasure.tombstones import Tombstones, read_tombstones
 from .arrivals import Arrivals, Notify, Place
 from .checking import Checked, check
+from .date_order import earlier_files, read_month_first
 from .deduplicate import deduplicate
 from .invoice_lines import Lines, write_lines
 from .invoice_notices import notices_of_lines
@@ -60,6 +61,8 @@ class Landed:
         places_loaded: Places that were read.
         places_skipped: Places that were loaded before and have not changed.
         refused: Places of which nothing was loaded, with the reason.
+        left_out: What else was not read, with the reason.
+        notices: What else to tell, by place.
         counts: What became of the rows.
         warned: How many warnings there are.
         is_empty: Whether there is nothing to write.
@@ -75,6 +78,8 @@ class Landed:
     places_loaded: int
     places_skipped: int
     refused: tuple[tuple[str, str], ...]
+    left_out: tuple[tuple[str, str], ...]
+    notices: tuple[tuple[str, str], ...]
     counts: Counts
     warned: int
     is_empty: bool
@@ -143,7 +148,10 @@ def land(
         f"select file, arg_max(fingerprint, loaded_at) from {stored.loads} group by file"
     )
     loaded: dict[str, str] = dict(known.fetchall())
-    arrivals = list_places(loaded)
+    # Read before the setting was made, so they are read again.
+    misread = tables[0].date_order is DateOrder.DAY_FIRST
+    again = set(read_month_first(connection, stored.loads)) if misread else set()
+    arrivals = list_places({file: f for file, f in loaded.items() if file not in again})
     _set_load_time(connection, stored)
     load = _Load(connection, stored, tombstones, frozenset(loaded), notify, withdraw_missing)
     landed = [load.land(spec, arrivals.get(spec.table, Arrivals())) for spec in tables]
@@ -168,6 +176,8 @@ def land(
         places_loaded=sum(table.places_loaded for table in landed),
         places_skipped=sum(len(a.unchanged) for a in arrivals.values()),
         refused=tuple(sorted(pair for table in landed for pair in table.refused.items())),
+        left_out=tuple(sorted(pair for table in landed for pair in table.left_out)),
+        notices=tuple(pair for table in landed for pair in table.notices),
         counts=totals(connection, LOADS),
         warned=warned,
         is_empty=stored.is_current and not waiting,
@@ -179,6 +189,8 @@ class _LandedTable:
     rows: str
     places_loaded: int
     refused: dict[str, str]
+    left_out: tuple[tuple[str, str], ...]
+    notices: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -198,6 +210,13 @@ class _Load:
         stored = self.stored.tables[spec.table]
         staged, checked = self._read(spec, arrivals.new, f"{name}new")
         check_types(connection, spec, stored, checked.sound)
+        left_out = [(place, self._hidden(reason)) for place, reason in staged.left_out]
+        left_out += [(place, f"it {reason}") for place, reason in arrivals.left_out.items()]
+        for place_name, reason in left_out:
+            self.notify(f"{spec.source}/{place_name}: left out, {reason}")
+        notices = [*staged.notices, *self._misread(spec, arrivals.new, staged)]
+        for place_name, text in notices:
+            self.notify(f"{spec.source}/{place_name}: {text}")
         refused = {place: ("", reason) for place, reason in arrivals.refused.items()}
         for place_no, reason in staged.refused.items():
             place = arrivals.new[place_no]
@@ -235,11 +254,26 @@ class _Load:
             rows,
             len(arrivals.new) - len(staged.refused),
             {place: reason for place, (_, reason) in refused.items()},
+            tuple(left_out),
+            tuple(notices),
         )
 
     def _read(self, spec: TableSpec, places: Sequence[Place], into: str) -> tuple[Staged, Checked]:
         staged = stage(self.connection, spec, places, self.notify, into)
         return staged, check(self.connection, spec, staged, self.tombstones, LOAD_TIME, into)
+
+    def _misread(
+        self, spec: TableSpec, places: Sequence[Place], staged: Staged
+    ) -> list[tuple[str, str]]:
+        """Names the files that were read month first, if a new one writes dates day first."""
+        if spec.date_order is not None or not staged.other_dates:
+            return []
+        files = set(read_month_first(self.connection, self.stored.loads))
+        files |= {places[place_no].name for place_no in staged.ambiguous_dates}
+        if not files:
+            return []
+        shown_by = places[staged.other_dates[0]].name
+        return [(shown_by, earlier_files(spec.source, f"{spec.source}/{shown_by}", sorted(files)))]
 
     def _hidden(self, reason: str) -> str:
         tombstones = self.tombstones

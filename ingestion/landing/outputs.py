@@ -206,6 +206,7 @@ def write_loads(connection: duckdb.DuckDBPyConnection, results: Results, into: s
             coalesce(rows_superseded, 0) as rows_superseded,
             coalesce(rows_withdrawn, 0) as rows_withdrawn,
             coalesce(rows_erased, 0) as rows_erased,
+            list_contains($ambiguous, _place_no) as has_ambiguous_dates,
             (select loaded_at from {results.load_time}) as loaded_at
         from {results.places}
         left join staged using (_place_no)
@@ -213,7 +214,10 @@ def write_loads(connection: duckdb.DuckDBPyConnection, results: Results, into: s
         left join withdrawn using (_place_no)
         where not list_contains($refused, _place_no) and (is_new or rows_withdrawn > 0)
         order by _place_no""",
-        {"refused": list(results.staged.refused)},
+        {
+            "refused": list(results.staged.refused),
+            "ambiguous": list(results.staged.ambiguous_dates),
+        },
     )
     unbalanced = connection.execute(
         f"select file, rows_read from {into} where rows_read <> "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,9 +13,11 @@ from onecdp.warehouse.sql_text import literal, quoted
 
 from ..declaration import TableSpec
 from .arrivals import FLAW, INDEX, LINE, Chunk, Notify, Place, Refused
-from .kinds import day_first, day_first_complaint
+from .date_order import OtherOrder, SlashDates
 
 _ROWS_BETWEEN_NOTICES = 1_000_000
+# No fault of a place: the next one would meet them, too.
+MACHINE_PROBLEMS = (MemoryError, duckdb.OutOfMemoryException, duckdb.IOException)
 _POSITION = "_row bigint, _place_no integer, _part varchar, _line bigint"
 
 
@@ -33,6 +36,10 @@ class Staged:
         headers: The sets of columns that rows have.
         refused: The places of which nothing can be loaded, by index, with the reason. They have
             no row in either relation.
+        left_out: Parts of places that were not read: the place's name and the reason.
+        notices: What else to tell of places, by their names.
+        ambiguous_dates: The places whose slash dates are all ambiguous, by index.
+        other_dates: The places that were refused for the order of their dates, by index.
     """
 
     text: str
@@ -40,6 +47,10 @@ class Staged:
     extras: tuple[str, ...]
     headers: tuple[frozenset[str], ...]
     refused: dict[int, str]
+    left_out: tuple[tuple[str, str], ...]
+    notices: tuple[tuple[str, str], ...]
+    ambiguous_dates: tuple[int, ...]
+    other_dates: tuple[int, ...]
 
 
 def stage(
@@ -59,6 +70,10 @@ def stage(
         tuple(staging.extras),
         tuple(staging.headers),
         staging.refused,
+        tuple(staging.left_out),
+        tuple(staging.notices),
+        tuple(staging.ambiguous_dates),
+        tuple(staging.other_dates),
     )
 
 
@@ -93,6 +108,10 @@ class _Staging:
         self.extras: list[str] = []
         self.headers: dict[frozenset[str], int] = {}
         self.refused: dict[int, str] = {}
+        self.left_out: list[tuple[str, str]] = []
+        self.notices: list[tuple[str, str]] = []
+        self.ambiguous_dates: list[int] = []
+        self.other_dates: list[int] = []
         self._connection = connection
         self._spec = spec
         self._notify = notify
@@ -108,30 +127,52 @@ class _Staging:
         try:
             self._read(place_no, place)
         except Refused as refusal:
-            self.refused[place_no] = str(refusal)
-            for relation in (self.text, self.broken):
-                self._connection.execute(f"delete from {relation} where _place_no = {place_no}")
+            self._refuse(place_no, str(refusal))
+            if isinstance(refusal, OtherOrder):
+                self.other_dates.append(place_no)
+        except MACHINE_PROBLEMS:
+            raise
+        except Exception as error:
+            # One place must not stop the others, whatever it holds.
+            logging.getLogger(__name__).debug("%s", place.name, exc_info=True)
+            text = " ".join(str(error).split())[:300]
+            self._refuse(
+                place_no,
+                f"cannot be read: unexpected {type(error).__name__}{': ' if text else ''}{text}",
+            )
+
+    def _refuse(self, place_no: int, reason: str) -> None:
+        self.refused[place_no] = reason
+        for relation in (self.text, self.broken):
+            self._connection.execute(f"delete from {relation} where _place_no = {place_no}")
 
     def _read(self, place_no: int, place: Place) -> None:
         label = f"{self._spec.source}/{place.name}"
-        rows = 0
+        rows, dates = 0, SlashDates(self._spec)
         is_index_told = False
         for chunk in place.chunks():
             if chunk.notice:
-                self._notify(f"{label}: {chunk.notice}")
+                self.notices.append((place.name, chunk.notice))
+                continue
+            if chunk.left_out:
+                self.left_out.append((place.name, chunk.left_out))
                 continue
             if INDEX in chunk.table.column_names:
                 if not is_index_told:
-                    self._notify(f"{label}: the first column has no name and is ignored")
+                    notice = "the first column has no name and is ignored"
+                    self.notices.append((place.name, notice))
                 is_index_told = True
                 chunk = replace(chunk, table=chunk.table.drop_columns([INDEX]))
-            self._add(place_no, chunk)
+            self._add(place_no, chunk, dates)
             before, rows = rows, rows + chunk.table.num_rows + len(chunk.broken)
             if before // _ROWS_BETWEEN_NOTICES < rows // _ROWS_BETWEEN_NOTICES:
                 self._notify(f"{label}: {rows:,} rows so far")
         self._notify(f"{label}: {rows:,} rows read")
+        if dates.notice:
+            self.notices.append((place.name, dates.notice))
+            self.ambiguous_dates.append(place_no)
 
-    def _add(self, place_no: int, chunk: Chunk) -> None:
+    def _add(self, place_no: int, chunk: Chunk, dates: SlashDates) -> None:
         for name in chunk.table.column_names:
             if name not in (LINE, FLAW) and name not in self._known and name not in self.extras:
                 self._connection.execute(
@@ -139,7 +180,7 @@ class _Staging:
                 )
                 self.extras.append(name)
         if chunk.table.num_rows:
-            self._refuse_day_first(chunk.table)
+            dates.read(self._connection, chunk.table)
             rows = chunk.table.append_column("_header", self._headers(chunk))
             self._insert(self.text, rows, place_no, chunk.part)
         if chunk.broken:
@@ -173,19 +214,3 @@ class _Staging:
         )
         self._connection.unregister("incoming")
         self._rows += rows.num_rows
-
-    def _refuse_day_first(self, rows: pa.Table) -> None:
-        """Refuses a place with a date like 31/12/2010: its 5/12/2010 would be read as May."""
-        for column in self._spec.columns:
-            condition = day_first(column)
-            if condition is None or column.name not in rows.column_names:
-                continue
-            self._connection.register("incoming", rows)
-            found = self._connection.execute(
-                f"select _line, {quoted(column.name)} from incoming where {condition} "
-                "order by _line limit 1"
-            ).fetchall()
-            self._connection.unregister("incoming")
-            if found:
-                line, value = found[0]
-                raise Refused(f"line {line}: {day_first_complaint(column.name, value)}")

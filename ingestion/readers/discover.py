@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,16 @@ FORMATS = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".xlsx": "xlsx",
+}
+TEXT_KINDS = "CSV, JSONL or Parquet"
+# What to do with files that come near to one that is loaded.
+ADVICE = {
+    ".json": "write one JSON object a line and name it .jsonl",
+    ".tsv": "save it as .csv, with commas",
+    ".txt": "if it holds rows, save it as .csv, with commas",
+    ".xls": "save it as .xlsx",
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".7z"), "unpack it"),
+    **dict.fromkeys((".bz2", ".xz", ".zst"), "unpack it, or compress it with gzip"),
 }
 
 
@@ -31,27 +42,70 @@ class SourceFile:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def discover(folder: Path, excel: bool) -> tuple[list[SourceFile], list[str]]:
-    """Lists the files below `folder`, in natural order of names, and the names of other files.
+@dataclass(frozen=True)
+class Found:
+    """What is below a source's folder; hidden files and folders are nowhere.
 
-    A folder that does not exist is an absent source: nothing to read. Hidden files are left out
-    of both lists.
+    Attributes:
+        files: The files to read, in natural order of names.
+        left_out: Why anything else is not read, and what to do, by its name.
     """
+
+    files: tuple[SourceFile, ...]
+    left_out: dict[str, str]
+
+
+def discover(folder: Path, excel: bool) -> Found:
+    """Lists what is below `folder`; one that does not exist is an absent source."""
     files: list[SourceFile] = []
-    ignored: list[str] = []
-    for path in folder.rglob("*"):
-        relative = path.relative_to(folder)
-        if any(part.startswith(".") for part in relative.parts) or not path.is_file():
-            continue
-        # A name that is not UTF-8 must still be storable.
-        name = relative.as_posix().encode("utf-8", "backslashreplace").decode()
-        plain = relative.name.lower().removesuffix(".gz")
-        kind = FORMATS.get(Path(plain).suffix)
-        if kind is None or (kind == "xlsx" and not excel):
-            ignored.append(name)
-        else:
-            files.append(SourceFile(path, name, kind, relative.name.lower().endswith(".gz")))
-    return sorted(files, key=lambda file: _natural(file.name)), sorted(ignored)
+    left_out: dict[str, str] = {}
+
+    def fail(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            path = Path(os.fsdecode(error.filename))
+            left_out[_name(path, folder)] = f"cannot be read ({error.strerror})"
+
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in (Path(parent, name) for name in (*folders, *names)):
+            if path.name.startswith("."):
+                continue
+            name = _name(path, folder)
+            if path.name in folders:
+                if path.is_symlink():
+                    left_out[name] = "is a link to a folder; put the folder itself here"
+            elif not path.is_file():
+                what = "a link to nothing" if path.is_symlink() else "no regular file"
+                left_out[name] = f"is {what}; put the file itself here"
+            elif (kind := _format(path, excel)) is None:
+                left_out[name] = _no_format(path, excel)
+            else:
+                is_compressed = path.suffix.lower() == ".gz"
+                files.append(SourceFile(path, name, kind, is_compressed))
+    files.sort(key=lambda file: _natural(file.name))
+    return Found(tuple(files), dict(sorted(left_out.items())))
+
+
+def _name(path: Path, folder: Path) -> str:
+    # A name that is not UTF-8 must still be storable.
+    return path.relative_to(folder).as_posix().encode("utf-8", "backslashreplace").decode()
+
+
+def _suffix(path: Path) -> str:
+    return Path(path.name.lower().removesuffix(".gz")).suffix
+
+
+def _format(path: Path, excel: bool) -> str | None:
+    kind = FORMATS.get(_suffix(path))
+    return None if kind == "xlsx" and not excel else kind
+
+
+def _no_format(path: Path, excel: bool) -> str:
+    suffix = _suffix(path)
+    advice = ADVICE.get(suffix, f"save it as {TEXT_KINDS}{' or XLSX' if excel else ''}")
+    if not excel and suffix in (".xls", ".xlsx"):
+        advice = "save its sheet as .csv"
+    return f"is not a kind of file that is loaded; {advice}"
 
 
 def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -33,19 +33,20 @@ class Files:
     def arrivals(self, tables: Sequence[TableSpec], context: Context) -> Mapping[str, Arrivals]:
         """Lists the files of every table; a file is new if the SHA-256 of its bytes is."""
         source = tables[0].source
-        files, ignored = discover(context.folder, self.excel)
-        for name in ignored:
-            context.notify(f"{source}/{name}: ignored, not a kind of file that is loaded")
+        below = discover(context.folder, self.excel)
+        left_out = dict(below.left_out)
         found: dict[str, list[SourceFile]] = {spec.table: [] for spec in tables}
-        for file in files:
+        for file in below.files:
             if len(tables) == 1:
                 found[tables[0].table].append(file)
             elif (table := file.name.partition("/")[0]) in found:
                 found[table].append(file)
             else:
                 folders = ", ".join(f"{source}/{spec.table}/" for spec in tables)
-                context.notify(f"{source}/{file.name}: ignored, not in one of {folders}")
-        return {spec.table: _arrivals(found[spec.table], spec, context) for spec in tables}
+                left_out[file.name] = f"is not in one of {folders}"
+        arrivals = {spec.table: _arrivals(found[spec.table], spec, context) for spec in tables}
+        first = tables[0].table
+        return arrivals | {first: replace(arrivals[first], left_out=left_out)}
 
 
 def _arrivals(files: Sequence[SourceFile], spec: TableSpec, context: Context) -> Arrivals:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
@@ -12,16 +14,15 @@ from ..raw_tables import COUNTED
 
 CHUNK_ROWS = 20_000
 """Rows that a reader hands over at once, about."""
-MAX_LINE = 64 << 20
-"""A line longer than this many bytes is no line: the file is refused."""
 
 
 def resolve_header(header: Iterable[object], spec: TableSpec) -> list[str]:
     """Column names for a header: known names resolved, others in snake_case.
 
-    A name that the warehouse keeps for itself or that begins with an underscore or a digit gets
-    `x_` before it: `_id` is loaded as `x_id`. A first column without a name, as pandas writes its
-    index, becomes INDEX; any other one is loaded as `column_<n>`, counted from 1.
+    Letters of all scripts are kept, in Unicode NFKC and lower case: `姓名`, `größe`. A name that
+    the warehouse keeps for itself or that begins with an underscore or a digit gets `x_` before
+    it: `_id` is loaded as `x_id`. A first column without a name, as pandas writes its index,
+    becomes INDEX; any other one is loaded as `column_<n>`, counted from 1.
 
     Raises:
         Refused: two columns have one name.
@@ -39,12 +40,29 @@ def resolve_header(header: Iterable[object], spec: TableSpec) -> list[str]:
 
 
 def _extra_name(text: str, position: int, spec: TableSpec) -> str:
-    name = NamingConvention().normalize_identifier(text) if text else ""
+    name = _snake_case(text)
     bare = name.lstrip("_")
     if not bare:
         return INDEX if position == 1 and not text else f"column_{position}"
     is_ours = name.startswith("_") or (spec.group is not None and name in COUNTED)
     return f"x_{bare}" if is_ours else name
+
+
+def _snake_case(text: str) -> str:
+    """A name as dlt's own convention has it, which knows ASCII alone, with all other letters."""
+    text = unicodedata.normalize("NFKC", text).strip()
+    if text.isascii():
+        return NamingConvention().normalize_identifier(text) if text else ""
+    # A zero-width character separates nothing.
+    kept = [_letter(char) for char in text if unicodedata.category(char) != "Cf"]
+    name = re.sub("_+", "_", "".join(kept)).rstrip("_")
+    name = unicodedata.normalize("NFKC", name.lower())
+    return f"_{name}" if name[:1].isdigit() else name
+
+
+def _letter(char: str) -> str:
+    """The character, where it is a letter, a mark on one, or a digit; else an underscore."""
+    return char if unicodedata.category(char)[0] in "LMN" else "_"
 
 
 def require_columns(names: Iterable[str], spec: TableSpec) -> None:

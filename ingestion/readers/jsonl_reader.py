@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import BinaryIO, NoReturn
 
 import orjson
 
 from ..declaration import TableSpec
 from ..landing.arrivals import FLAW, MAX_RECORD, BrokenRow, Chunk, Refused, string_table
-from .header import CHUNK_ROWS, MAX_LINE, require_columns, resolve_header
+from .header import CHUNK_ROWS, require_columns, resolve_header
+from .lines import line_blocks
 from .numbers import NO_IDENTIFIER, code_columns, code_number
 from .opening import PEEK
 
@@ -41,7 +42,8 @@ def read_jsonl(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
     names: dict[str, str] = {}
     codes = code_columns(spec)
     number = 0
-    while batch := list(islice(_json_lines(stream), CHUNK_ROWS)):
+    lines = chain.from_iterable(line_blocks(stream))
+    while batch := list(islice(lines, CHUNK_ROWS)):
         records: list[dict[str, str | None]] = []
         numbers: list[int] = []
         broken: list[BrokenRow] = []
@@ -61,13 +63,6 @@ def read_jsonl(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
         yield Chunk(string_table(present, columns, numbers), broken, records if has_gaps else None)
     if names:
         require_columns(list(dict.fromkeys(names.values())), spec)
-
-
-def _json_lines(stream: BinaryIO) -> Iterator[bytes]:
-    while raw := stream.readline(MAX_LINE + 1):
-        if len(raw) > MAX_LINE:
-            raise Refused(f"a line is longer than {MAX_LINE >> 20} MiB")
-        yield raw
 
 
 def _json_record(

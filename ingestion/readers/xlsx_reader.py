@@ -18,7 +18,7 @@ from .numbers import FRACTION, NO_IDENTIFIER, code_columns
 
 
 def read_xlsx(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
-    """Yields the rows of all sheets with the required columns, then a notice for each other sheet.
+    """Yields the rows of all sheets with the required columns, then says which others there are.
 
     Raises:
         Refused: it is no workbook, or none of its sheets has the columns.
@@ -30,9 +30,11 @@ def read_xlsx(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
         for title in workbook.sheet_names:
             chunks = _read_sheet(workbook.get_sheet_by_name(title).iter_rows(), title, spec)
             try:
-                first = next(chunks)
+                first = next(chunks, None)
             except Refused as refusal:
                 others.append(f"sheet {title!r} {refusal}")
+                continue
+            if first is None:
                 continue
             is_found = True
             yield first
@@ -40,18 +42,23 @@ def read_xlsx(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
     except CalamineError as error:
         raise Refused(f"cannot be read as an Excel workbook ({error})") from error
     if not is_found:
-        raise Refused("; ".join(others) or "has no sheet")
+        raise Refused("; ".join(others) or "has no rows")
     for other in others:
-        yield Chunk(string_table([], [], []), notice=f"left out, {other}")
+        yield Chunk(string_table([], [], []), left_out=other)
 
 
 def _read_sheet(rows: Iterable[Sequence[object]], title: str, spec: TableSpec) -> Iterator[Chunk]:
+    """Yields the rows of a sheet; nothing if it has no cell.
+
+    Raises:
+        Refused: it lacks a required column.
+    """
     numbered = (pair for pair in enumerate(rows, start=1) if any(cell != "" for cell in pair[1]))
     _, header = next(numbered, (0, []))
     while header and header[-1] == "":
         header = header[:-1]
     if not header:
-        raise Refused("is empty")
+        return
     names = resolve_header(header, spec)
     require_columns(names, spec)
     width = len(names)

@@ -43,7 +43,7 @@ def main() -> None:
 
     \b
     Exit codes: 0 all fine; 1 failed, nothing published; 2 wrong usage;
-    3 published, some rows quarantined; 4 published, some files refused;
+    3 published, some rows quarantined; 4 published, some files not read;
     130 stopped with Ctrl-C, nothing published.
     `forget` may publish and end with 1 or 130; it then says what to do.
     """

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from onecdp.pipeline.ingest import SourceReport
+from onecdp.pipeline.ingest import IngestReport, SourceReport
 from onecdp.pipeline.run import RunReport
 from onecdp.pipeline.unchanged import PublishedBuild
 from onecdp.project.dbt_report import BuildReport, Finding
@@ -28,7 +29,7 @@ _SOURCE_COLUMNS = ("read", "loaded", "quarantined", "duplicate", "superseded", "
 def print_run(report: RunReport) -> None:
     """Prints what a run did to stdout, at most as wide as the terminal (80 columns in a log)."""
     console = _console()
-    print_sources(report.sources, console)
+    print_ingest(report.ingest, console)
     if report.current:
         console.print(_current_line(report.current))
     else:
@@ -64,19 +65,39 @@ def _current_line(current: PublishedBuild) -> str:
     )
 
 
+def print_ingest(report: IngestReport, console: Console | None = None) -> None:
+    """Prints what was loaded, and what was not read, with the reasons."""
+    console = console or _console()
+    sources = report.sources
+    print_sources(sources, console)
+    refused = [(f"{s.source}/{file}", reason) for s in sources for file, reason in s.refused]
+    left_out = [(f"{s.source}/{name}", reason) for s in sources for name, reason in s.left_out]
+    notices = [(f"{s.source}/{name}", text) for s in sources for name, text in s.notices]
+    for verb, named in (
+        ("refused", refused),
+        ("left out", [*report.left_out, *left_out]),
+        ("note", notices),
+    ):
+        for name, reason in named[:SHOWN_FINDINGS]:
+            console.print(Text(f"{verb}: {name}: {reason}"), soft_wrap=True)
+        if (more := len(named) - SHOWN_FINDINGS) > 0:
+            console.print(f"and {more:,} more {verb}; --json lists all")
+    if not any(s.files_loaded or s.files_skipped or s.refused for s in sources):
+        folders = " or ".join(f"{source.source}/" for source in sources)
+        console.print(f"nothing could be read: no file to load below {folders}")
+
+
 def print_sources(sources: Sequence[SourceReport], console: Console | None = None) -> None:
-    """Prints what was loaded, a row per source, and the refused files with their reasons."""
+    """Prints what was loaded, a row per source."""
     console = console or _console()
     # Only in warehouses where somebody was erased.
     is_shown = any(source.rows_erased for source in sources)
     columns = (*_SOURCE_COLUMNS, "erased") if is_shown else _SOURCE_COLUMNS
-    table = _table(("source",), (*columns, "refused"))
-    for source in sources:
-        counts = [getattr(source, f"rows_{column}") for column in columns]
-        cells = [f"{count:,}" for count in (*counts, len(source.refused))]
-        table.add_row(source.source, *cells)
-    console.print(table)
-    # A line each: one more column would not fit 80 characters.
+    counts = {
+        column: [getattr(source, f"rows_{column}") for source in sources] for column in columns
+    }
+    counts["refused"] = [len(source.refused) for source in sources]
+    _print_counts([source.source for source in sources], counts, console)
     for source in sources:
         if source.warnings:
             values = "value" if source.warnings == 1 else "values"
@@ -86,9 +107,28 @@ def print_sources(sources: Sequence[SourceReport], console: Console | None = Non
             )
     if known := sum(source.files_skipped for source in sources):
         console.print(f"{known:,} {'file' if known == 1 else 'files'} already loaded: skipped")
-    for source in sources:
-        for file, reason in source.refused:
-            console.print(Text(f"refused: {source.source}/{file}: {reason}"), soft_wrap=True)
+
+
+def _print_counts(
+    sources: Sequence[str], counts: Mapping[str, Sequence[int]], console: Console
+) -> None:
+    """Prints a row per source and all columns, in several tables where one would be too wide."""
+
+    def table_of(columns: Sequence[str]) -> Table:
+        table = _table(("source",), columns)
+        for number, source in enumerate(sources):
+            table.add_row(source, *(f"{counts[column][number]:,}" for column in columns))
+        return table
+
+    unlimited = console.options.update(max_width=10_000)
+    shown: list[str] = []
+    for column in counts:
+        wider = Measurement.get(console, unlimited, table_of([*shown, column])).maximum
+        if shown and wider > console.width:
+            console.print(table_of(shown))
+            shown = []
+        shown.append(column)
+    console.print(table_of(shown))
 
 
 def print_build(build: BuildReport, console: Console | None = None) -> None:
@@ -125,7 +165,7 @@ def run_document(report: RunReport) -> dict[str, Any]:
         "merged_one_ids": report.merged_one_ids,
         "split_one_ids": report.split_one_ids,
         "refused_links": report.refused_links,
-        "sources": sources_document(report.sources),
+        **ingest_document(report.ingest),
         "models": vars(report.build.models),
         "tests": vars(report.build.tests),
         "failures": [_finding(failure) for failure in report.build.failures],
@@ -153,14 +193,24 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def sources_document(sources: Sequence[SourceReport]) -> list[dict[str, Any]]:
+def ingest_document(report: IngestReport) -> dict[str, Any]:
     """The JSON of what was loaded."""
+    return {
+        "sources": sources_document(report.sources),
+        "left_out": [{"file": name, "reason": reason} for name, reason in report.left_out],
+    }
+
+
+def sources_document(sources: Sequence[SourceReport]) -> list[dict[str, Any]]:
+    """The JSON of what was loaded, per source."""
     return [
         {
             "source": source.source,
             "files_loaded": source.files_loaded,
             "files_skipped": source.files_skipped,
             "refused": [{"file": file, "reason": reason} for file, reason in source.refused],
+            "left_out": [{"file": name, "reason": reason} for name, reason in source.left_out],
+            "notices": [{"file": name, "notice": text} for name, text in source.notices],
             **{f"rows_{column}": getattr(source, f"rows_{column}") for column in _SOURCE_COLUMNS},
             "rows_erased": source.rows_erased,
             "warnings": source.warnings,

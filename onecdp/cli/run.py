@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ import click
 from onecdp.cli.options import as_of_option, in_project, json_option, open_project, wait_option
 
 if TYPE_CHECKING:
-    from onecdp.pipeline.ingest import SourceReport
+    from onecdp.pipeline.ingest import IngestReport
 
 # 0 is all fine; errors bring 1 or 2 themselves (onecdp.errors).
 EXIT_FAILED = 1
@@ -69,7 +68,7 @@ def run(
         output.print_json(output.run_document(report))
     else:
         output.print_run(report)
-    sys.exit(_exit_code(report.sources) if report.build.ok else EXIT_FAILED)
+    sys.exit(_exit_code(report.ingest) if report.build.ok else EXIT_FAILED)
 
 
 @click.command()
@@ -102,10 +101,10 @@ def ingest(
             context, data, sources=source or None, withdraw_missing=withdraw_missing
         )
     if as_json:
-        output.print_json({"sources": output.sources_document(report.sources)})
+        output.print_json(output.ingest_document(report))
     else:
-        output.print_sources(report.sources)
-    sys.exit(_exit_code(report.sources))
+        output.print_ingest(report)
+    sys.exit(_exit_code(report))
 
 
 @click.command()
@@ -155,7 +154,7 @@ def publish(wait: int, project_dir: Path | None, warehouse: Path | None) -> None
     click.echo(f"published {published.tables} tables: {published.file}")
 
 
-def _exit_code(sources: Sequence[SourceReport]) -> int:
-    if any(source.refused for source in sources):
+def _exit_code(report: IngestReport) -> int:
+    if not report.is_complete:
         return EXIT_REFUSED
-    return EXIT_QUARANTINED if any(source.rows_quarantined for source in sources) else 0
+    return EXIT_QUARANTINED if any(s.rows_quarantined for s in report.sources) else 0

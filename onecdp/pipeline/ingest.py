@@ -31,6 +31,8 @@ class SourceReport(Protocol):
     files_loaded: int
     files_skipped: int
     refused: tuple[tuple[str, str], ...]
+    left_out: tuple[tuple[str, str], ...]
+    notices: tuple[tuple[str, str], ...]
     rows_read: int
     rows_loaded: int
     rows_quarantined: int
@@ -44,9 +46,23 @@ class SourceReport(Protocol):
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What was loaded: one report per source, in the order in which they were loaded."""
+    """What was loaded.
+
+    Attributes:
+        sources: One report per source, in the order in which they were loaded.
+        left_out: What the data folder holds outside of the sources' folders, with the reason why
+            it was not read.
+    """
 
     sources: tuple[SourceReport, ...]
+    left_out: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything was read, and there was something to read."""
+        has_files = any(s.files_loaded or s.files_skipped for s in self.sources)
+        is_short = any(s.refused or s.left_out for s in self.sources)
+        return has_files and not is_short and not self.left_out
 
 
 @dataclass(frozen=True)
@@ -57,11 +73,15 @@ class Delivery:
         data: Its folder, absolute.
         sources: The sources to load; None loads all.
         withdraw_missing: Whether invoices are withdrawn that no file names any more.
+        left_out: What it holds outside of the sources' folders, with the reason why it is not read.
+        unknown: Folders that belong to no source.
     """
 
     data: Path
     sources: tuple[str, ...] | None
     withdraw_missing: bool = False
+    left_out: tuple[tuple[str, str], ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 def ingest(
@@ -111,9 +131,33 @@ def check(
     expected = "expected a folder with any of " + " ".join(f"{source}/" for source in chosen)
     if not data.is_dir():
         raise UsageProblem(f"{data} is not a folder; {expected}")
+    left_out, foreign = _outside(data, known)
     if not any((data / source).is_dir() for source in chosen):
-        raise UsageProblem(f"{data} holds no source; {expected}")
-    return Delivery(data.resolve(), None if sources is None else chosen, withdraw_missing)
+        near = "".join(f"; {name} {reason}" for name, reason in left_out if name.endswith("/"))
+        raise UsageProblem(f"{data} holds no source; {expected}{near}")
+    chosen_only = None if sources is None else chosen
+    return Delivery(data.resolve(), chosen_only, withdraw_missing, left_out, foreign)
+
+
+def _outside(
+    data: Path, known: Sequence[str]
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """What `data` holds besides the folders of sources: what is left out, and unknown folders."""
+    left_out: list[tuple[str, str]] = []
+    unknown: list[str] = []
+    for path in sorted(data.iterdir()):
+        source = next((s for s in known if s == path.name.strip().casefold()), None)
+        # A file system may take `Retail` for `retail`.
+        is_read = source is not None and (data / source).exists() and path.samefile(data / source)
+        if path.name.startswith(".") or (is_read and path.is_dir()):
+            continue
+        if source is not None and path.is_dir():
+            left_out.append((f"{path.name}/", f"is not read; rename it to {source}/"))
+        elif path.is_dir():
+            unknown.append(f"{path.name}/")
+        else:
+            left_out.append((path.name, "is in no source's folder; move it into one"))
+    return tuple(left_out), tuple(unknown)
 
 
 def load(context: Context, delivery: Delivery) -> IngestReport:
@@ -127,6 +171,8 @@ def load(context: Context, delivery: Delivery) -> IngestReport:
     progress.update("ingest: starting")
     pipelines = load_ingestion(project.folder).pipelines
     _keep_sample_apart(project, delivery.data)
+    for name in delivery.unknown:
+        progress.note(f"{name}: no source has this name; it is not read")
     try:
         progress.update(f"ingest: files of {delivery.data}")
         with _one_at_a_time:
@@ -139,7 +185,9 @@ def load(context: Context, delivery: Delivery) -> IngestReport:
             )
     except pipelines.IngestError as error:
         raise OnecdpError(str(error)) from error
-    return IngestReport(tuple(reports))
+    return IngestReport(
+        tuple(reports), tuple((name, f"it {reason}") for name, reason in delivery.left_out)
+    )
 
 
 def _keep_sample_apart(project: Project, data: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from onecdp.erasure.tables import is_unfinished
 from onecdp.identity.report import count_ids
 from onecdp.pipeline.build import build_tables
 from onecdp.pipeline.context import Context
-from onecdp.pipeline.ingest import Delivery, SourceReport, check, load
+from onecdp.pipeline.ingest import Delivery, IngestReport, check, load
 from onecdp.pipeline.publish import Published, publish_marts
 from onecdp.pipeline.unchanged import PublishedBuild, find_current, note_published
+from onecdp.pipeline.unreported import count_since_published
 from onecdp.project import dbt_packages, seeds
 from onecdp.project.dbt_report import NOTHING_BUILT, BuildReport
 from onecdp.warehouse.files import Warehouse, connect
@@ -36,7 +37,8 @@ class RunReport:
     """What a run did.
 
     Attributes:
-        sources: One report per source.
+        ingest: What was loaded; its rows are all since the last published run, which a run that
+            was killed may not have reported.
         build: What dbt did.
         customers: one_ids with an active identifier, after the run.
         new_one_ids: one_ids minted by this run.
@@ -50,7 +52,7 @@ class RunReport:
             and `build` counts no node.
     """
 
-    sources: Sequence[SourceReport]
+    ingest: IngestReport
     build: BuildReport
     customers: int
     new_one_ids: int
@@ -101,7 +103,8 @@ def _run(context: Context, delivery: Delivery, as_of: date | None, full_refresh:
     dbt_packages.ensure(project, progress)
     before = count_ids(warehouse)
     clock.lap("deps")
-    ingested = load(context, delivery)
+    loaded = load(context, delivery)
+    ingested = replace(loaded, sources=count_since_published(warehouse, loaded.sources))
     clock.lap("ingest")
     current = None if full_refresh or is_interrupted else find_current(context, as_of)
     if current:
@@ -122,7 +125,7 @@ def _run(context: Context, delivery: Delivery, as_of: date | None, full_refresh:
         note_published(context, as_of, published)
     clock.lap("publish")
     return RunReport(
-        sources=ingested.sources,
+        ingest=ingested,
         build=built,
         customers=after.customers,
         new_one_ids=after.minted - before.minted,

@@ -18,12 +18,12 @@ import duckdb
 
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.publish import Published
+from onecdp.pipeline.unreported import PUBLISHED_BUILD, last_load
 from onecdp.project.scaffold import PROJECT_PARTS
 from onecdp.warehouse.files import connect
 from onecdp.warehouse.schemas import AUDIT, RAW_ERASURE, RAW_PREFIX
 from onecdp.warehouse.sql_text import quoted
 
-_NOTE = f"{AUDIT}.published_build"
 _LIBRARY = Path(__file__).resolve().parents[1]
 _PACKAGES = "dbt_packages"
 _JUNK = ("__pycache__", ".pyc")
@@ -56,7 +56,7 @@ def find_current(context: Context, as_of: date | None) -> PublishedBuild | None:
                 f" (select count(*) from {AUDIT}.node_status where finished_at > built_at"
                 f" or status not in ('success', 'pass', 'warn', 'no-op')),"
                 f" (select count(*) from {AUDIT}.node_status where status = 'warn')"
-                f" from {_NOTE}"
+                f" from {PUBLISHED_BUILD}"
             ).fetchone()
         except duckdb.CatalogException:
             return None
@@ -76,11 +76,11 @@ def note_published(context: Context, as_of: date | None, published: Published) -
     with connect(context.warehouse.build_file, read_only=False) as private:
         fingerprint = _fingerprint(context, private, as_of)
         private.execute(
-            f"create or replace table {_NOTE} as select $1 as fingerprint,"
+            f"create or replace table {PUBLISHED_BUILD} as select $1 as fingerprint,"
             " $2::bigint as published_size, $3::bigint as published_mtime_ns,"
             f" (select max(finished_at) from {AUDIT}.node_status) as built_at,"
-            " $4::bigint as tables",
-            [fingerprint, size, mtime_ns, published.tables],
+            " $4::bigint as tables, $5::timestamptz as loaded_until",
+            [fingerprint, size, mtime_ns, published.tables, last_load(private)],
         )
 
 

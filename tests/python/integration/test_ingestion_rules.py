@@ -217,4 +217,7 @@ def test_folder_and_file_kinds_that_are_not_loaded_are_told(warehouse: Warehouse
     assert warehouse.query("select member_id, _file from raw_crm.members") == [
         ("M1", "deep/er/a.csv")
     ]
-    assert "crm/notes.txt: ignored, not a kind of file that is loaded" in warehouse.notices
+    ((name, reason),) = report.left_out
+    assert name == "notes.txt"
+    assert "not a kind of file that is loaded; if it holds rows, save it as .csv" in reason
+    assert f"crm/notes.txt: left out, {reason}" in warehouse.notices

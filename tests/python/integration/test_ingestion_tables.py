@@ -107,7 +107,8 @@ def test_a_source_of_two_tables_needs_one_declaration(project: Path, tmp_path: P
     (shop,) = (s for s in loaded.document()["sources"] if s["source"] == "shop")
     assert (shop["files_loaded"], shop["rows_read"], shop["rows_loaded"]) == (3, 6, 3)
     folders = "shop/customers/, shop/orders/"
-    assert f"shop/other.csv: ignored, not in one of {folders}" in loaded.stderr
+    (other,) = shop["left_out"]
+    assert other == {"file": "other.csv", "reason": f"it is not in one of {folders}"}
     assert rows(
         warehouse, "select customer, updated_at::date::varchar, _file from raw_shop.customers"
     ) == [("C2", "2024-01-01", "customers/a.csv"), ("C1", "2024-01-02", "customers/a.csv")]

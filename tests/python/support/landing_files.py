@@ -24,7 +24,7 @@ from support.landing_writer import (
 SOUND = tuple(
     dialect
     for dialect in DIALECTS
-    if not (dialect.refused or dialect.name in ("cr", "decimal comma", "latin-1"))
+    if not (dialect.refused or dialect.name in ("decimal comma", "latin-1"))
 )
 
 

@@ -44,7 +44,8 @@ PLAIN = Dialect("plain")
 DIALECTS = (
     PLAIN,
     Dialect("crlf", line_end="\r\n"),
-    Dialect("cr", line_end="\r"),
+    # Python quotes a field with a line feed only if lines end with one.
+    Dialect("cr", line_end="\r", quoting=csv.QUOTE_ALL),
     Dialect("bom", encoding="utf-8-sig", line_end="\r\n"),
     Dialect("quoted", quoting=csv.QUOTE_ALL),
     Dialect("spreadsheet", quoting=csv.QUOTE_ALL, line_end="\r\n", encoding="utf-8-sig"),

@@ -14,8 +14,11 @@ import pytest
 from support.ingestion import EVENTS as EVENT_HEADER
 from support.ingestion import RETAIL, retail_line, take
 from support.ingestion_files import EVENT_TABLE, GOOD, events, parquet, workbook, zipped
+from support.landing_writer import file_bytes
+from support.odd_files import FORMATS, event
 
 from ingestion.declaration import TableSpec
+from ingestion.readers.header import CHUNK_ROWS
 from ingestion.sources.app import EVENTS
 from ingestion.sources.crm import MEMBERS
 from ingestion.sources.retail import TRANSACTIONS
@@ -112,7 +115,9 @@ def test_workbook_is_for_retail_only(tmp_path: Path) -> None:
     workbook(tmp_path / "a.xlsx", {"One": [["member_id"], ["M1"]]})
     taken = take(MEMBERS, tmp_path)
     assert (taken.rows, taken.refused) == ([], {})
-    assert taken.notices == ["crm/a.xlsx: ignored, not a kind of file that is loaded"]
+    assert taken.notices == [
+        "crm/a.xlsx: left out, it is not a kind of file that is loaded; save its sheet as .csv"
+    ]
 
 
 def test_uci_names_and_dates_are_known(tmp_path: Path) -> None:
@@ -166,6 +171,11 @@ def test_columns_of_any_name_are_kept(tmp_path: Path) -> None:
         ("_id,_file,Unnamed: 0,,2020", EVENTS, "x_id,x_file,unnamed_0,column_8,x_2020"),
         ("line_number,is_withdrawn", EVENTS, "line_number,is_withdrawn"),
         ("Line Number,IsWithdrawn,_row", TRANSACTIONS, "x_line_number,x_is_withdrawn,x_row"),
+        (
+            "姓名,1月,_备注,备注 \uff08二\uff09,कीमत,a\u200bé,ÉTÉ 2,Straße",
+            EVENTS,
+            "姓名,x_1月,x_备注,备注_二,कीमत,aé,été_2,straße",
+        ),
     ],
 )
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
@@ -186,3 +196,11 @@ def test_names_that_the_warehouse_keeps_are_loaded_under_others(
     taken = take(spec, tmp_path)
     assert (taken.refused, taken.quarantine) == ({}, [])
     assert [taken.rows[0][name] for name in names.split(",")] == values[-len(extra) :]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_no_row_is_lost_between_chunks(tmp_path: Path, suffix: str) -> None:
+    count = 2 * CHUNK_ROWS + 5
+    rows = [event(f"E{number}", page_name="x" * 90) for number in range(count)]
+    (tmp_path / f"a.{suffix}").write_bytes(file_bytes(f"a.{suffix}", rows))
+    assert take(EVENTS, tmp_path).counts == (count, count, 0, 0, 0)

@@ -187,7 +187,8 @@ def test_file_with_a_day_before_its_month_is_refused(
     (tmp_path / "f.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     taken = take(spec, tmp_path)
     reason = told.format("slash dates are read month first")
-    assert taken.refused == {"f.jsonl": f"line 2: {column}: {value!r} has no {reason}"}
+    way_out = f'or set date_order = "day_first" under [sources.{spec.source}] in .dlt/config.toml'
+    assert taken.refused == {"f.jsonl": f"line 2: {column}: {value!r} has no {reason}, {way_out}"}
     assert (taken.rows, taken.counts) == ([], (0, 0, 0, 0, 0))
 
 

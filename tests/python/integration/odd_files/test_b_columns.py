@@ -10,7 +10,6 @@ from support.odd_files import (
     RETAIL_FORMATS,
     TABLES,
     event,
-    item,
     line,
     lines_of,
     link,
@@ -18,6 +17,8 @@ from support.odd_files import (
     send,
     values,
 )
+
+from ingestion.pipelines import IngestError
 
 # A setting of dlt's kind, as the service of the ID graph has its own.
 DAY_FIRST = "SOURCES__RETAIL__DATE_ORDER"
@@ -90,7 +91,6 @@ def test_index_column_of_pandas_does_not_make_other_rows(warehouse: Warehouse, h
             assert any(file in n and "ignored" in n for n in warehouse.notices), file
 
 
-@item(12)
 def test_file_of_ambiguous_dates_is_loaded_with_a_warning(warehouse: Warehouse) -> None:
     """Both readings are shown, and the setting that decides."""
     for suffix in RETAIL_FORMATS:
@@ -120,7 +120,6 @@ def test_file_whose_dates_can_only_be_month_first_is_loaded_without_a_word(
     assert not any("date_order" in notice for notice in warehouse.notices)
 
 
-@item(12)
 def test_setting_says_the_order_of_dates(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,7 +137,6 @@ def test_setting_says_the_order_of_dates(
     assert not any("2011-05-02" in notice for notice in warehouse.notices)
 
 
-@item(12)
 def test_evidence_of_day_first_names_the_earlier_files(warehouse: Warehouse) -> None:
     send(warehouse, "retail/january.csv", [line("1", InvoiceDate="05/01/2011")])
     send(warehouse, "retail/iso.csv", [line("2", InvoiceDate="2011-01-05")])
@@ -148,3 +146,48 @@ def test_evidence_of_day_first_names_the_earlier_files(warehouse: Warehouse) -> 
     told = [*warehouse.notices, *(reason for _, reason in report.refused)]
     assert any("january.csv" in text and "february.csv" in text for text in told)
     assert not any("iso.csv" in text and "february.csv" in text for text in told)
+
+
+def test_files_that_were_read_month_first_are_read_again_once_the_setting_is_made(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(warehouse, "retail/a.csv", [line("1", InvoiceDate="05/02/2011")])
+    send(warehouse, "app/a.csv", [event("E1", event_time="05/02/2011 10:00")])
+    send(warehouse, "app/iso.csv", [event("E2", event_time="2011-02-05 10:00")])
+    warehouse.load()
+    for source in ("RETAIL", "APP"):
+        monkeypatch.setenv(f"SOURCES__{source}__DATE_ORDER", "day_first")
+    reports = warehouse.load()
+    assert (reports["app"].files_loaded, reports["app"].files_skipped) == (1, 1)
+    assert values(warehouse, "app", "event_time::varchar") == ["2011-02-05 10:00:00"] * 2
+    assert values(warehouse, "retail", "invoice_date::date::varchar") == ["2011-02-05"]
+    again = warehouse.load()
+    assert (again["app"].files_loaded, again["retail"].files_loaded) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("order", "date", "told"),
+    [
+        ("day_first", "12/31/2010", "has no 31st month: slash dates are read day first"),
+        ("month_first", "31/12/2010", "has no 31st month: slash dates are read month first"),
+    ],
+)
+def test_file_that_contradicts_the_setting_is_refused(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, order: str, date: str, told: str
+) -> None:
+    monkeypatch.setenv(DAY_FIRST, order)
+    send(warehouse, "retail/a.csv", [line("1", InvoiceDate="05/02/2011")])
+    send(warehouse, "retail/b.csv", [line("2", InvoiceDate=date)])
+    report = warehouse.load()["retail"]
+    ((name, reason),) = report.refused
+    assert (name, report.rows_loaded, report.notices) == ("b.csv", 1, ())
+    assert told in reason
+    assert "write 2010-12-31" in reason
+
+
+def test_setting_that_is_none_stops_with_its_name(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(DAY_FIRST, "dmy")
+    with pytest.raises(IngestError, match=r"sources\.retail\.date_order is 'dmy'; expected month"):
+        warehouse.load()

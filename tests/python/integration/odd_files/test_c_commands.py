@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.cli import BuiltProject, Finished, run_cli
 from support.landing_writer import csv_bytes, xlsx_bytes
-from support.odd_files import event, item, line, member
+from support.odd_files import event, line, member
 
 LEFT_OUT = {
     "linked": "a symlinked folder",
@@ -54,13 +54,7 @@ def finished(
     return text, ingest(built_warehouse, odd_data, folder / "json", "--json")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[item(15)] if name in ("linked", "Retail") else [], id=what)
-        for name, what in LEFT_OUT.items()
-    ],
-)
+@pytest.mark.parametrize("name", [pytest.param(n, id=what) for n, what in LEFT_OUT.items()])
 def test_what_is_left_out_is_named_in_the_output(
     finished: tuple[Finished, Finished], name: str
 ) -> None:
@@ -69,7 +63,6 @@ def test_what_is_left_out_is_named_in_the_output(
     assert name in text
 
 
-@item(15)
 @pytest.mark.parametrize("name", [pytest.param(n, id=what) for n, what in LEFT_OUT.items()])
 def test_what_is_left_out_is_named_in_the_json(
     finished: tuple[Finished, Finished], name: str
@@ -84,7 +77,6 @@ def test_the_sound_files_are_loaded(finished: tuple[Finished, Finished]) -> None
     assert loaded["retail"]["rows_loaded"] in (1, 2)
 
 
-@item(15)
 @pytest.mark.parametrize("names", [(), ("notes.txt", "scan.pdf")], ids=["empty", "no data"])
 def test_folder_with_nothing_readable_is_refused(
     built_warehouse: BuiltProject, tmp_path: Path, names: tuple[str, ...]
@@ -98,7 +90,6 @@ def test_folder_with_nothing_readable_is_refused(
         assert name in done.stdout + done.stderr
 
 
-@item(13)
 def test_file_that_broke_the_run_is_refused_by_name(
     built_warehouse: BuiltProject, tmp_path: Path
 ) -> None:
@@ -115,7 +106,6 @@ def test_file_that_broke_the_run_is_refused_by_name(
     assert source["rows_loaded"] == 1
 
 
-@item(16)
 def test_run_reports_all_that_was_quarantined_since_the_last_published_one(
     built_warehouse: BuiltProject, tmp_path: Path
 ) -> None:
