@@ -105,7 +105,7 @@ class Line:
 
 
 def read_tables(file: Path, schema: str) -> dict[str, pa.Table]:
-    """Every table and view of a schema, by name."""
+    """Every table and view of a schema, by name; not what says how each run went."""
     with duckdb.connect(str(file), read_only=True) as database:
         names = database.execute(
             "select table_name from information_schema.tables where table_schema = ?", [schema]
@@ -113,6 +113,7 @@ def read_tables(file: Path, schema: str) -> dict[str, pa.Table]:
         return {
             name: database.execute(f'select * from "{schema}"."{name}"').to_arrow_table()
             for (name,) in names
+            if not name.endswith("data_quality")
         }
 
 
