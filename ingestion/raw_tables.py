@@ -118,9 +118,14 @@ def content_hash(spec: TableSpec, present: Iterable[str]) -> str:
     Nulls are skipped and each value is hashed with its column's name, so adding a column does not
     change the hash of rows without it.
     """
+    return hash_of(spec, compared_columns(spec, present))
+
+
+def hash_of(spec: TableSpec, names: Iterable[str]) -> str:
+    """SQL for the md5 of some columns of a row."""
     canonical = {Kind.TIMESTAMP: "epoch_us({0})"}
     parts = []
-    for name in compared_columns(spec, present):
+    for name in names:
         kind = spec.kind_of(name)
         value = f"{canonical.get(kind, '{0}').format(quoted(name))}::varchar"
         parts.append(f"{literal(name + ':')} || length({value}) || ':' || {value} || ';'")

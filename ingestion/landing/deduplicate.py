@@ -14,8 +14,9 @@ import duckdb
 from ..declaration import OnRepeatedKey, TableSpec
 from ..raw_tables import undeclared_columns
 from .checking import Checked
+from .choosing import Merge
 from .invoice_lines import Lines, number_lines
-from .merging import Merge, merge_rows
+from .merging import merge_rows
 from .staging import Staged
 
 
@@ -56,7 +57,7 @@ def deduplicate(
         into: What the names of new relations begin with.
     """
     if spec.rule is OnRepeatedKey.COUNTED_LINES:
-        lines = number_lines(connection, spec, checked, stored, places, into)
+        lines = number_lines(connection, spec, checked, staged.headers, stored, places, into)
         return Outcomes(lines.outcomes, f"{into}_written", lines)
     merge = Merge(
         connection,

@@ -16,6 +16,7 @@ from onecdp.warehouse.sql_text import literal, quoted
 
 from ..declaration import TableSpec
 from ..raw_tables import PLACE, content_hash, undeclared_columns
+from .absent_columns import fill_absent_columns
 from .checking import Checked
 
 # What stands between the fields of a row that could not be split into them.
@@ -49,6 +50,7 @@ def number_lines(
     connection: duckdb.DuckDBPyConnection,
     spec: TableSpec,
     checked: Checked,
+    headers: Sequence[frozenset[str]],
     stored: str,
     places: str,
     into: str,
@@ -59,6 +61,7 @@ def number_lines(
     """
     lines = Lines(*(f"{into}_{name}" for name in ("row_outcomes", *_RELATIONS)))
     group = quoted(spec.group or "")
+    fill_absent_columns(connection, spec, checked.sound, headers, stored)
     _count_stated(connection, spec, checked.sound, lines.stated)
     _count_stored(connection, spec, stored, lines)
     _find_kept(connection, spec, checked.bad, lines)

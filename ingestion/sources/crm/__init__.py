@@ -1,4 +1,4 @@
-"""Members of the CRM: one row per member, the latest `updated_at` wins.
+"""Members of the CRM: one row per member; of each column, the latest `updated_at` wins.
 
 A member that the CRM deleted comes as one more row of it with `is_deleted` true, in files that have
 that column, as change data capture writes it. The row may hold nothing but the key and the time.

@@ -1,17 +1,18 @@
 """Lines of Online Retail II (CSV, Parquet, or the workbook as UCI ships it).
 
-The lines have no key and thousands of exact duplicates, all of them real. A line is known by its
-content and by which of the equal lines of its file (or sheet) it is: the third equal line of a
-file is the third equal line of any other file that overlaps it. So overlapping files and sheets
-change nothing, and an invoice may be split over two files, except between equal lines: the
-part of them in the second file would count as an overlap.
+An invoice is a document: the newest load that names it states all of its lines. The lines have no
+key and thousands of exact duplicates, all of them real. A line is known by its content and by which
+of the equal lines of its file (or sheet) it is: the third equal line of a file is the third equal
+line of any other file that overlaps it. So overlapping files and sheets change nothing, and an
+invoice may be split over two files of a load, except between equal lines: the part of them in the
+second file would count as an overlap.
 
 Dates of every source are ISO 8601 (`2010-12-01`, `2010-12-01 08:26`, `2010-12-01T08:26:00+08:00`;
 UTC where no zone is given) or month first (`12/1/2010 8:26`). A file with a slash date whose first
 part is above 12 is refused as a whole, since its other dates would be read wrong in silence.
 
-A changed file is a correction of the one before: lines that left it are withdrawn. If it has no
-invoice in common with that one, it is another file of the same name and withdraws nothing.
+A load says nothing about invoices that it does not name; `--withdraw-missing` withdraws those that
+no file names any more.
 """
 
 from ...declaration import Column, Kind, OnRepeatedKey, TableSpec

@@ -13,6 +13,8 @@ with loads as (
         sum(rows_read) as row_count,
         row_number() over (order by max(loaded_at) desc) as recency
     from {{ model }}
+    -- Not what --withdraw-missing did with a file without loading it.
+    where rows_read > 0 or rows_withdrawn = 0
     group by _dlt_load_id
 
 ),

@@ -8,19 +8,20 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from unittest import mock
 
 import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.ingestion import RETAIL, land_files, retail_line
+from support.ingestion import RETAIL, retail_line
+from support.raw_store import RawStore
 
 from ingestion.declaration import Column, OnRepeatedKey, TableSpec
 from ingestion.landing.arrivals import BrokenRow
-from ingestion.landing.scratch import open_scratch
-from ingestion.raw_tables import LOADS, QUARANTINE, columns_sql
 from ingestion.readers import csv_reader
 from ingestion.readers import lines as lines_module
+from ingestion.sources.crm import MEMBERS
 from ingestion.sources.retail import TRANSACTIONS
 
 PAIRS = TableSpec("any", "pairs", (Column("a"), Column("b")), ("a",), OnRepeatedKey.FIRST_WINS)
@@ -108,53 +109,98 @@ LOADS_OF_FILES = st.lists(
 @settings(max_examples=20, deadline=None)
 def test_stored_lines_are_those_the_files_hold(loads: list[dict[str, list[str]]]) -> None:
     model = Model()
-    with tempfile.TemporaryDirectory() as name:
-        folder, database = Path(name) / "retail", Path(name) / "w.duckdb"
-        folder.mkdir()
-        create(database)
+    with tempfile.TemporaryDirectory() as folder:
+        store = RawStore(Path(folder), TRANSACTIONS)
         for files in loads:
             for file, codes in files.items():
-                lines = [RETAIL, *(retail_line("1", code) for code in codes)]
-                (folder / file).write_text("\n".join(lines) + "\n")
-            load_without_dlt(folder, database)
+                store.write(file, RETAIL, *(retail_line("1", code) for code in codes))
+            store.load()
             model.load(files)
-            assert stored_lines(database, "true") == model.stored
-            assert stored_lines(database, "not is_withdrawn") == model.standing
+            assert stored_lines(store, "true") == model.stored
+            assert stored_lines(store, "not is_withdrawn") == model.standing
 
 
-def create(database: Path) -> None:
-    def columns(types: dict[str, str]) -> str:
-        return ", ".join(f"{name} {kind}" for name, kind in types.items())
-
-    with duckdb.connect(str(database)) as connection:
-        connection.execute("create schema raw_retail; use raw_retail")
-        own = "_dlt_load_id varchar"
-        key = "primary key (invoice, line_number)"
-        connection.execute(f"create table transactions ({columns_sql(TRANSACTIONS)}, {own}, {key})")
-        connection.execute(f"create table quarantine ({columns(QUARANTINE)}, {own})")
-        connection.execute(f"create table loads ({columns(LOADS)}, {own})")
-        connection.execute("create table _dlt_loads (load_id varchar, status bigint)")
-        connection.execute("insert into _dlt_loads values ('1', 0)")
-
-
-def load_without_dlt(folder: Path, database: Path) -> None:
-    """What dlt does with a load, in two statements."""
-    scratch = open_scratch(folder.parent)
-    landed = land_files(scratch, TRANSACTIONS, folder, database, folder.parent, lambda text: None)
-    ((_, lines),) = landed.tables
-    with duckdb.connect(str(database)) as connection:
-        for table, target in ((lines, "transactions"), (landed.loads, "loads")):
-            rows = scratch.execute(f"select *, '1' as _dlt_load_id from {table}").to_arrow_table()
-            connection.register("rows", rows)
-            upsert = "or replace" if target == "transactions" else ""
-            connection.execute(f"insert {upsert} into raw_retail.{target} by name from rows")
-    scratch.close()
-
-
-def stored_lines(database: Path, which: str) -> Counter[str]:
-    with duckdb.connect(str(database), read_only=True) as connection:
-        rows = connection.execute(
-            f"select stock_code, line_number, {which} from raw_retail.transactions order by 2"
-        ).fetchall()
+def stored_lines(store: RawStore, which: str) -> Counter[str]:
+    rows = store.query(
+        f"select stock_code, line_number, {which} from raw_retail.transactions order by 2"
+    )
     assert [number for _, number, _ in rows] == list(range(1, len(rows) + 1))
     return Counter(code for code, _, is_told in rows if is_told)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file with one row of a member; a column that is not in `cells` is not in the file."""
+
+    member: str
+    day: int
+    cells: dict[str, str]
+
+    @property
+    def updated_at(self) -> str:
+        return f"2024-01-{self.day:02}"
+
+    def write(self, store: RawStore) -> None:
+        header = ["member_id", "updated_at", *self.cells]
+        row = [self.member, self.updated_at, *self.cells.values()]
+        store.write(f"{self.member}_{self.day}.csv", ",".join(header), ",".join(row))
+
+
+COLUMNS = ["real_name", "level", "channel", "nickname"]
+CELLS = st.dictionaries(st.sampled_from(COLUMNS), st.sampled_from(["", "a", "b"]))
+PIECES = st.lists(
+    st.builds(Piece, st.sampled_from(["M1", "M2"]), st.integers(1, 20), CELLS),
+    min_size=1,
+    max_size=7,
+    unique_by=lambda piece: (piece.member, piece.day),
+)
+
+
+@given(PIECES, st.randoms(use_true_random=False), st.integers(1, 3))
+@settings(max_examples=20, deadline=None)
+def test_members_are_the_newest_word_on_each_column(
+    pieces: list[Piece], chance: Random, together: int
+) -> None:
+    """In whatever order the files come; and what is superseded names what is newer."""
+    expected = {
+        (member, column): next(
+            (
+                piece.cells[column] or None
+                for piece in sorted(pieces, key=lambda piece: -piece.day)
+                if piece.member == member and column in piece.cells
+            ),
+            None,
+        )
+        for member in {piece.member for piece in pieces}
+        for column in COLUMNS[:3]
+    }
+    chance.shuffle(pieces)
+    with tempfile.TemporaryDirectory() as folder:
+        store = RawStore(Path(folder), MEMBERS)
+        with duckdb.connect(str(store.database)) as connection:
+            connection.execute("alter table raw_crm.members add column nickname varchar")
+        for start in range(0, len(pieces), together):
+            for piece in pieces[start : start + together]:
+                piece.write(store)
+            store.load()
+        rows = store.query(
+            "select member_id, updated_at::date::varchar, real_name, level, channel"
+            " from raw_crm.members"
+        )
+        superseded = store.query("select file, by_file, by_line from raw_crm.superseded")
+    assert {
+        (member, column): value
+        for member, _, *values in rows
+        for column, value in zip(COLUMNS, values, strict=False)
+    } == expected
+    newest = {
+        member: max(p.updated_at for p in pieces if p.member == member) for member, *_ in rows
+    }
+    assert {member: updated_at for member, updated_at, *_ in rows} == newest
+    by_name = {f"{piece.member}_{piece.day}.csv": piece for piece in pieces}
+    for file, by_file, by_line in superseded:
+        old, new = by_name[file], by_name[by_file]
+        assert by_line == 2
+        assert (new.member, new.day > old.day) == (old.member, True)
+        # It differs in a column that both of them state.
+        assert old.updated_at != new.updated_at

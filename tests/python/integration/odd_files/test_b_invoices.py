@@ -82,6 +82,37 @@ def test_file_of_nothing_but_a_header_withdraws_nothing(warehouse: Warehouse) ->
         assert said(warehouse, f"s.{suffix}", "2 invoices", "--withdraw-missing")
 
 
+def test_file_without_a_column_keeps_what_other_files_say_there(warehouse: Warehouse) -> None:
+    """So is a customer kept; also where both files come together."""
+    formats = list(RETAIL_FORMATS)
+    for suffix in formats:
+        rows = [line(suffix, 5), line(suffix, 5, **{"Customer ID": "C2"}), line(f"{suffix} 2")]
+        send(warehouse, f"retail/a.{suffix}", rows)
+    bare = {
+        suffix: [
+            {name: cell for name, cell in row.items() if name not in ("Customer ID", "Country")}
+            for row in [line(suffix, 5), line(suffix, 5), line(suffix, 6)]
+        ]
+        for suffix in formats
+    }
+    send(warehouse, "retail/together.csv", bare["csv"][:2])
+    warehouse.load()
+    assert len(lines_of(warehouse)) == 3 * len(formats)
+    for suffix in formats:
+        send(warehouse, f"retail/b.{suffix}", bare[suffix])
+    report = warehouse.load()["retail"]
+    assert (report.rows_loaded, report.rows_withdrawn) == (4, 0)
+    expected = [
+        row
+        for suffix in formats
+        for row in [
+            (suffix, "A", 5, "C1"), (suffix, "A", 5, "C2"), (suffix, "A", 6, None),
+            (f"{suffix} 2", "A", 10, "C1"),
+        ]
+    ]  # fmt: skip
+    assert sorted(lines_of(warehouse), key=str) == sorted(expected, key=str)
+
+
 @pytest.mark.parametrize("name", ["sales", "sales_again"])
 def test_invoice_with_a_quarantined_line_keeps_what_stood(warehouse: Warehouse, name: str) -> None:
     for suffix in RETAIL_FORMATS:

@@ -62,6 +62,59 @@ def test_older_file_fills_what_newer_ones_never_said(warehouse: Warehouse) -> No
     assert members(warehouse) == {"K1": (None, "Kim", "gold")}
 
 
+def test_field_that_a_json_object_lacks_says_nothing(warehouse: Warehouse) -> None:
+    """Though other objects of the file have it; null clears the value."""
+    cells: dict[str, Cell] = {"mobile_hash": "hk1", "real_name": "Kim", "level": "iron"}
+    keys = ("K1", "K2", "K3")
+    old = [member(key, **cells, updated_at="2024-10-01") for key in keys]
+    send(warehouse, "crm/1.csv", old)
+    send(warehouse, "app/1.csv", [event("E1", page_name="home"), event("E2", page_name="home")])
+    warehouse.load()
+    new = [
+        member("K1", level="gold", updated_at="2024-10-02"),
+        member("K2", **{**cells, "real_name": "Lee"}, updated_at="2024-10-02"),
+        member("K3", real_name=None, updated_at="2024-10-02"),
+    ]
+    send(warehouse, "crm/2.jsonl", new)
+    send(warehouse, "app/2.jsonl", [event("E1", session_id="S1"), event("E2", page_name="shop")])
+    warehouse.load()
+    assert members(warehouse) == {
+        "K1": ("hk1", "Kim", "gold"),
+        "K2": ("hk1", "Lee", "iron"),
+        "K3": ("hk1", None, "iron"),
+    }
+    assert warehouse.query(
+        "select event_id, page_name, session_id from raw_app.events order by 1"
+    ) == [("E1", "home", "S1"), ("E2", "home", None)]
+    assert [line for _, line, _ in warehouse.quarantine("app")] == [2]
+
+
+def test_superseded_row_names_what_superseded_it(warehouse: Warehouse) -> None:
+    send(warehouse, "crm/1.csv", [member("K1", real_name="Kim", updated_at="2024-10-02")])
+    warehouse.load()
+    send(warehouse, "crm/2.csv", [member("K1", level="gold", updated_at="2024-10-03")])
+    send(warehouse, "id_graph/a.csv", [link("M1", "U1", last_seen="2024-10-02", is_active=False)])
+    warehouse.load()
+    old = [member("K2"), member("K1", real_name="Lee", updated_at="2024-10-01")]
+    send(warehouse, "crm/3.csv", old)
+    send(warehouse, "id_graph/b.csv", [link("M1", "U1", last_seen="2024-10-02", is_active=True)])
+    send(warehouse, "retail/a.csv", [line("1", 5)])
+    warehouse.load()
+    send(warehouse, "retail/b.csv", [line("1", "five"), line("1", 6)])
+    warehouse.load()
+    found = {
+        source: warehouse.query(f"select file, line, by_file, by_line from raw_{source}.superseded")
+        for source in ("crm", "app", "retail", "id_graph")
+    }
+    # The name is of the first file, whatever the second has changed since.
+    assert found == {
+        "crm": [("3.csv", 3, "1.csv", 2)],
+        "app": [],
+        "retail": [("b.csv", 3, "b.csv", 2)],
+        "id_graph": [("b.csv", 2, "a.csv", 2)],
+    }
+
+
 def test_empty_cell_in_a_column_that_a_file_has_clears_the_value(warehouse: Warehouse) -> None:
     for suffix in FORMATS:
         old = member(suffix, real_name="Kim", level="gold", updated_at="2024-10-01")

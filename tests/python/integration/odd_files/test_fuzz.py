@@ -52,13 +52,20 @@ def compare(warehouse: Warehouse, world: World, number: int) -> list[str]:
         lost = [row for row in expected if row not in found][:2]
         wrong.append(f"{where}: {len(found)} rows for {len(expected)}, extra {extra}, lost {lost}")
     loads = warehouse.query(
-        "select sum(rows_read)::bigint, sum(rows_quarantined)::bigint from "
+        "select sum(rows_read)::bigint, sum(rows_quarantined)::bigint, "
+        "sum(rows_superseded)::bigint from "
         f"raw_{world.source}.loads where file like '{world.name}/%'"
     )
-    told = tuple(int(str(count or 0)) for count in loads[0])
+    *told, superseded = (int(str(count or 0)) for count in loads[0])
+    named = warehouse.query(
+        f"select count(by_file) from raw_{world.source}.superseded "
+        f"where file like '{world.name}/%' and by_file like '{world.name}/%'"
+    )
+    if named != [(superseded,)]:
+        wrong.append(f"{where}: {superseded} rows superseded, {named[0][0]} of them by a known row")
     read = sum(outcome.read for outcome in world.outcomes)
     bad = sum(outcome.quarantined for outcome in world.outcomes)
-    if told != (read, bad):
+    if told != [read, bad]:
         wrong.append(f"{where}: read and quarantined {told} for {(read, bad)}")
     return wrong
 

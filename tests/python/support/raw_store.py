@@ -1,0 +1,65 @@
+"""A warehouse of one raw table that is loaded without dlt: for tests of many small loads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ingestion.declaration import TableSpec
+from ingestion.landing.scratch import open_scratch
+from ingestion.raw_tables import LOADS, QUARANTINE, SUPERSEDED, WARNINGS, columns_sql
+from support.ingestion import land_files
+
+BESIDE = {
+    "quarantine": QUARANTINE, "warnings": WARNINGS, "superseded": SUPERSEDED, "loads": LOADS,
+}  # fmt: skip
+
+
+class RawStore:
+    """The folder with the files of a source, and a database beside it."""
+
+    def __init__(self, folder: Path, spec: TableSpec) -> None:
+        self.spec = spec
+        self.files = folder / "files"
+        self.files.mkdir()
+        self.database = folder / "w.duckdb"
+        self.notices: list[str] = []
+        dataset, own = spec.dataset, "_dlt_load_id varchar"
+        with duckdb.connect(str(self.database)) as connection:
+            connection.execute(f"create schema {dataset}; use {dataset}")
+            key = f"primary key ({', '.join(spec.key)})"
+            connection.execute(f"create table {spec.table} ({columns_sql(spec)}, {own}, {key})")
+            for name, types in BESIDE.items():
+                columns = ", ".join(f"{column} {kind}" for column, kind in types.items())
+                connection.execute(f"create table {name} ({columns}, {own})")
+            connection.execute("create table _dlt_loads (load_id varchar, status bigint)")
+            connection.execute("insert into _dlt_loads values ('1', 0)")
+
+    def write(self, name: str, *lines: str) -> None:
+        (self.files / name).write_text("".join(line + "\n" for line in lines))
+
+    def load(self) -> None:
+        """Does what dlt does with a load, in a statement per table."""
+        scratch = open_scratch(self.files.parent)
+        landed = land_files(
+            scratch, self.spec, self.files, self.database, self.files.parent, self.notices.append
+        )
+        ((_, rows),) = landed.tables
+        relations = {
+            self.spec.table: rows, "superseded": landed.superseded, "loads": landed.loads,
+        }  # fmt: skip
+        with duckdb.connect(str(self.database)) as connection:
+            for table, relation in relations.items():
+                new = scratch.execute(f"select *, '1' as _dlt_load_id from {relation}")
+                connection.register("new", new.to_arrow_table())
+                upsert = "or replace" if table == self.spec.table else ""
+                connection.execute(
+                    f"insert {upsert} into {self.spec.dataset}.{table} by name from new"
+                )
+        scratch.close()
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
