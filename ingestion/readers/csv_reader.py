@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -33,7 +33,7 @@ class _Lines:
         """Whether lines that were read before are still to be handed out."""
         return bool(self._back)
 
-    def plain_block(self, width: int) -> list[list[str]]:
+    def plain_block(self, headers: Sequence[list[str]]) -> list[list[str]]:
         """Reads a block of lines; their rows if each line is a sound row, else none.
 
         Most lines of most files are, and reading them together takes a third of the time. The
@@ -44,7 +44,11 @@ class _Lines:
             with suppress(UnicodeDecodeError, csv.Error):
                 rows = list(csv.reader(map(bytes.decode, raws), strict=True))
                 # As many rows as lines: none of them goes on in the next line.
-                if len(rows) == len(raws) and all(len(row) == width for row in rows):
+                if (
+                    len(rows) == len(raws)
+                    and all(len(row) == len(headers[0]) for row in rows)
+                    and not any(header in rows for header in headers)
+                ):
                     self.number += len(raws)
                     return rows
         self._back = raws[::-1]
@@ -90,7 +94,8 @@ def read_csv(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
     """Yields the rows of a comma-separated UTF-8 file with a header.
 
     Empty lines are no rows. A row with the wrong number of fields, an unclosed quote, invalid
-    UTF-8 or more than 1 MiB is broken; reading goes on with the line after its first.
+    UTF-8 or more than 1 MiB is broken, as is the header if it comes again; reading goes on with
+    the line after its first.
 
     Raises:
         Refused: the header cannot be read or lacks a required column.
@@ -98,9 +103,12 @@ def read_csv(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
     csv.field_size_limit(MAX_LINE)
     lines = _Lines(stream)
     reader = csv.reader(lines, strict=True)
-    names = resolve_header(_header(lines, reader, spec), spec)
+    header = _header(lines, reader, spec)
+    names = resolve_header(header, spec)
     require_columns(names, spec)
     width = len(names)
+    # Files that were put together have it again, perhaps with the mark of a file's beginning.
+    headers = (header, ["\ufeff" + header[0], *header[1:]])
     rows: list[list[str]] = []
     numbers: list[int] = []
     broken: list[BrokenRow] = []
@@ -109,7 +117,7 @@ def read_csv(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
             if len(rows) + len(broken) >= CHUNK_ROWS:
                 yield Chunk(string_table(names, zip(*rows, strict=True), numbers), broken)
                 rows, numbers, broken = [], [], []
-            if block := lines.plain_block(width):
+            if block := lines.plain_block(headers):
                 rows += block
                 numbers += range(lines.number - len(block) + 1, lines.number + 1)
                 continue
@@ -128,6 +136,8 @@ def read_csv(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
         elif len(row) != width:
             reason = f"row has {len(row)} fields, the header has {width}"
             broken.append(lines.step_back(reason))
+        elif row in headers:
+            broken.append(lines.step_back("row repeats the header"))
         else:
             rows.append(row)
             numbers.append(lines.number - len(lines.record) + 1)

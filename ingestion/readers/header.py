@@ -28,15 +28,16 @@ def resolve_header(header: Iterable[object], spec: TableSpec) -> list[str]:
         Refused: two columns have one name.
     """
     found: dict[str, str] = {}
+    names: list[str] = []
     for position, raw in enumerate(header, start=1):
         text = "" if raw is None else str(raw).strip()
         name = spec.known(text) or _extra_name(text, position, spec)
-        if name in found:
-            raise Refused(
-                f"columns {found[name]!r} and {text!r} both mean {name!r}; keep one of them"
-            )
-        found[name] = text
-    return list(found)
+        # Names that differ in case alone, as ß and ss do, are one to dlt.
+        other = found.setdefault(name.casefold(), text)
+        if len(found) == len(names):
+            raise Refused(f"columns {other!r} and {text!r} both mean {name!r}; keep one of them")
+        names.append(name)
+    return names
 
 
 def _extra_name(text: str, position: int, spec: TableSpec) -> str:

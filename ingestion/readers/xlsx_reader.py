@@ -73,7 +73,11 @@ def _read_sheet(rows: Iterable[Sequence[object]], title: str, spec: TableSpec) -
         for line, row in batch:
             texts = [_cell_text(value) for value in row]
             flaw = _flaw(row, codes)
-            if any(texts[width:]):
+            if list(row[:width]) == list(header):
+                broken.append(
+                    BrokenRow(line, "row repeats the header", orjson.dumps(texts).decode())
+                )
+            elif any(texts[width:]):
                 reason = f"row has cells outside of the {width} columns of the header"
                 broken.append(BrokenRow(line, reason, orjson.dumps(texts).decode()))
             else:

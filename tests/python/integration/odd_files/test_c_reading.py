@@ -145,3 +145,40 @@ def test_unreadable_required_field_is_quarantined(warehouse: Warehouse) -> None:
     reports = warehouse.load()
     for source in ("app", "retail"):
         assert warehouse.counts(reports[source]) == (2, 1, 1, 0, 0)
+
+
+def test_header_that_comes_again_is_no_row(warehouse: Warehouse) -> None:
+    """A file put together of two; without a date, its second header would be a member."""
+    first, second = (csv_bytes([member(key, real_name="Kim")]) for key in ("M1", "M2"))
+    warehouse.write_bytes("crm/a.csv", first + second + b"\xef\xbb\xbf" + second)
+    header: dict[str, object] = {name: name for name in line("1")}
+    rows = [line("1"), header, line("2")]
+    send(warehouse, "retail/a.xlsx", rows)
+    reports = warehouse.load()
+    assert values(warehouse, "crm", "member_id") == ["M1", "M2"]
+    assert [(n, text) for _, n, text in warehouse.quarantine("crm")] == [
+        (3, "row repeats the header"),
+        (5, "row repeats the header"),
+    ]
+    assert warehouse.counts(reports["retail"]) == (3, 2, 1, 0, 0)
+    assert [text for *_, text in warehouse.quarantine("retail")] == ["row repeats the header"]
+
+
+def test_two_columns_that_differ_in_case_alone_refuse_their_file(warehouse: Warehouse) -> None:
+    """Elsewhere dlt would stop the whole source."""
+    send(warehouse, "crm/a.csv", [member("M1", **{"Straße": 1, "STRASSE": 2})])
+    send(warehouse, "crm/b.csv", [member("M2")])
+    report = warehouse.load()["crm"]
+    ((name, reason),) = report.refused
+    assert (name, report.rows_loaded) == ("a.csv", 1)
+    assert "'Straße' and 'STRASSE'" in reason
+
+
+def test_zone_that_is_none_makes_no_time(warehouse: Warehouse) -> None:
+    times = ["2024-01-01 10:00:00+99:99", "2024-01-01 10:00:00+14:00", "2024-01-01 10:00:00-1200"]
+    send(warehouse, "app/a.csv", [event(moment, event_time=moment) for moment in times])
+    warehouse.load()
+    assert values(warehouse, "app", "event_time::varchar") == [
+        "2023-12-31 20:00:00",
+        "2024-01-01 22:00:00",
+    ]

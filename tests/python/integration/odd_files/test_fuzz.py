@@ -75,7 +75,6 @@ def test_sound_files_end_as_the_reference_says(warehouse: Warehouse) -> None:
     assert wrong == []
 
 
-@pytest.mark.xfail(strict=False, reason="issue item 13")
 @pytest.mark.parametrize("seed", range(2))
 def test_damaged_files_end_as_the_reference_says(warehouse: Warehouse, seed: int) -> None:
     wrong = play(warehouse, seed, worlds=6, is_damaged=True)
@@ -83,7 +82,6 @@ def test_damaged_files_end_as_the_reference_says(warehouse: Warehouse, seed: int
 
 
 @pytest.mark.soak
-@pytest.mark.xfail(strict=False, reason="issue item 13")
 @pytest.mark.parametrize("seed", range(100, 120))
 def test_many_damaged_files_end_as_the_reference_says(warehouse: Warehouse, seed: int) -> None:
     wrong = play(warehouse, seed, worlds=12, is_damaged=True)
