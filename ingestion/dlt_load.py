@@ -16,7 +16,7 @@ from dlt.extract import DltResource
 from onecdp.warehouse.files import Warehouse, is_lock_problem, opening_problem
 
 from .erasure import KeyProblem
-from .landing.land import Landed
+from .landing.landed import Landed
 from .landing.resume import remove_staged_copies
 from .landing.scratch import open_scratch
 from .landing.stored import TypeChanged

@@ -24,7 +24,8 @@ from .declaration import BadDeclaration, DateOrder, TableSpec
 from .dlt_load import IngestError, PrepareLoad, ProjectContext, run_load
 from .identifiers import DeclaredIdentifier, attach_identifiers, read_identifiers
 from .landing.arrivals import Arrivals
-from .landing.land import Landed, land
+from .landing.land import land
+from .landing.landed import Landed
 from .landing.resources import resources
 from .readers.reader import Context
 from .sources import SOURCES

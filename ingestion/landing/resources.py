@@ -9,7 +9,7 @@ import dlt
 from dlt.extract import DltResource
 
 from ..declaration import Kind, TableSpec
-from .land import Landed
+from .landed import Landed
 
 
 def resources(landed: Landed) -> Iterator[DltResource]:

@@ -21,7 +21,8 @@ from onecdp.identity.normalise import identifier_sql, trim_sql
 
 from ...declaration import TableSpec
 from ...landing.arrivals import Arrivals, BrokenRow, Chunk, Notify, Place
-from ...landing.land import Landed, land
+from ...landing.land import land
+from ...landing.landed import Landed
 from ...landing.outputs import Counts
 from ...landing.resources import merged, resources
 from ...landing.scratch import NFKC

@@ -15,7 +15,8 @@ import pytest
 
 from ingestion import pipelines
 from ingestion.declaration import TableSpec
-from ingestion.landing.land import Landed, land
+from ingestion.landing.land import land
+from ingestion.landing.landed import Landed
 from ingestion.landing.scratch import open_scratch
 from ingestion.pipelines import SourceReport, load
 from ingestion.readers.files import Files
