@@ -14,8 +14,8 @@ from .invoice_lines import Lines
 
 def notices_of_lines(
     connection: duckdb.DuckDBPyConnection, spec: TableSpec, lines: Lines, places: str
-) -> Iterator[str]:
-    """Yields what the user should know: what was replaced, what was kept, what was united."""
+) -> Iterator[tuple[str, str]]:
+    """Yields places with what the user should know: invoices replaced, kept and united."""
     group = quoted(spec.group or "")
     replaced = connection.execute(
         f"""with removed as (
@@ -41,8 +41,9 @@ def notices_of_lines(
     for name, groups, withdrawn, before, after in replaced:
         money = f"; revenue {before:,.2f} before, {after:,.2f} after" if spec.amount else ""
         yield (
-            f"{spec.source}/{name}: replaces {counted(groups, spec)}: "
-            f"{withdrawn:,} line{'s' if withdrawn != 1 else ''} withdrawn{money}"
+            name,
+            f"replaces {counted(groups, spec)}: "
+            f"{withdrawn:,} line{'s' if withdrawn != 1 else ''} withdrawn{money}",
         )
     kept = connection.execute(
         f"""select name, count(*) from {lines.kept} as k
@@ -51,25 +52,28 @@ def notices_of_lines(
     ).fetchall()
     for name, groups in kept:
         yield (
-            f"{spec.source}/{name}: {counted(groups, spec)} left as before, because of lines in "
-            "the quarantine"
+            name,
+            f"{counted(groups, spec)} left as before, because of lines in the quarantine",
         )
-    ((united, example),) = connection.execute(
+    ((united, example, name),) = connection.execute(
         f"""with by_place as (
             select {group}, count(*) as lines from {lines.stated} group by _place_no, _part, {group}
         ),
         fullest as (select {group}, max(lines) as most from by_place group by all),
         united as (
-            select {group}, count(*) as lines from {lines.stated} where copy_rank = 1 group by all
+            select {group}, count(*) as lines, arg_max(_place_no, _row) as _place_no
+            from {lines.stated} where copy_rank = 1 group by {group}
         )
-        select count(*), min({group}) from united inner join fullest using ({group})
+        select count(*), min({group}), arg_min(name, {group})
+        from united inner join {places} using (_place_no) inner join fullest using ({group})
         where most < lines"""
     ).fetchall()
     if united:
         yield (
-            f"{spec.source}: {counted(united, spec)}, such as {example}, with different lines in "
+            name,
+            f"{counted(united, spec)}, such as {example}, with different lines in "
             "several files or sheets of this load: all lines are kept; if one file corrects "
-            "another, load it again on its own"
+            "another, load it again on its own",
         )
 
 

@@ -146,8 +146,6 @@ class _Load:
         for place_name, reason in left_out:
             self.notify(f"{spec.source}/{place_name}: left out, {reason}")
         notices = [*staged.notices, *self._misread(spec, arrivals.new, staged)]
-        for place_name, text in notices:
-            self.notify(f"{spec.source}/{place_name}: {text}")
         refused = {place: ("", reason) for place, reason in arrivals.refused.items()}
         for place_no, reason in staged.refused.items():
             place = arrivals.new[place_no]
@@ -158,9 +156,10 @@ class _Load:
         _list_places(connection, arrivals, places)
         outcomes = deduplicate(connection, spec, staged, checked, stored, places, f"{name}new")
         if outcomes.lines:
-            for notice in notices_of_lines(connection, spec, outcomes.lines, places):
-                self.notify(notice)
-            self._find_missing(spec, arrivals, outcomes.lines, checked, set(refused), places)
+            notices += notices_of_lines(connection, spec, outcomes.lines, places)
+            notices += self._find_missing(
+                spec, arrivals, outcomes.lines, checked, set(refused), places
+            )
             written = outcomes.written
             write_lines(
                 connection,
@@ -172,6 +171,8 @@ class _Load:
                 places,
                 written,
             )
+        for place_name, text in notices:
+            self.notify(f"{spec.source}/{place_name}: {text}")
         results = Results(staged, checked, outcomes, places, LOAD_TIME)
         rows = f"{name}rows"
         write_rows(connection, spec, results, rows)
@@ -218,29 +219,24 @@ class _Load:
         checked: Checked,
         refused: set[str],
         places: str,
-    ) -> None:
-        """Reports, or withdraws, invoices that the places which brought them no longer name."""
+    ) -> list[tuple[str, str]]:
+        """Finds invoices that the places which brought them no longer name; may withdraw them."""
         changed = [p.name for p in arrivals.new if p.name in self.loaded_before - refused]
         if not (self.withdraw_missing or changed):
-            return
+            return []
         connection, stored = self.connection, self.stored.tables[spec.table]
         named, missing = [named_groups(spec, checked)], f"{spec.table}__missing"
         if self.withdraw_missing:
             staged, others = self._read(spec, arrivals.unchanged, f"{spec.table}__unchanged")
             if unread := sorted(refused | {arrivals.unchanged[no].name for no in staged.refused}):
-                self.notify(
-                    f"{spec.source}: --withdraw-missing withdraws nothing, because "
-                    f"{unread[0]} cannot be read"
-                )
-                return
+                return [(unread[0], "cannot be read, so --withdraw-missing withdraws nothing")]
             named.append(named_groups(spec, others))
             changed += [place.name for place in arrivals.unchanged]
         find_missing(connection, spec, stored, " union all ".join(named), places, changed, missing)
         is_kept = not self.withdraw_missing
-        for notice in notices_of_missing(connection, spec, missing, places, is_kept):
-            self.notify(notice)
         if self.withdraw_missing:
             connection.execute(f"insert into {lines.removed} by name from {missing}")
+        return list(notices_of_missing(connection, spec, missing, places, is_kept))
 
 
 def _list_places(connection: duckdb.DuckDBPyConnection, arrivals: Arrivals, into: str) -> None:

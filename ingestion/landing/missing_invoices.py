@@ -70,8 +70,8 @@ def find_missing(
 
 def notices_of_missing(
     connection: duckdb.DuckDBPyConnection, spec: TableSpec, missing: str, places: str, is_kept: bool
-) -> Iterator[str]:
-    """Yields what happens to the invoices that `find_missing` found."""
+) -> Iterator[tuple[str, str]]:
+    """Yields places with what happens to the invoices that `find_missing` found."""
     group = quoted(spec.group or "")
     found = connection.execute(
         f"""select name, count(distinct {group}), count(*)
@@ -83,7 +83,4 @@ def notices_of_missing(
             if is_kept
             else f"withdrawn, {lines:,} line{'s' if lines != 1 else ''}"
         )
-        yield (
-            f"{spec.source}/{name}: does not name {counted(groups, spec)} of an earlier version: "
-            f"{what}"
-        )
+        yield name, f"does not name {counted(groups, spec)} of an earlier version: {what}"

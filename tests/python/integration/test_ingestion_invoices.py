@@ -105,7 +105,7 @@ def test_invoices_that_no_file_names_any_more_are_withdrawn_on_demand(
     # Also in a run that finds nothing new, and not while a file can't be read.
     broken = warehouse.write_bytes("retail/broken.csv", b"Invoice\n1\n")
     assert warehouse.load(withdraw_missing=True)["retail"].rows_withdrawn == 0
-    assert any("broken.csv cannot be read" in notice for notice in warehouse.notices)
+    assert any("broken.csv: cannot be read" in notice for notice in warehouse.notices)
     broken.unlink()
     report = warehouse.load(withdraw_missing=True)["retail"]
     assert (warehouse.counts(report), report.rows_withdrawn) == ((0, 0, 0, 0, 0), 1)
