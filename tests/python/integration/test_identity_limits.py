@@ -65,12 +65,12 @@ def test_a_number_counts_while_it_is_held(tmp_path: Path) -> None:
         "together they hold 2 mobile_hash, a person at most 1 in 90 days"
     )
 
-    # D's old number was seen once more: C's change of a date alone changes the answer too.
+    # Newer links move a date: C's old number was seen a day later, D's new one a day later.
     line.write(
         "id_graph/seen.csv",
         LINKS,
         link("device_id:C", "mobile_hash:C_OLD", first="2023-01-01", last="2023-06-02"),
-        link("device_id:D", "mobile_hash:D_OLD", first="2023-01-01", last="2023-05-31"),
+        link("device_id:D", "mobile_hash:D_NEW", first="2023-08-31", last="2026-01-02"),
     )
     people = build_identity(line)
     assert people.together("device_id:C", "mobile_hash:C_OLD")

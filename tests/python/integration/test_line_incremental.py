@@ -91,13 +91,12 @@ def third_day(line: Line) -> None:
 
 
 def fourth_day(line: Line) -> None:
-    """A customer's only invoice leaves its file: the customer never bought."""
-    line.write("retail/day2.csv", RETAIL)
+    """A customer's invoices turn out to be another's: the customer never bought."""
     line.write(
-        "retail/day1.csv",
+        "retail/day4.csv",
         RETAIL,
-        "500,A,a,2,2026-05-01 08:00:00,10,100.0,France",
-        "502,POST,postage,1,2026-05-01 09:00:00,3,,Spain",
+        "501,A,a,1,2026-05-01 09:00:00,10,300.0,Spain",
+        "C503,A,a,-1,2026-05-02 08:00:00,10,300.0,Spain",
     )
 
 

@@ -28,10 +28,13 @@ from onecdp.warehouse.files import Warehouse, connect
 def project(tmp_path: Path) -> Project:
     """One mart over one seed, with a test each; `limit` makes the mart's test fail."""
     ours = yaml.safe_load((REPOSITORY / "dbt_project.yml").read_text())
-    kept = ("name", "version", "profile", "on-run-start", "flags")
+    kept = ("name", "version", "profile", "flags")
     settings = {key: ours[key] for key in kept} | {
         # The other hooks need the models of the whole project.
-        "on-run-end": [hook for hook in ours["on-run-end"] if "audit_" in hook],
+        **{
+            moment: [hook for hook in ours[moment] if "audit_" in hook]
+            for moment in ("on-run-start", "on-run-end")
+        },
         "vars": {"limit": 100},
         "models": {"onecdp": {"+schema": "marts", "+materialized": "table"}},
         "seeds": {"onecdp": {"+schema": "seeds"}},

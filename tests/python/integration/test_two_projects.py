@@ -24,9 +24,9 @@ OWN_CODE = """
 _load = load
 
 
-def load(data_dir, warehouse, notify, sources=None):
+def load(data_dir, warehouse, notify, **options):
     notify("loaded by the code of {name}")
-    return _load(data_dir, warehouse, notify, sources=sources)
+    return _load(data_dir, warehouse, notify, **options)
 """
 
 

@@ -88,7 +88,7 @@ def fifth_day(line: Line) -> None:
     line.write(
         "id_graph/fifth.csv",
         LINKS,
-        link("email_hash:FALLS", "open_id:FALLS_5"),
+        link("email_hash:FALLS", "open_id:FALLS_5", last="2026-05-05"),
         link("email_hash:RISES", "open_id:RISES_5", is_active=False),
     )
 
