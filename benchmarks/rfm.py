@@ -12,7 +12,7 @@ stored events by then. All ways must give the same table after the last day.
     clustered   the same out of events in order of customer, the days appended
     additive    add the day's own aggregate to the stored one
 
-Through dbt the project's own models are run, `int_customers__activity` and `customer_rfm`, on a
+Through dbt the project's own models are run, from `int_customers__activity` to `customer_rfm`, on a
 table that is put where `int_events__resolved` stands: events of all types with the product's text
 ids. dbt's wall time is what a user waits for; the model's own time is beside it. What the days gave
 must be what a full refresh gives.

@@ -45,7 +45,7 @@ _RESOLVED = """
         from range({rows}) as numbers (i)
     )
 """
-_MODELS = ("int_customers__activity", "customer_rfm")
+_MODELS = ("int_customers__activity", "int_customers__rfm", "customer_rfm")
 _ACTIVITY = "intermediate.int_customers__activity"
 
 

@@ -174,7 +174,10 @@ def _period(row: Row) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _moment(moment: datetime | None) -> str:
+def _moment(moment: datetime | str | None) -> str:
+    # Python has no dates before Christ; DuckDB gives them as text.
+    if isinstance(moment, str):
+        return moment
     return moment.strftime("%Y-%m-%d %H:%M") if moment else "no date"
 
 
