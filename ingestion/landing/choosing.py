@@ -80,6 +80,9 @@ class Merge:
 def choose(merge: Merge, ranked: str, into: str) -> None:
     """Makes `into`, a row per key: for each column a struct with the value and who states it.
 
+    A row without a version is at least as new as all that is known of its key, and takes the newest
+    version of that: an older row that comes later must not win over it.
+
     Fields: value, at (the version), file and line (null where nothing states the column), row (of
     the load; null where the stored value stays) and has_changed. Besides: `_top`, the row of the
     load that counts most, and `_stands`, whether a row is stored and is still what it is known by.
@@ -95,6 +98,7 @@ def choose(merge: Merge, ranked: str, into: str) -> None:
         if name in brought
     )
     old = ", ".join(f"{_old(merge, name)} as {quoted(name)}" for name in columns)
+    newest = ", ".join(["_newest", *(f"old.{quoted(name)}.at" for name in columns)])
     chosen = ", ".join(
         f"{_chosen(merge, name, name in brought)} as {quoted(name)}" for name in columns
     )
@@ -111,7 +115,7 @@ def choose(merge: Merge, ranked: str, into: str) -> None:
         with new as (
             select {merge.key}, arg_max(
                 {{'row': _row, 'file': _place, 'line': _line, 'is_own': _is_own}}, _rank
-            ) as _top{then(new)}
+            ) as _top, max({merge.version("t")}) as _newest{then(new)}
             from {ranked} as t group by {merge.key}
         ),
         old as (
@@ -119,7 +123,8 @@ def choose(merge: Merge, ranked: str, into: str) -> None:
             from {merge.stored} as s semi join {ranked} using ({merge.key})
         ),
         chosen as (
-            select {merge.key}, _top, _stored_file, _stored_line{then(chosen)}
+            select {merge.key}, _top, _stored_file, _stored_line,
+                greatest({newest}) as _known_at{then(chosen)}
             from new left join old using ({merge.key})
         )
         select *, {stands} as _stands from chosen as c"""
@@ -178,7 +183,7 @@ def _chosen(merge: Merge, name: str, is_brought: bool) -> str:
         )
         has_changed = (
             f"not coalesce({old}.is_stated, false) "
-            f"or ({new}.at is not null and {new}.at is distinct from {old}.at)"
+            f"or coalesce({new}.at, _known_at) is distinct from {old}.at"
         )
     has_changed = f"{new}.value is distinct from {old}.value or {has_changed}"
     if name not in merge.compared:
@@ -192,7 +197,8 @@ def _chosen(merge: Merge, name: str, is_brought: bool) -> str:
         return stays
     return (
         f"case when {new} is not null and (not coalesce({old}.is_stated, false) or {beats}) "
-        f"then {{'value': {new}.value, 'at': {new}.at, 'file': {new}.file, 'line': {new}.line, "
+        f"then {{'value': {new}.value, 'at': coalesce({new}.at, _known_at), "
+        f"'file': {new}.file, 'line': {new}.line, "
         f"'row': {new}.row, 'has_changed': {has_changed}}} "
         f"else {stays} end"
     )

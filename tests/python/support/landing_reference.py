@@ -198,9 +198,12 @@ class Members:
         for row in _by_version(rows, "updated_at"):
             columns = self.stated.setdefault(str(row.typed["member_id"]), {})
             version = row.typed.get("updated_at")
+            # One without a version is at least as new as all that is known of the member.
+            known = [at for _, at in columns.values() if isinstance(at, datetime)]
+            at = version if isinstance(version, datetime) else max(known, default=None)
             for name, value in row.typed.items():
                 if name not in columns or _newer(version, columns[name][1]):
-                    columns[name] = value, version
+                    columns[name] = value, at
         return outcome
 
     def table(self) -> list[Typed]:
@@ -280,17 +283,20 @@ class Links:
     """A link is its latest sighting; on a tie a withdrawal stands, then the later load."""
 
     standing: dict[tuple[Value, ...], Typed] = field(default_factory=dict)
+    versions: dict[tuple[Value, ...], Value] = field(default_factory=dict)
+    """Of each link; a row without one is at least as new as what stands."""
 
     def load(self, files: Sequence[File], now: datetime) -> Outcome:
         rows, _, outcome = read_files(LINKS, files, now)
         for row in _by_version(rows, "last_seen"):
             key = tuple(row.typed[name] for name in LINK_KEY)
             stood = self.standing.get(key, {})
-            old, new = stood.get("last_seen"), row.typed.get("last_seen")
+            old, new = self.versions.get(key), row.typed.get("last_seen")
             is_tie = stood and isinstance(new, datetime) and old == new
             revives = stood.get("is_active") is False and row.typed.get("is_active") is not False
             if _newer(new, old) and not (is_tie and revives):
                 self.standing[key] = {**stood, **row.typed}
+                self.versions[key] = new if isinstance(new, datetime) else old
         return outcome
 
     def table(self) -> list[Typed]:

@@ -200,6 +200,46 @@ def test_later_load_of_the_same_version_wins(warehouse: Warehouse) -> None:
     assert values(warehouse, "crm", "level") == ["gold"]
 
 
+@pytest.mark.parametrize("clears", [False, True], ids=["no column", "an empty cell"])
+@pytest.mark.parametrize("loads", [1, 3])
+def test_row_without_a_version_does_not_let_older_ones_back(
+    warehouse: Warehouse, clears: bool, loads: int
+) -> None:
+    version: dict[str, Cell] = {"updated_at": None} if clears else {}
+    days = [
+        member("K1", mobile_hash="new", is_deleted=False, updated_at="2024-11-01"),
+        member("K1", mobile_hash="newest", is_deleted=True, **version),
+        member("K1", mobile_hash="stale", is_deleted=False, updated_at="2023-01-01"),
+    ]
+    for number, row in enumerate(days):
+        send(warehouse, f"crm/{number}.jsonl", [row])
+        if loads > 1:
+            report = warehouse.load()["crm"]
+    if loads == 1:
+        report = warehouse.load()["crm"]
+    rows = "select mobile_hash, is_deleted from raw_crm.members"
+    assert warehouse.query(rows) == [("newest", True)]
+    # In one load, the first row still has the version, where the second has no column for it.
+    assert report.rows_superseded == (2 if loads == 1 and clears else 1)
+
+    # What is newer than all that had a version does count.
+    send(warehouse, "crm/4.jsonl", [member("K1", mobile_hash="back", updated_at="2024-11-02")])
+    warehouse.load()
+    assert warehouse.query(rows) == [("back", True)]
+
+
+def test_link_without_a_date_does_not_let_older_ones_back(warehouse: Warehouse) -> None:
+    days = [
+        link("M1", "U1", is_active=True, last_seen="2024-11-01"),
+        link("M1", "U1", is_active=False),
+        link("M1", "U1", is_active=True, last_seen="2024-10-01"),
+    ]
+    for number, row in enumerate(days):
+        send(warehouse, f"id_graph/{number}.jsonl", [row])
+        warehouse.load()
+    assert values(warehouse, "id_graph", "is_active") == [False]
+
+
 def test_files_without_versions_are_ordered_naturally(warehouse: Warehouse) -> None:
     names = [("part_9", "part_10"), ("2024-9/a", "2024-10/a"), ("p9x2", "p9x10"), ("9", "10")]
     expected = []
