@@ -22,6 +22,7 @@ ADVERTISING_ID = "00000000-0000-0000-0000-000000000000"
 # What today takes for an identifier, and what it does not.
 JUNK = (
     "[object Object]", "true", "false", "guest", r"\N", "#N/A", "(not set)", "9774d56d682e549c",
+    "-", "--", "?", "{}", "#NV", "default", "02:00:00:00:00:00", "{" + ADVERTISING_ID + "}",
 )  # fmt: skip
 KNOWN_JUNK = ("undefined", ADVERTISING_ID, "0" * 16)
 HASHED = {
