@@ -11,7 +11,7 @@ from onecdp.cli.forget import forget
 from onecdp.cli.generate import generate
 from onecdp.cli.identity import explain, identity
 from onecdp.cli.project import deps, init
-from onecdp.cli.run import build, ingest, publish, run
+from onecdp.cli.run import audit, build, ingest, publish, run
 from onecdp.cli.sql import sql
 from onecdp.errors import OnecdpError, Stopped
 
@@ -53,6 +53,7 @@ for command in (
     run,
     ingest,
     build,
+    audit,
     publish,
     deps,
     init,

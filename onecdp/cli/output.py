@@ -16,9 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from onecdp.pipeline.ingest import IngestReport, SourceReport
+from onecdp.pipeline.plan import LastBuild
 from onecdp.pipeline.run import RunReport
-from onecdp.pipeline.unchanged import PublishedBuild
-from onecdp.project.dbt_report import BuildReport, Finding
+from onecdp.project.dbt_report import BuildReport, Counts, Finding
 
 SHOWN_ROWS = 1000
 SHOWN_FINDINGS = 10
@@ -30,8 +30,8 @@ def print_run(report: RunReport) -> None:
     """Prints what a run did to stdout, at most as wide as the terminal (80 columns in a log)."""
     console = _console()
     print_ingest(report.ingest, console)
-    if report.current:
-        console.print(_current_line(report.current))
+    if report.unchanged_since:
+        console.print(_unchanged_line(report.unchanged_since))
     else:
         print_build(report.build, console)
     if report.build.ok:
@@ -54,7 +54,7 @@ def print_run(report: RunReport) -> None:
     stages = " · ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
     console.print(f"{stages} · total {sum(report.seconds.values()):.1f} s")
     if report.published:
-        verb = "still published:" if report.current else "published"
+        verb = "published" if report.published.changed else "still published:"
         console.print(
             f"{verb} {report.published.tables} tables: {report.published.file}", soft_wrap=True
         )
@@ -62,10 +62,10 @@ def print_run(report: RunReport) -> None:
         console.print("nothing was published: readers keep what was there")
 
 
-def _current_line(current: PublishedBuild) -> str:
-    warned = f"; {current.warnings:,} of its tests warned" if current.warnings else ""
+def _unchanged_line(last: LastBuild) -> str:
+    warned = f"; {last.warnings:,} of its tests warned" if last.warnings else ""
     return (
-        f"nothing new since the build of {current.built_at:%Y-%m-%d %H:%M}{warned}:"
+        f"nothing new since the build of {last.built_at:%Y-%m-%d %H:%M}{warned}:"
         " nothing was built (`onecdp build` always builds)"
     )
 
@@ -139,16 +139,26 @@ def _print_counts(
 def print_build(build: BuildReport, console: Console | None = None) -> None:
     """Prints how many models and tests went how, and one line per failure and warning."""
     console = console or _console()
-    for kind, counts in (("models", build.models), ("tests", build.tests)):
-        parts = [f"{counts.passed:,} passed", f"{counts.failed:,} failed"]
-        parts += [f"{counts.warned:,} warned"] if counts.warned else []
-        parts += [f"{counts.skipped:,} skipped"] if counts.skipped else []
-        console.print(f"{kind:<7}{', '.join(parts)}")
+    _print_counted("models", build.models, console)
+    print_audit(build, console)
+
+
+def print_audit(build: BuildReport, console: Console | None = None) -> None:
+    """Prints how many tests went how, and one line per failure and warning."""
+    console = console or _console()
+    _print_counted("tests", build.tests, console)
     for findings, kind in ((build.failures, "failures"), (build.warnings, "warnings")):
         for finding in findings[:SHOWN_FINDINGS]:
             console.print(Text(str(finding)), soft_wrap=True)
         if (more := len(findings) - SHOWN_FINDINGS) > 0:
             console.print(f"and {more:,} more {kind}; see logs/dbt.log")
+
+
+def _print_counted(kind: str, counts: Counts, console: Console) -> None:
+    parts = [f"{counts.passed:,} passed", f"{counts.failed:,} failed"]
+    parts += [f"{counts.warned:,} warned"] if counts.warned else []
+    parts += [f"{counts.skipped:,} skipped"] if counts.skipped else []
+    console.print(f"{kind:<7}{', '.join(parts)}")
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -163,8 +173,11 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 def run_document(report: RunReport) -> dict[str, Any]:
     """The JSON document of a run."""
     return {
-        "is_unchanged": report.current is not None,
+        "is_unchanged": report.unchanged_since is not None,
+        "built": report.plan.scope.name.lower() if report.plan.scope else "nothing",
+        "built_because": report.plan.reason,
         "published": str(report.published.file) if report.published else None,
+        "tables_changed": list(report.published.changed) if report.published else [],
         "customers": report.customers,
         "new_one_ids": report.new_one_ids,
         "merged_one_ids": report.merged_one_ids,
@@ -174,10 +187,7 @@ def run_document(report: RunReport) -> dict[str, Any]:
         "events_after_as_of": report.later_events,
         **ingest_document(report.ingest),
         "models": vars(report.build.models),
-        "tests": vars(report.build.tests),
-        "failures": [_finding(failure) for failure in report.build.failures],
-        "warnings": [_finding(warning) for warning in report.build.warnings],
-        "quality": [vars(result) for result in report.build.quality],
+        **audit_document(report.build),
         "audiences": [
             {
                 "package_id": audience.package_id,
@@ -188,6 +198,16 @@ def run_document(report: RunReport) -> dict[str, Any]:
             for audience in report.audiences
         ],
         "seconds": report.seconds,
+    }
+
+
+def audit_document(report: BuildReport) -> dict[str, Any]:
+    """The JSON of what data tests found."""
+    return {
+        "tests": vars(report.tests),
+        "failures": [_finding(failure) for failure in report.failures],
+        "warnings": [_finding(warning) for warning in report.warnings],
+        "quality": [vars(result) for result in report.quality],
     }
 
 

@@ -33,23 +33,29 @@ withdraw_missing_option = click.option(
 full_refresh_option = click.option(
     "--full-refresh", is_flag=True, help="Rebuild the incremental tables from the raw ones."
 )
+audit_option = click.option(
+    "--audit", is_flag=True, help="Build everything and ask all tests, as a run does once a week."
+)
 
 
 @click.command()
 @data_option
 @as_of_option
 @full_refresh_option
+@audit_option
 @withdraw_missing_option
 @wait_option
 @json_option
 @in_project
 def run(
-    data: Path | None, as_of: date | None, full_refresh: bool, withdraw_missing: bool,
-    wait: int, as_json: bool, project_dir: Path | None, warehouse: Path | None,
+    data: Path | None, as_of: date | None, full_refresh: bool, audit: bool,
+    withdraw_missing: bool, wait: int, as_json: bool, project_dir: Path | None,
+    warehouse: Path | None,
 ) -> None:  # fmt: skip
     """Do the daily job: load, build, test, publish.
 
-    Readers keep the old marts if a test fails.
+    Builds what has changed: all after a change of code or seeds, what depends on new rows, what
+    depends on the date, or nothing. Readers keep the old marts if a test fails.
 
     \b
     onecdp run --data exports/ --as-of 2026-06-06
@@ -62,7 +68,12 @@ def run(
     with progress() as shown:
         context = pipeline.Context(project, shown, wait)
         report = pipeline.run(
-            context, data, as_of=as_of, full_refresh=full_refresh, withdraw_missing=withdraw_missing
+            context,
+            data,
+            as_of=as_of,
+            full_refresh=full_refresh,
+            audit=audit,
+            withdraw_missing=withdraw_missing,
         )
     if as_json:
         output.print_json(output.run_document(report))
@@ -130,6 +141,32 @@ def build(
         context = pipeline.Context(project, shown, wait)
         report = pipeline.build(context, as_of=as_of, full_refresh=full_refresh)
     output.print_build(report)
+    sys.exit(0 if report.ok else EXIT_FAILED)
+
+
+@click.command()
+@wait_option
+@json_option
+@in_project
+def audit(wait: int, as_json: bool, project_dir: Path | None, warehouse: Path | None) -> None:
+    """Ask all data tests of the private file, also those that `run` asks once a week.
+
+    Nothing is built. After a failure nothing is published until a run has built everything again.
+
+    \b
+    onecdp audit
+    """
+    project = open_project(project_dir, warehouse)
+    from onecdp import pipeline
+    from onecdp.cli import output
+    from onecdp.cli.progress import progress
+
+    with progress() as shown:
+        report = pipeline.audit(pipeline.Context(project, shown, wait))
+    if as_json:
+        output.print_json(output.audit_document(report))
+    else:
+        output.print_audit(report)
     sys.exit(0 if report.ok else EXIT_FAILED)
 
 

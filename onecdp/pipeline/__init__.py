@@ -9,6 +9,7 @@ They hold the warehouse folder while they work, raise `OnecdpError` for what the
 and print nothing.
 """
 
+from onecdp.pipeline.audit import audit
 from onecdp.pipeline.build import build
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.forget import forget
@@ -16,4 +17,4 @@ from onecdp.pipeline.ingest import ingest
 from onecdp.pipeline.publish import publish
 from onecdp.pipeline.run import run
 
-__all__ = ["Context", "build", "forget", "ingest", "publish", "run"]
+__all__ = ["Context", "audit", "build", "forget", "ingest", "publish", "run"]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from onecdp.errors import OnecdpError
 from onecdp.pipeline.context import Context
+from onecdp.pipeline.plan import note_build
 from onecdp.project import dbt_packages, seeds
-from onecdp.project.dbt import Dbt
+from onecdp.project.dbt import Dbt, Scope
 from onecdp.project.dbt_report import BuildReport
 from onecdp.warehouse.files import connect
 from onecdp.warehouse.schemas import RAW_PREFIX
@@ -32,11 +33,11 @@ def build(
     """
     with context.lock("onecdp build"):
         dbt_packages.ensure(context.project, context.progress)
-        return build_tables(context, as_of=as_of, full_refresh=full_refresh)
+        return build_tables(context, Scope.ALL, as_of=as_of, full_refresh=full_refresh)
 
 
 def build_tables(
-    context: Context, *, as_of: date | None = None, full_refresh: bool = False
+    context: Context, scope: Scope, *, as_of: date | None = None, full_refresh: bool = False
 ) -> BuildReport:
     """Builds, with the dbt packages installed and the lock held by the caller."""
     project = context.project
@@ -45,7 +46,10 @@ def build_tables(
     if not _has_raw_tables(project.warehouse.build_file):
         raise OnecdpError("nothing was ingested yet; run `onecdp ingest` first")
     seeds.check(project.folder)
-    return Dbt(project, context.progress).build(as_of=as_of, full_refresh=full_refresh)
+    report = Dbt(project, context.progress).build(scope, as_of=as_of, full_refresh=full_refresh)
+    if report.ok:
+        note_build(context, as_of, is_audited=scope is Scope.ALL)
+    return report
 
 
 def _has_raw_tables(file: Path) -> bool:

@@ -23,7 +23,7 @@ from onecdp.pipeline.build import build_tables
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.publish import Published, publish_marts
 from onecdp.project import dbt_packages, seeds
-from onecdp.project.dbt import Dbt
+from onecdp.project.dbt import Dbt, Scope
 from onecdp.project.find import Project
 from onecdp.project.ingestion import Ingestion, load_ingestion
 from onecdp.warehouse.files import connect
@@ -191,7 +191,7 @@ def _finish(
     as_of: date | None,
 ) -> Forgotten:
     """Does what needs no values: build, rewrite the private file, publish."""
-    built = build_tables(context, as_of=as_of)
+    built = build_tables(context, Scope.ALL, as_of=as_of)
     if not built.ok:
         raise OnecdpError(
             f"the person was erased from the raw tables, but the build failed: {built.failures[0]};"
@@ -203,7 +203,7 @@ def _finish(
         leftovers = tables.find_leftovers(private, person) if person else ()
     context.progress.update("forget: rewriting the private file")
     files.rewrite(warehouse)
-    published = publish_marts(warehouse)
+    published = publish_marts(warehouse, rewrite=True)
     if not leftovers:
         with connect(warehouse.build_file, read_only=False) as private:
             tables.set_finished(private)

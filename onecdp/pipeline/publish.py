@@ -2,25 +2,27 @@
 
 Readers open `marts.duckdb` and nothing else. The new file is written beside the old one and takes
 its place by an atomic rename, so a reader sees the old marts or the new ones, never a mixture. A
-reader that has the old file open goes on reading it.
+reader that has the old file open goes on reading it. Only tables that differ are written; if none
+does, the file stays.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from onecdp.errors import OnecdpError
+from onecdp.pipeline import marts_file, published
 from onecdp.pipeline.context import Context
+from onecdp.pipeline.plan import newest_node
 from onecdp.warehouse.files import Warehouse, connect, remove_leftovers, replace_file
 from onecdp.warehouse.schemas import AUDIT, MARTS
-from onecdp.warehouse.sql_text import literal, one_line, quoted
+from onecdp.warehouse.sql_text import one_line
 
-_PRIVATE = "onecdp"
 _NAMED = 5
 
 
@@ -31,11 +33,13 @@ class Published:
     Attributes:
         file: The published file.
         tables: How many tables it has.
+        changed: The tables that differ from those published before; without any, the file stays.
         left_out: Relations of the private marts that no model makes any more.
     """
 
     file: Path
     tables: int
+    changed: tuple[str, ...]
     left_out: tuple[str, ...]
 
     @property
@@ -58,8 +62,14 @@ def publish(context: Context) -> Published:
         return publish_marts(context.warehouse)
 
 
-def publish_marts(warehouse: Warehouse) -> Published:
-    """Publishes, with the lock held by the caller."""
+def publish_marts(warehouse: Warehouse, *, rewrite: bool = False) -> Published:
+    """Publishes, with the lock held by the caller.
+
+    Args:
+        warehouse: The warehouse.
+        rewrite: Write the whole file anew. A table that is replaced in a copy of the file may leave
+            its old bytes there, which an erasure must not.
+    """
     # Only those of publishing: readers of the published file keep theirs in marts.duckdb.tmp.
     remove_leftovers(warehouse.folder, f"{warehouse.marts_file.name}.*.tmp*")
     if not warehouse.build_file.is_file():
@@ -67,17 +77,40 @@ def publish_marts(warehouse: Warehouse) -> Published:
     with connect(warehouse.build_file, read_only=True) as private:
         _audit(private)
         names, left_out = _relations(private)
-    if not names:
-        raise OnecdpError(f"{warehouse.build_file} has no marts; run `onecdp build` first")
-    fresh = warehouse.marts_file.with_name(f"{warehouse.marts_file.name}.{os.getpid()}.tmp")
+        if not names:
+            raise OnecdpError(f"{warehouse.build_file} has no marts; run `onecdp build` first")
+        noted = None if rewrite else published.read_noted(private, warehouse)
+        if noted and noted.built_at == newest_node(private):
+            return Published(warehouse.marts_file, len(names), (), left_out)
+        wanted = marts_file.digest_marts(private, names)
+    known = noted.digests if noted else None
+    changed = tuple(name for name in names if known is None or known.get(name) != wanted[name])
+    if changed or known is None or set(known) - set(names):
+        _replace(warehouse, wanted, known)
+    published.note(warehouse, wanted)
+    return Published(warehouse.marts_file, len(names), changed, left_out)
+
+
+def _replace(
+    warehouse: Warehouse,
+    wanted: Mapping[str, marts_file.Digest],
+    known: Mapping[str, marts_file.Digest] | None,
+) -> None:
+    file = warehouse.marts_file
+    fresh = file.with_name(f"{file.name}.{os.getpid()}.tmp")
     try:
-        _write(warehouse.build_file, fresh, names)
-        replace_file(fresh, warehouse.marts_file)
+        marts_file.write(
+            warehouse.build_file,
+            fresh,
+            wanted,
+            old=None if known is None else file,
+            known=known or {},
+        )
+        replace_file(fresh, file)
     except (duckdb.Error, OSError) as error:
         raise OnecdpError(f"{fresh} can't be written: {one_line(str(error))}") from error
     finally:
         fresh.unlink(missing_ok=True)
-    return Published(warehouse.marts_file, len(names), left_out)
 
 
 def _audit(private: duckdb.DuckDBPyConnection) -> None:
@@ -123,36 +156,3 @@ def _relations(private: duckdb.DuckDBPyConnection) -> tuple[tuple[str, ...], tup
         tuple(name for name, is_made in rows if is_made),
         tuple(name for name, is_made in rows if not is_made),
     )
-
-
-def _write(build_file: Path, fresh: Path, names: Sequence[str]) -> None:
-    """Copies the named relations of the marts as tables, with their comments."""
-    with connect(fresh, read_only=False) as out:
-        # Views name their relations with the file's own database name, so it must keep it.
-        out.execute(f"attach {literal(str(build_file))} as {_PRIVATE} (read_only)")
-        for name in names:
-            out.execute(f"create table {quoted(name)} as from {_PRIVATE}.{MARTS}.{quoted(name)}")
-        for statement in _comments(out, names):
-            out.execute(statement)
-        out.execute(f"detach {_PRIVATE}")
-        out.execute("checkpoint")
-
-
-def _comments(out: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[str]:
-    relations = out.execute(
-        "select table_name, comment from duckdb_tables()"
-        " where database_name = ? and schema_name = ? and comment is not null"
-        " union all select view_name, comment from duckdb_views()"
-        " where database_name = ? and schema_name = ? and comment is not null",
-        [_PRIVATE, MARTS, _PRIVATE, MARTS],
-    ).fetchall()
-    columns = out.execute(
-        "select table_name, column_name, comment from duckdb_columns()"
-        " where database_name = ? and schema_name = ? and comment is not null",
-        [_PRIVATE, MARTS],
-    ).fetchall()
-    return [f"comment on table {quoted(t)} is {literal(c)}" for t, c in relations if t in names] + [
-        f"comment on column {quoted(t)}.{quoted(column)} is {literal(c)}"
-        for t, column, c in columns
-        if t in names
-    ]

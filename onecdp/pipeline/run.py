@@ -10,13 +10,15 @@ from pathlib import Path
 
 from onecdp.erasure.tables import is_unfinished
 from onecdp.identity.report import count_ids
+from onecdp.pipeline.audit import read_later_events
 from onecdp.pipeline.build import build_tables
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.ingest import Delivery, IngestReport, check, load
+from onecdp.pipeline.plan import LastBuild, Plan, plan_run, read_last_build
 from onecdp.pipeline.publish import Published, publish_marts
-from onecdp.pipeline.unchanged import PublishedBuild, find_current, note_published
 from onecdp.pipeline.unreported import count_since_published
 from onecdp.project import dbt_packages, seeds
+from onecdp.project.dbt import Scope
 from onecdp.project.dbt_report import NOTHING_BUILT, BuildReport
 from onecdp.warehouse.files import Warehouse, connect
 from onecdp.warehouse.schemas import MARTS, SEEDS
@@ -49,9 +51,10 @@ class RunReport:
         as_of: The as-of date of the build; None when it failed.
         later_events: Events after it, which count nowhere.
         published: The published file; None when the build failed.
-        seconds: Wall time per stage.
-        current: The build that is published, where nothing has changed since; then dbt did not run
-            and `build` counts no node.
+        seconds: Wall time per stage; `parse` is dbt's start and its reading of the project.
+        plan: What was built, and why.
+        unchanged_since: The last build, if nothing has changed since; then dbt did not run and
+            `build` counts no node.
     """
 
     ingest: IngestReport
@@ -66,7 +69,8 @@ class RunReport:
     later_events: int
     published: Published | None
     seconds: dict[str, float]
-    current: PublishedBuild | None = None
+    plan: Plan
+    unchanged_since: LastBuild | None
 
 
 def run(
@@ -75,6 +79,7 @@ def run(
     *,
     as_of: date | None = None,
     full_refresh: bool = False,
+    audit: bool = False,
     withdraw_missing: bool = False,
 ) -> RunReport:
     """Does the daily job: dbt packages, ingest, build with its tests, publish.
@@ -86,6 +91,7 @@ def run(
         data: A folder with a folder per source; None loads the project's sample.
         as_of: The as-of date, the last day included; None leaves it to dbt_project.yml.
         full_refresh: Rebuild the incremental models from the raw tables.
+        audit: Build everything and ask all tests, not only once a week.
         withdraw_missing: As for `ingest`.
 
     Raises:
@@ -94,10 +100,12 @@ def run(
     """
     delivery = check(context.project, data, withdraw_missing=withdraw_missing)
     with context.lock("onecdp run"):
-        return _run(context, delivery, as_of, full_refresh)
+        return _run(context, delivery, as_of, full_refresh, audit)
 
 
-def _run(context: Context, delivery: Delivery, as_of: date | None, full_refresh: bool) -> RunReport:
+def _run(
+    context: Context, delivery: Delivery, as_of: date | None, full_refresh: bool, audit: bool
+) -> RunReport:
     project, progress, warehouse = context.project, context.progress, context.warehouse
     clock = _Clock()
     if is_interrupted := _erasure_is_unfinished(warehouse):
@@ -110,24 +118,28 @@ def _run(context: Context, delivery: Delivery, as_of: date | None, full_refresh:
     loaded = load(context, delivery)
     ingested = replace(loaded, sources=count_since_published(warehouse, loaded.sources))
     clock.lap("ingest")
-    current = None if full_refresh or is_interrupted else find_current(context, as_of)
-    if current:
-        progress.note("build: nothing has changed since the published build; skipped")
-        built = NOTHING_BUILT
+    if full_refresh or audit or is_interrupted:
+        plan = Plan(Scope.ALL, "asked for" if full_refresh or audit else "an erasure is unfinished")
     else:
-        built = build_tables(context, as_of=as_of, full_refresh=full_refresh)
+        plan = plan_run(context, as_of)
+    if plan.scope is None:
+        progress.note("build: nothing has changed since the last build; skipped")
+        built, unchanged_since = NOTHING_BUILT, read_last_build(warehouse)
+    else:
+        unchanged_since = None
+        built = build_tables(context, plan.scope, as_of=as_of, full_refresh=full_refresh)
     after = count_ids(warehouse)
     audiences = _read_audiences(warehouse) if built.ok else ()
-    built_as_of, later_events = _read_later_events(warehouse) if built.ok else (None, 0)
+    built_as_of, later_events = read_later_events(warehouse) if built.ok else (None, 0)
     clock.lap("build")
-    published = current.published if current else None
-    if built.ok and not current:
+    clock.divide("build", "parse", built.seconds)
+    published = None
+    if built.ok:
         # Last, so that stopping the command at any moment before its end publishes nothing.
-        progress.update("publish: writing the marts")
+        progress.update("publish: writing the marts that differ")
         published = publish_marts(warehouse)
         if published.notice:
             progress.note(published.notice)
-        note_published(context, as_of, published)
     clock.lap("publish")
     return RunReport(
         ingest=ingested,
@@ -142,7 +154,8 @@ def _run(context: Context, delivery: Delivery, as_of: date | None, full_refresh:
         later_events=later_events,
         published=published,
         seconds=clock.laps,
-        current=current,
+        plan=plan,
+        unchanged_since=unchanged_since,
     )
 
 
@@ -166,13 +179,6 @@ def _read_audiences(warehouse: Warehouse) -> tuple[Audience, ...]:
     return tuple(Audience(*row) for row in rows)
 
 
-def _read_later_events(warehouse: Warehouse) -> tuple[date, int]:
-    """Reads the as-of date of the last build and the number of events after it."""
-    with connect(warehouse.build_file, read_only=True) as private:
-        ((as_of, count),) = private.execute("from later_events()").fetchall()
-    return as_of, int(count)
-
-
 class _Clock:
     """Wall time per stage."""
 
@@ -184,3 +190,9 @@ class _Clock:
         now = time.perf_counter()
         self.laps[name] = round(now - self._last, 2)
         self._last = now
+
+    def divide(self, lap: str, rest: str, seconds: float) -> None:
+        """Keeps `seconds` of a lap, and counts what is left of it as the lap `rest` before it."""
+        whole = self.laps.pop(lap)
+        self.laps[rest] = round(max(0.0, whole - seconds), 2)
+        self.laps[lap] = round(min(whole, seconds), 2)

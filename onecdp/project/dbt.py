@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import Enum
 from typing import Any
 
 from onecdp.errors import OnecdpError
@@ -21,6 +22,18 @@ from onecdp.project.quality import read_quality
 # dbt keeps its flags, loggers and adapters per process, and changes the working directory while it
 # runs, so a process runs one dbt command at a time.
 _one_at_a_time = threading.Lock()
+
+
+class Scope(Enum):
+    """Which nodes a build builds, as dbt's own selection of them.
+
+    Tests of the weekly audit are `checked: weekly`, models that no as-of date changes are
+    `by_date: false` in dbt_project.yml. A test is left out with its models only if all of them are.
+    """
+
+    ALL = ()
+    NEW_ROWS = ("config.meta.checked:weekly", "resource_type:seed")
+    NEW_DATE = (*NEW_ROWS, "config.meta.by_date:false")
 
 
 class Dbt:
@@ -63,6 +76,8 @@ class Dbt:
             "--log-level-file",
             "debug",
             "--no-print",
+            # Each time dbt writes its manifest twice, which takes longer than many a build.
+            "--no-write-json",
             "--log-path",
             f"{folder}/logs",
         ]
@@ -89,13 +104,14 @@ class Dbt:
             ) from answer.exception
         return answer.result
 
-    def build(self, *, as_of: date | None, full_refresh: bool) -> BuildReport:
-        """Builds everything and tests the data.
+    def build(self, scope: Scope, *, as_of: date | None, full_refresh: bool) -> BuildReport:
+        """Builds and tests the data.
 
         dbt's unit tests look at the SQL, not at the data, so they are for those who change it:
         `dbt build` and `dbt test` run them.
 
         Args:
+            scope: Which nodes.
             as_of: The as-of date, the last day included; None leaves it to dbt_project.yml.
             full_refresh: Rebuild incremental models from the raw tables.
 
@@ -103,12 +119,24 @@ class Dbt:
             OnecdpError: dbt couldn't start, such as for a mistake in a model or a locked warehouse.
         """
         options = ["--exclude-resource-type", "unit_test"]
+        if scope.value:
+            # Not `cautious`, dbt would leave out a test as soon as one of its models is.
+            options += ["--indirect-selection", "cautious", "--select", "fqn:*"]
+            options += ["--exclude", *scope.value]
         if full_refresh:
             options.append("--full-refresh")
         self._progress.update("build: reading the project")
+        return self._report("build", options, as_of)
+
+    def test(self, *, as_of: date | None) -> BuildReport:
+        """Asks all data tests of the tables as they are; the arguments are those of `build`."""
+        self._progress.update("audit: reading the project")
+        return self._report("test", ["--exclude-resource-type", "unit_test"], as_of)
+
+    def _report(self, command: str, options: Sequence[str], as_of: date | None) -> BuildReport:
         # Another value of a var would make dbt parse the whole project again.
         environment = {"ONECDP_AS_OF": as_of.isoformat() if as_of else ""}
-        answer = self.invoke("build", options=options, environment=environment)
+        answer = self.invoke(command, options=options, environment=environment)
         if isinstance(answer.exception, KeyboardInterrupt):
             raise answer.exception
         if answer.exception is not None:
@@ -116,7 +144,11 @@ class Dbt:
                 f"dbt: {reason_in(str(answer.exception), self._project)}"
             ) from answer.exception
         quality = read_quality(self._project.warehouse, _invocation_id())
-        return read_results(answer.result.results, self._project, quality)
+        done = answer.result
+        target = self._project.folder / "target"
+        target.mkdir(exist_ok=True)
+        done.write(str(target / "run_results.json"))
+        return read_results(done.results, self._project, quality, done.elapsed_time)
 
     def _on_event(self, event: Any) -> None:
         name = event.info.name

@@ -61,6 +61,7 @@ class BuildReport:
         failures: Nodes that failed, without those that were skipped as a consequence.
         warnings: Nodes that warned; they don't stop publishing.
         quality: What the data quality tests measured.
+        seconds: Wall time of the nodes, without dbt's start and its reading of the project.
     """
 
     models: Counts
@@ -68,6 +69,7 @@ class BuildReport:
     failures: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
     quality: tuple[QualityResult, ...] = ()
+    seconds: float = 0
 
     @property
     def ok(self) -> bool:
@@ -80,7 +82,10 @@ NOTHING_BUILT = BuildReport(Counts(), Counts(), (), ())
 
 
 def read_results(
-    results: Sequence[Any], project: Project, quality: Sequence[QualityResult] = ()
+    results: Sequence[Any],
+    project: Project,
+    quality: Sequence[QualityResult] = (),
+    seconds: float = 0,
 ) -> BuildReport:
     """Returns the report of dbt's `RunResult`s, and of what data quality tests measured."""
     measured = {result.check: result for result in quality}
@@ -100,7 +105,12 @@ def read_results(
         elif outcome == "warned":
             warnings.append(_finding(result, status, project, measured))
     return BuildReport(
-        Counts(**models), Counts(**tests), tuple(failures), tuple(warnings), tuple(quality)
+        models=Counts(**models),
+        tests=Counts(**tests),
+        failures=tuple(failures),
+        warnings=tuple(warnings),
+        quality=tuple(quality),
+        seconds=seconds,
     )
 
 

@@ -1,5 +1,7 @@
 -- Every app event reaches unified events, and none that the app never sent.
 
+{{ config(meta={'checked': 'weekly'}) }}
+
 with app as (
 
     select event_id from {{ ref('stg_app__events') }}

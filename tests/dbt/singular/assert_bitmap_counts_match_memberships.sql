@@ -1,5 +1,7 @@
 -- A bitmap holds as many customers as its tag has distinct members, and no tag lacks its bitmap.
 
+{{ config(meta={'checked': 'weekly'}) }}
+
 with memberships as (
 
     select

@@ -1,5 +1,7 @@
 -- A value that many people's rows show would make them one person.
 
+{{ config(meta={'checked': 'weekly'}) }}
+
 with id_map as (
 
     select * from {{ ref('id_map') }}

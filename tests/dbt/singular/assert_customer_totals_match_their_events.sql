@@ -1,6 +1,8 @@
 -- What the incremental customers hold equals a count of all their events up to the as-of date,
 -- buyers or not.
 
+{{ config(meta={'checked': 'weekly'}) }}
+
 with events as (
 
     select

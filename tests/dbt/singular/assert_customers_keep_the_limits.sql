@@ -2,6 +2,8 @@
 -- cannot_link. A type with a window is not counted here (refused links are, with their dates), and
 -- a must_link may exceed a limit, so clusters with a must_link inside are left out.
 
+{{ config(meta={'checked': 'weekly'}) }}
+
 with held as (
 
     select

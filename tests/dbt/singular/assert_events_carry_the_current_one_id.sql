@@ -1,5 +1,7 @@
 -- What the incremental events hold equals what a join with the map gives now.
 
+{{ config(meta={'checked': 'weekly'}) }}
+
 select
     unioned.event_id,
     id_map.one_id as expected_one_id,

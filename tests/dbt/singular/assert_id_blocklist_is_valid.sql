@@ -1,6 +1,8 @@
 -- Ends with an error that names the line of the seed to fix: for an invalid pattern the engine
 -- gives only a position, and every model that blocks values would fail with it.
 
+{{ config(meta={'checked': 'weekly'}) }}
+
 with id_blocklist as (
 
     select * from {{ ref('id_blocklist') }}

@@ -1,6 +1,8 @@
 -- Ends with an error that names the line of the seed to fix: an override of an unknown type would
 -- be ignored silently, and of two that contradict each other one would win.
 
+{{ config(meta={'checked': 'weekly'}) }}
+
 with id_link_overrides as (
 
     select * from {{ ref('id_link_overrides') }}

@@ -1,6 +1,8 @@
 -- Ends with an error that names the line of the seed to fix: with an invalid limit, all people
 -- would be split, or none separated.
 
+{{ config(meta={'checked': 'weekly'}) }}
+
 with id_types as (
 
     select * from {{ ref('id_types') }}

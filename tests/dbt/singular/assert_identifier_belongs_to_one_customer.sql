@@ -1,5 +1,7 @@
 -- An identifier in two customers is two people read as one, or one read as two.
 
+{{ config(meta={'checked': 'weekly'}) }}
+
 select
     id_type,
     id_value,

@@ -1,5 +1,7 @@
 -- Every id_type that a staging model's YAML declares is a type of seeds/id_types.csv.
 
+{{ config(meta={'checked': 'weekly'}) }}
+
 {%- set declared = identifier_columns() %}
 
 with columns_declared as (

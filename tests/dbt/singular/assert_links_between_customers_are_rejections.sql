@@ -2,6 +2,8 @@
 -- readers see and the links that made it say the same. A must_link between two identifiers that are
 -- inactive joins no customer: both keep the one_id that they had last.
 
+{{ config(meta={'checked': 'weekly'}) }}
+
 with edges as (
 
     select * from {{ ref('int_identity__edges') }}

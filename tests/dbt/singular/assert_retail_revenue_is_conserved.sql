@@ -1,5 +1,7 @@
 -- Every invoice line reaches unified events, and the money adds up to the penny.
 
+{{ config(meta={'checked': 'weekly'}) }}
+
 with raw_lines as (
 
     select

@@ -195,7 +195,7 @@ def test_a_run_with_bad_input_publishes_the_rest_and_says_so(
         ("null_share_stg_crm__members_0_05__email_hash", "warn", None),
         ("null_share_stg_crm__members_0_05__mobile_hash", "warn", None),
     }
-    assert set(document["seconds"]) == {"deps", "ingest", "build", "publish"}
+    assert set(document["seconds"]) == {"deps", "ingest", "parse", "build", "publish"}
     assert {a["package_id"]: a["members"] for a in document["audiences"]}["PKG001"] == 3
 
 

@@ -26,7 +26,7 @@ KILLS = {
     "after the commit": "f.Dbt.build = lambda *a, **k: os._exit(9)",
     "after the build": "f.tables.prune = lambda *a: os._exit(9)",
     "while writing": "f.files.replace_file = lambda *a: os._exit(9)",
-    "after writing": "f.publish_marts = lambda *a: os._exit(9)",
+    "after writing": "f.publish_marts = lambda *a, **k: os._exit(9)",
     "at the end": "f.tables.set_finished = lambda *a: os._exit(9)",
 }
 

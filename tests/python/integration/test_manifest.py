@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import re
+from typing import Any
 
+import pytest
 from support.cli import BuiltProject
 
+from onecdp.project.dbt import Dbt
+from onecdp.project.find import open_project
+from onecdp.project.progress import Silent
 
-def test_foreign_keys_point_at_keys(built_warehouse: BuiltProject) -> None:
+
+@pytest.fixture(scope="module")
+def manifest(built_warehouse: BuiltProject) -> dict[str, Any]:
+    project = open_project(built_warehouse.folder, built_warehouse.warehouse, {})
+    read: dict[str, Any] = Dbt(project, Silent()).manifest().writable_manifest().to_dict()
+    return read
+
+
+def test_foreign_keys_point_at_keys(manifest: dict[str, Any]) -> None:
     """A relationships test joins: to a column with repeats it joins every row with every other.
 
     Events to id_map is that case: with a shop's till in it, one customer has 100,000 of both.
     """
-    manifest = json.loads((built_warehouse.folder / "target" / "manifest.json").read_text())
     tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
-    unique = {
-        (node["attached_node"].split(".")[-1], node["column_name"])
-        for node in tests
-        if (node.get("test_metadata") or {}).get("name") == "unique" and node["attached_node"]
-    }
+    unique = set()
+    for node in tests:
+        metadata = node.get("test_metadata") or {}
+        relation = (node.get("attached_node") or "").split(".")[-1]
+        if metadata.get("name") == "unique":
+            unique.add((relation, node["column_name"]))
+        elif metadata.get("name") == "primary_key" and len(metadata["kwargs"]["columns"]) == 1:
+            unique.add((relation, metadata["kwargs"]["columns"][0]))
     foreign = []
     for node in tests:
         metadata = node.get("test_metadata") or {}
@@ -30,3 +44,38 @@ def test_foreign_keys_point_at_keys(built_warehouse: BuiltProject) -> None:
             foreign.append((parent[1], arguments["field"]))
     assert len(foreign) > 5
     assert set(foreign) <= unique
+
+
+def test_no_model_that_is_left_out_on_another_date_depends_on_it(
+    manifest: dict[str, Any],
+) -> None:
+    """`by_date: false` in dbt_project.yml: neither it nor what it reads asks for the as-of date."""
+    nodes = manifest["nodes"]
+    dated = {
+        name
+        for name, node in nodes.items()
+        if "macro.onecdp.as_of_date" in node["depends_on"].get("macros", ())
+    }
+    assert len(dated) > 5
+    reached = set(dated)
+    waiting = list(dated)
+    while waiting:
+        for child in manifest["child_map"][waiting.pop()]:
+            if child not in reached:
+                reached.add(child)
+                waiting.append(child)
+    left_out = {
+        name for name, node in nodes.items() if node["config"]["meta"].get("by_date") is False
+    }
+    assert len(left_out) > 30
+    assert not left_out & reached
+
+
+def test_every_promise_of_ours_is_asked_daily_or_weekly(manifest: dict[str, Any]) -> None:
+    """A word that is neither would leave a test out of nothing, or be misread as weekly."""
+    words = {
+        node["config"]["meta"].get("checked")
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test"
+    }
+    assert words == {"daily", "weekly", None}

@@ -19,6 +19,8 @@ from onecdp.warehouse.files import Warehouse
 def build(folder: Path, *, amount: int = 1, statuses: dict[str, str] | None = None) -> Warehouse:
     """A private file as dbt leaves it; `statuses` are those of the nodes."""
     warehouse = Warehouse(folder)
+    # Each build ends later than the one before it.
+    moment = f"'2026-06-06 09:30:00+00'::timestamptz + interval '{amount} seconds'"
     with duckdb.connect(warehouse.build_file) as private:
         private.execute(
             f"""
@@ -37,16 +39,14 @@ def build(folder: Path, *, amount: int = 1, statuses: dict[str, str] | None = No
                 relation_schema varchar, relation_name varchar
             );
             insert into audit.node_status
-            select 'model.onecdp.my_' || name, 'success', 'i', '2026-06-06 09:30:00+00',
-                'marts', name
+            select 'model.onecdp.my_' || name, 'success', 'i', {moment}, 'marts', name
             from unnest(['id_map', 'customer_rfm']) as models(name);
             """
         )
         for node, status in (statuses or {"model_id_map": "success"}).items():
             unique_id = f"invocation.{node}" if status == "running" else f"model.onecdp.{node}"
             private.execute(
-                "insert into audit.node_status"
-                " values (?, ?, 'i', '2026-06-06 09:30:00+00', null, null)",
+                f"insert into audit.node_status values (?, ?, 'i', {moment}, null, null)",
                 [unique_id, status],
             )
     return warehouse
@@ -70,6 +70,70 @@ def test_marts_come_out_as_tables_and_nothing_else_does(tmp_path: Path) -> None:
     assert tables == [("main", "customer_rfm", "BASE TABLE"), ("main", "id_map", "BASE TABLE")]
     assert read(warehouse.marts_file, "from customer_rfm") == [(2,)]
     assert b"Ada" not in warehouse.marts_file.read_bytes()
+
+
+def test_only_tables_that_differ_are_written_and_without_any_the_file_stays(tmp_path: Path) -> None:
+    assert publish_marts(build(tmp_path, amount=1)).changed == ("customer_rfm", "id_map")
+    before = (tmp_path / "marts.duckdb").stat()
+
+    assert publish_marts(Warehouse(tmp_path)).changed == ()
+    execute(tmp_path, "update audit.node_status set finished_at = finished_at + interval 1 hour")
+    assert publish_marts(Warehouse(tmp_path)).changed == ()
+    assert (tmp_path / "marts.duckdb").stat() == before
+
+    # Built again, with another row in one of the two.
+    execute(
+        tmp_path,
+        "insert into marts.id_map values (1, 'B')",
+        "create or replace view marts.customer_rfm as select 2 as next_amount",
+        "comment on view marts.customer_rfm is 'One row per buyer.'",
+        "update audit.node_status set finished_at = finished_at + interval 1 hour",
+    )
+    assert publish_marts(Warehouse(tmp_path)).changed == ("id_map",)
+    assert read(tmp_path / "marts.duckdb", "from id_map order by all") == [(1, "A"), (1, "B")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update marts.id_map set one_id = 'Z' where amount % 1000 = 7",
+        "delete from marts.id_map where amount % 1000 = 7",
+        "insert into marts.id_map select -1, 'new' from range(500)",
+        "insert into marts.id_map from marts.id_map where amount < 9",
+        "delete from marts.id_map where rowid in (select min(rowid) from marts.id_map"
+        " where amount < 0)",
+        "alter table marts.id_map add column another integer",
+        "comment on table marts.id_map is 'Another comment.'",
+    ],
+)
+def test_a_large_table_is_changed_row_by_row_and_equals_the_private_one(
+    tmp_path: Path, change: str
+) -> None:
+    large = (
+        "create or replace table marts.id_map as"
+        " select n::int as amount, 'A' as one_id from range(150_000) as r(n)",
+        "insert into marts.id_map select -1, 'twice' from range(2)",
+    )
+    build(tmp_path)
+    execute(tmp_path, *large)
+    publish_marts(Warehouse(tmp_path))
+
+    execute(
+        tmp_path, change, "update audit.node_status set finished_at = finished_at + interval 1 hour"
+    )
+    assert "id_map" in publish_marts(Warehouse(tmp_path)).changed
+
+    with duckdb.connect(tmp_path / "onecdp.duckdb", read_only=True) as private:
+        private.execute(f"attach '{tmp_path / 'marts.duckdb'}' as published (read_only)")
+        for left, right in (("marts", "published.main"), ("published.main", "marts")):
+            differ = f"select count(*) from (from {left}.id_map except all from {right}.id_map)"
+            assert private.execute(differ).fetchall() == [(0,)]
+
+
+def execute(folder: Path, *statements: str) -> None:
+    with duckdb.connect(folder / "onecdp.duckdb") as private:
+        for statement in statements:
+            private.execute(statement)
 
 
 def test_descriptions_come_along(tmp_path: Path) -> None:

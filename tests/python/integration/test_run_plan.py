@@ -1,4 +1,4 @@
-"""A run builds only if something has changed since the published build."""
+"""A run builds what has changed since the last build: all, what is new, the date, or nothing."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import pytest
 from support.cli import BuiltProject, clean_environment, run_cli
 
 from onecdp.pipeline import Context, ingest
-from onecdp.pipeline.unchanged import find_current
+from onecdp.pipeline.plan import plan_run
+from onecdp.project.dbt import Scope
 from onecdp.project.find import open_project
 
 AS_OF = date(2026, 6, 6)
 
 
-def is_current(project: BuiltProject, as_of: date | None = AS_OF) -> bool:
-    context = Context(open_project(project.folder, project.warehouse, {}))
-    return find_current(context, as_of) is not None
+def scope_of(project: BuiltProject, as_of: date | None = AS_OF) -> Scope | None:
+    return plan_run(Context(open_project(project.folder, project.warehouse, {})), as_of).scope
 
 
 def append(file: Path, line: str) -> None:
@@ -52,9 +52,6 @@ CHANGES: dict[str, Callable[[BuiltProject], None]] = {
     "a test": lambda p: append(
         p.folder / "tests/dbt/singular/assert_one_int_is_dense.sql", "\n-- another\n"
     ),
-    "a load": load_another_event,
-    "a published file that is gone": lambda p: (p.warehouse / "marts.duckdb").unlink(),
-    "a published file that was touched": lambda p: (p.warehouse / "marts.duckdb").touch(),
     "a build that is running or was killed": execute(
         "insert into audit.node_status (unique_id, status) values ('invocation.x', 'running')"
     ),
@@ -64,19 +61,66 @@ CHANGES: dict[str, Callable[[BuiltProject], None]] = {
     "another dbt command since": execute(
         "update audit.node_status set finished_at = finished_at + interval 1 day"
     ),
+    "a week": execute("update audit.last_build set audited_at = audited_at - interval 8 days"),
+    "a build that was noted by no version": execute("drop table audit.last_build"),
 }
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_change_is_built(project: BuiltProject, what: str) -> None:
-    assert is_current(project)
+def test_all_is_built_and_asked_after(project: BuiltProject, what: str) -> None:
+    assert scope_of(project) is None
     CHANGES[what](project)
-    assert not is_current(project)
+    assert scope_of(project) is Scope.ALL
 
 
-def test_another_day_is_built(project: BuiltProject) -> None:
-    assert not is_current(project, date(2026, 6, 7))
-    assert not is_current(project, None)
+def test_what_new_rows_change_is_built_after_a_load(project: BuiltProject) -> None:
+    load_another_event(project)
+    assert scope_of(project) is Scope.NEW_ROWS
+    assert scope_of(project, date(2026, 6, 7)) is Scope.NEW_ROWS
+
+
+def test_what_the_date_changes_is_built_on_another_day(project: BuiltProject) -> None:
+    assert scope_of(project, date(2026, 6, 7)) is Scope.NEW_DATE
+    assert scope_of(project, None) is Scope.NEW_DATE
+
+
+@pytest.mark.parametrize("what", ["gone", "touched"])
+def test_a_changed_published_file_is_published_again(project: BuiltProject, what: str) -> None:
+    marts = project.warehouse / "marts.duckdb"
+    before = rows_of(marts)
+    if what == "gone":
+        marts.unlink()
+    else:
+        with duckdb.connect(marts) as file:
+            file.execute("delete from id_map")
+
+    done = run_cli("run", "--as-of", "2026-06-06", "--json", cwd=project.folder)
+
+    assert done.document()["built"] == "nothing"
+    assert len(done.document()["tables_changed"]) == len(before)
+    assert rows_of(marts) == before
+
+
+def rows_of(marts: Path) -> dict[str, list[tuple[object, ...]]]:
+    with duckdb.connect(marts, read_only=True) as file:
+        names = [
+            name for (name,) in file.execute("select table_name from duckdb_tables()").fetchall()
+        ]
+        return {name: file.execute(f"from {name} order by all").fetchall() for name in names}
+
+
+def test_a_day_leaves_out_the_weekly_tests_and_an_audit_asks_them(project: BuiltProject) -> None:
+    load_another_event(project)
+    day = run_cli("run", "--as-of", "2026-06-06", "--json", cwd=project.folder).document()
+    assert day["built"] == "new_rows"
+    assert 20 < day["tests"]["passed"] < 60
+
+    execute("update audit.last_build set audited_at = audited_at - interval 8 days")(project)
+    assert scope_of(project) is Scope.ALL
+    asked = run_cli("audit", cwd=project.folder)
+    assert asked.code == 0
+    assert int(asked.stdout.split()[1]) > 150
+    assert scope_of(project) is None
 
 
 def test_a_run_with_nothing_new_starts_no_dbt_and_says_so(project: BuiltProject) -> None:
@@ -119,4 +163,4 @@ def test_a_full_refresh_always_builds(project: BuiltProject) -> None:
     done = run_cli("run", "--as-of", "2026-06-06", "--full-refresh", "--json", cwd=project.folder)
     assert done.document()["is_unchanged"] is False
     assert done.document()["models"]["passed"] > 0
-    assert is_current(project)
+    assert scope_of(project) is None

@@ -1,0 +1,47 @@
+"""Audit: asks all data tests of the tables as they are, those that a daily run leaves out, too."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from onecdp.errors import OnecdpError
+from onecdp.pipeline.context import Context
+from onecdp.pipeline.plan import is_as_built, note_audit
+from onecdp.project import dbt_packages
+from onecdp.project.dbt import Dbt
+from onecdp.project.dbt_report import BuildReport
+from onecdp.warehouse.files import Warehouse, connect
+
+
+def audit(context: Context) -> BuildReport:
+    """Asks all data tests of the private file, for the as-of date of its last build.
+
+    A failed test is reported, not raised; nothing is published until a build passes.
+
+    Raises:
+        OnecdpError: Nothing was built yet, or dbt couldn't start.
+    """
+    with context.lock("onecdp audit"):
+        dbt_packages.ensure(context.project, context.progress)
+        as_of, _ = read_later_events(context.warehouse)
+        may_note = is_as_built(context.warehouse)
+        report = Dbt(context.project, context.progress).test(as_of=as_of)
+        if report.ok and may_note:
+            note_audit(context.warehouse)
+        return report
+
+
+def read_later_events(warehouse: Warehouse) -> tuple[date, int]:
+    """Returns the as-of date of the last build and the number of events after it.
+
+    Raises:
+        OnecdpError: Nothing was built yet.
+    """
+    if warehouse.build_file.is_file():
+        with connect(warehouse.build_file, read_only=True) as private:
+            if private.execute(
+                "select 1 from duckdb_functions() where function_name = 'later_events'"
+            ).fetchone():
+                ((as_of, count),) = private.execute("from later_events()").fetchall()
+                return as_of, int(count)
+    raise OnecdpError("nothing was built yet; run `onecdp run` first")

@@ -1,0 +1,173 @@
+"""The published file: which of its tables differ from the private marts, and their replacement.
+
+A table's digest is made of its columns, its comments and all of its rows, in any order. Digests say
+what differs before anything is written, and prove what was written afterwards.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from onecdp.errors import OnecdpError
+from onecdp.warehouse.files import connect
+from onecdp.warehouse.schemas import MARTS
+from onecdp.warehouse.sql_text import literal, quoted
+
+# Views name their relations with the private file's own database name, so it must keep it.
+_PRIVATE = "onecdp"
+# Below, a table is written anew: that costs less than to compare its rows.
+_ROWS_WORTH_COMPARING = 100_000
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What a table holds, for comparison: equal digests mean equal tables.
+
+    Attributes:
+        shape: The columns with their types, and all comments, as the statements that set them.
+        rows: How many rows.
+        xor: All row hashes, combined by exclusive or.
+        sum: All row hashes, added up.
+    """
+
+    shape: str
+    rows: int
+    xor: int
+    sum: int
+
+
+def digest_marts(private: duckdb.DuckDBPyConnection, names: tuple[str, ...]) -> dict[str, Digest]:
+    """Returns the digests of the named relations of the private marts."""
+    return {name: _digest(private, private_catalog(private), MARTS, name) for name in names}
+
+
+def private_catalog(connection: duckdb.DuckDBPyConnection) -> str:
+    """The name of the database that a connection has open."""
+    ((name,),) = connection.execute("select current_database()").fetchall()
+    return str(name)
+
+
+def write(
+    build_file: Path,
+    fresh: Path,
+    wanted: Mapping[str, Digest],
+    *,
+    old: Path | None,
+    known: Mapping[str, Digest],
+) -> None:
+    """Writes the published file anew, from the old one where it has equal tables.
+
+    Args:
+        build_file: The private file.
+        fresh: The file to write.
+        wanted: The tables and what they must hold.
+        old: The published file; None writes all tables.
+        known: What the tables of the old file hold.
+
+    Raises:
+        OnecdpError: A written table doesn't hold what the private one holds.
+    """
+    if old is not None:
+        shutil.copyfile(old, fresh)
+    with connect(fresh, read_only=False) as out:
+        out.execute(f"attach {literal(str(build_file))} as {_PRIVATE} (read_only)")
+        for name in set(known) - set(wanted):
+            out.execute(f"drop table {quoted(name)}")
+        for name, digest in wanted.items():
+            if known.get(name) == digest:
+                continue
+            if not (name in known and _apply_difference(out, name, digest, known[name])):
+                _write_table(out, name)
+                if _digest(out, private_catalog(out), "main", name) != digest:
+                    raise OnecdpError(
+                        f"{MARTS}.{name} changed while it was published; run `onecdp publish` again"
+                    )
+        out.execute(f"detach {_PRIVATE}")
+        out.execute("checkpoint")
+
+
+def _apply_difference(
+    out: duckdb.DuckDBPyConnection, name: str, wanted: Digest, known: Digest
+) -> bool:
+    """Deletes and inserts the rows that differ; False, with nothing changed, if that isn't enough.
+
+    Rows are compared by their hashes, each once: a table that holds equal rows may stay unequal.
+    """
+    if known.shape != wanted.shape or known.rows < _ROWS_WORTH_COMPARING:
+        return False
+    source, target = f"{_PRIVATE}.{MARTS}.{quoted(name)}", quoted(name)
+    row_hash = _row_hash(out, private_catalog(out), "main", name)
+    out.execute("begin")
+    out.execute(
+        f"create temp table missing as from {source}"
+        f" where {row_hash} not in (select {row_hash} from {target})"
+    )
+    out.execute(f"delete from {target} where {row_hash} not in (select {row_hash} from {source})")
+    out.execute(f"insert into {target} from missing")
+    out.execute("drop table missing")
+    if _digest(out, private_catalog(out), "main", name) != wanted:
+        out.execute("rollback")
+        return False
+    out.execute("commit")
+    return True
+
+
+def _write_table(out: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Copies a relation of the private marts as a table, with its comments."""
+    out.execute(f"create or replace table {quoted(name)} as from {_PRIVATE}.{MARTS}.{quoted(name)}")
+    for statement in _comments(out, _PRIVATE, MARTS, name):
+        out.execute(statement)
+
+
+def _digest(connection: duckdb.DuckDBPyConnection, catalog: str, schema: str, name: str) -> Digest:
+    columns = connection.execute(
+        "select column_name, data_type from duckdb_columns()"
+        " where database_name = $1 and schema_name = $2 and table_name = $3 order by column_index",
+        [catalog, schema, name],
+    ).fetchall()
+    shape = [f"{column} {data_type}" for column, data_type in columns]
+    shape += _comments(connection, catalog, schema, name)
+    row_hash = _row_hash(connection, catalog, schema, name)
+    ((rows, xor, total),) = connection.execute(
+        f"select count(*), coalesce(bit_xor({row_hash}), 0), coalesce(sum({row_hash}), 0)::hugeint"
+        f" from {quoted(catalog)}.{quoted(schema)}.{quoted(name)}"
+    ).fetchall()
+    return Digest("\n".join(shape), rows, xor, total)
+
+
+def _row_hash(connection: duckdb.DuckDBPyConnection, catalog: str, schema: str, name: str) -> str:
+    columns = connection.execute(
+        "select column_name from duckdb_columns()"
+        " where database_name = $1 and schema_name = $2 and table_name = $3 order by column_index",
+        [catalog, schema, name],
+    ).fetchall()
+    return f"hash({', '.join(quoted(column) for (column,) in columns)})"
+
+
+def _comments(
+    connection: duckdb.DuckDBPyConnection, catalog: str, schema: str, name: str
+) -> list[str]:
+    """The statements that set the comments of a table and its columns in the published file."""
+    place = [catalog, schema, name]
+    relation = connection.execute(
+        "select comment from duckdb_tables() where (database_name, schema_name, table_name)"
+        " = ($1, $2, $3) and comment is not null"
+        " union all select comment from duckdb_views() where"
+        " (database_name, schema_name, view_name) = ($1, $2, $3) and comment is not null",
+        place,
+    ).fetchall()
+    columns = connection.execute(
+        "select column_name, comment from duckdb_columns() where"
+        " (database_name, schema_name, table_name) = ($1, $2, $3) and comment is not null"
+        " order by column_index",
+        place,
+    ).fetchall()
+    return [f"comment on table {quoted(name)} is {literal(text)}" for (text,) in relation] + [
+        f"comment on column {quoted(name)}.{quoted(column)} is {literal(text)}"
+        for column, text in columns
+    ]

@@ -1,0 +1,211 @@
+"""What a run has to build: everything, what new rows change, what the date changes, or nothing.
+
+A build depends on the raw tables, the project's files, the library and the as-of date. Every build
+that ended well notes a fingerprint of each. What differs at the next run decides how much of it is
+built; what can't be told apart from a change counts as one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from onecdp.pipeline.context import Context
+from onecdp.project.dbt import Scope
+from onecdp.project.scaffold import PROJECT_PARTS
+from onecdp.warehouse.files import Warehouse, connect
+from onecdp.warehouse.schemas import AUDIT, RAW_ERASURE, RAW_PREFIX
+from onecdp.warehouse.sql_text import quoted
+
+AUDIT_INTERVAL = timedelta(days=7)
+"""How long a run trusts the last audit, which asks all data tests."""
+
+_LAST_BUILD = f"{AUDIT}.last_build"
+_NODE_STATUS = f"{AUDIT}.node_status"
+_GOOD = ("success", "pass", "warn", "no-op")
+_PACKAGES = "dbt_packages"
+# The sample is data: what was loaded of it is in the raw tables.
+_LEFT_OUT = ("__pycache__", ".pyc", "ingestion/sample/")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run builds.
+
+    Attributes:
+        scope: Which nodes; None builds nothing.
+        reason: Why, in a few words.
+    """
+
+    scope: Scope | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class LastBuild:
+    """The last build that ended well.
+
+    Attributes:
+        built_at: When its last node ended (UTC).
+        warnings: How many nodes warned.
+    """
+
+    built_at: datetime
+    warnings: int
+
+
+@dataclass(frozen=True)
+class _Build:
+    """What a build was made of.
+
+    Attributes:
+        code: Fingerprint of the project's files and the library.
+        raw: Fingerprint of the raw tables.
+        as_of: The as-of date that was asked for, or the day.
+        built_at: When its last node ended; None before the first build (UTC).
+        audited_at: When all data tests of this code last passed (UTC).
+    """
+
+    code: str
+    raw: str
+    as_of: str
+    built_at: datetime | None
+    audited_at: datetime | None
+
+
+def plan_run(context: Context, as_of: date | None) -> Plan:
+    """Returns what a run has to build."""
+    with connect(context.warehouse.build_file, read_only=True) as private:
+        last = _read(private)
+        if last is None:
+            return Plan(Scope.ALL, "the first build, or the last one did not end well")
+        if newest_node(private) != last.built_at or _has_bad_node(private):
+            return Plan(Scope.ALL, "dbt ran since the last build of onecdp")
+        now = _describe(context, private, as_of)
+    if now.code != last.code:
+        return Plan(Scope.ALL, "a model, a seed, a setting or the library has changed")
+    if last.audited_at is None or datetime.now(UTC) - last.audited_at > AUDIT_INTERVAL:
+        return Plan(Scope.ALL, "the weekly audit is due")
+    if now.raw != last.raw:
+        return Plan(Scope.NEW_ROWS, "rows were loaded or erased")
+    if now.as_of != last.as_of:
+        return Plan(Scope.NEW_DATE, "only the date has changed")
+    return Plan(None, "nothing has changed")
+
+
+def is_as_built(warehouse: Warehouse) -> bool:
+    """Returns whether nobody ran dbt since the last build that ended well."""
+    with connect(warehouse.build_file, read_only=True) as private:
+        last = _read(private)
+        return last is not None and last.built_at == newest_node(private)
+
+
+def read_last_build(warehouse: Warehouse) -> LastBuild | None:
+    """Returns the last build, or None before the first."""
+    with connect(warehouse.build_file, read_only=True) as private:
+        last = _read(private)
+        if last is None or last.built_at is None:
+            return None
+        ((warnings,),) = private.execute(
+            f"select count(*) from {_NODE_STATUS} where status = 'warn'"
+        ).fetchall()
+    return LastBuild(last.built_at, warnings)
+
+
+def note_build(context: Context, as_of: date | None, *, is_audited: bool) -> None:
+    """Notes what a build that ended well was made of.
+
+    Args:
+        context: The project and its warehouse.
+        as_of: As it was given to the build.
+        is_audited: Whether it asked all data tests.
+    """
+    with connect(context.warehouse.build_file, read_only=False) as private:
+        last, now = _read(private), _describe(context, private, as_of)
+        audited_at = now.built_at if is_audited else last and last.audited_at
+        private.execute(
+            f"create or replace table {_LAST_BUILD} as select $1 as code, $2 as raw, $3 as as_of,"
+            " $4::timestamptz as built_at, $5::timestamptz as audited_at",
+            [now.code, now.raw, now.as_of, now.built_at, audited_at],
+        )
+
+
+def note_audit(warehouse: Warehouse) -> None:
+    """Notes that all data tests passed on the tables of the last build."""
+    with connect(warehouse.build_file, read_only=False) as private:
+        newest = f"(select max(finished_at) from {_NODE_STATUS})"
+        private.execute(f"update {_LAST_BUILD} set built_at = {newest}, audited_at = {newest}")
+
+
+def _read(private: duckdb.DuckDBPyConnection) -> _Build | None:
+    private.execute("set TimeZone = 'UTC'")
+    try:
+        row = private.execute(
+            f"select code, raw, as_of, built_at, audited_at from {_LAST_BUILD}"
+        ).fetchone()
+    except duckdb.CatalogException:
+        return None
+    return _Build(*row) if row else None
+
+
+def _describe(context: Context, private: duckdb.DuckDBPyConnection, as_of: date | None) -> _Build:
+    return _Build(
+        code=_digest(
+            *_file_hashes(context.project.folder, (*PROJECT_PARTS, _PACKAGES)),
+            *_file_hashes(Path(__file__).resolve().parents[1], (".",)),
+        ),
+        raw=_digest(*_raw_state(private)),
+        as_of=str(as_of or f"today {datetime.now(UTC).date()}"),
+        built_at=newest_node(private),
+        audited_at=None,
+    )
+
+
+def newest_node(private: duckdb.DuckDBPyConnection) -> datetime | None:
+    """Returns when dbt last ended a node, with `onecdp` or without (UTC)."""
+    private.execute("set TimeZone = 'UTC'")
+    try:
+        row = private.execute(f"select max(finished_at) from {_NODE_STATUS}").fetchone()
+    except duckdb.CatalogException:
+        return None
+    return row[0] if row else None
+
+
+def _has_bad_node(private: duckdb.DuckDBPyConnection) -> bool:
+    row = private.execute(
+        f"select count(*) from {_NODE_STATUS} where not list_contains($1, status)", [list(_GOOD)]
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _raw_state(private: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """The loads of every source, and how many identifiers were erased; loading adds to both."""
+    tables = private.execute(
+        "select schema_name, table_name from duckdb_tables()"
+        " where starts_with(schema_name, $1) and (table_name = 'loads' or schema_name = $2)"
+        " order by all",
+        [RAW_PREFIX, RAW_ERASURE],
+    ).fetchall()
+    for schema, table in tables:
+        name = f"{quoted(schema)}.{quoted(table)}"
+        newest = "max(loaded_at)" if table == "loads" else "null"
+        yield f"{name} {private.execute(f'select count(*), {newest} from {name}').fetchone()}"
+
+
+def _file_hashes(folder: Path, parts: tuple[str, ...]) -> Iterator[str]:
+    for part in parts:
+        root = folder / part
+        files = sorted(root.rglob("*")) if root.is_dir() else [root]
+        for file in files:
+            name = str(file.relative_to(folder))
+            if file.is_file() and not any(part in name for part in _LEFT_OUT):
+                yield f"{name} {hashlib.sha256(file.read_bytes()).hexdigest()}"
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()

@@ -1,0 +1,57 @@
+-- What must be equal on both sides of the build, by counts and sums of narrow columns, so that it
+-- can be asked each run. The weekly asserts compare row by row.
+
+with totals as (
+
+    select
+        'app events: raw and unified' as total,
+        (select count(*) from {{ ref('stg_app__events') }}) as expected,
+        (
+            select count(*) from {{ ref('int_events__resolved') }}
+            where source_name = 'app' and not is_withdrawn
+        ) as found
+    union all
+    select
+        'invoice lines: raw and unified' as total,
+        (
+            select count(*) from {{ ref('stg_retail__transactions') }}
+            where not is_withdrawn
+        ),
+        (
+            select count(*) from {{ ref('int_events__resolved') }}
+            where source_name = 'retail' and not is_withdrawn
+        )
+    union all
+    select
+        'events of customers: unified and counted' as total,
+        (
+            select count(*) from {{ ref('int_events__resolved') }}
+            where one_id is not null and not is_withdrawn
+        ),
+        (select coalesce(sum(event_count), 0) from {{ ref('int_customers__activity') }})
+    union all
+    select
+        'revenue of purchases up to the as-of date: unified and profiles' as total,
+        (
+            select coalesce(sum(revenue), 0) from {{ ref('int_events__resolved') }}
+            where
+                one_id is not null
+                and not is_withdrawn
+                and event_type = 'purchase'
+                and event_date <= {{ as_of_date() }}
+        ),
+        (select coalesce(sum(gross_revenue), 0) from {{ ref('customer_profiles') }})
+    union all
+    select
+        'tags of customers: memberships and bitmaps' as total,
+        (select count(*) from {{ ref('int_audiences__memberships') }}),
+        (select coalesce(sum(user_count), 0) from {{ ref('audience_bitmaps') }})
+
+)
+
+select
+    total,
+    expected,
+    found
+from totals
+where expected != found
