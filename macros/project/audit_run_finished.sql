@@ -1,10 +1,10 @@
 {#-
     on-run-end: keeps the latest status of every node, so that `onecdp publish` knows whether the
-    private file passed its tests. A whole `dbt build` replaces everything but the seeds and weekly
-    tests that it left out: these keep the status that they had last. A partial run replaces its own
-    nodes, removes its own mark, and deletes nodes that the project no longer has: a failing test
-    that was removed must not block publishing. A daily test whose model was rebuilt without it
-    (`dbt run`) is `stale`, and what `--empty` built is `empty`: neither may be published. The
+    private file passed its tests. A whole `dbt build` replaces everything. A partial run replaces
+    its own nodes, removes its own mark, and deletes nodes that the project no longer has: a failing
+    test that was removed must not block publishing. A test whose model was rebuilt without it
+    (`dbt run`) is `stale`, and what `--empty` built is `empty`: neither may be published. A test of
+    the weekly audit keeps the status that it had last: see data_tests in dbt_project.yml. The
     relation of a model is kept because dbt never drops the relation of a model that was removed.
 -#}
 {% macro audit_run_finished(results) -%}
@@ -21,18 +21,16 @@
 {%- set is_whole = audit_is_whole_build(statuses) -%}
 {%- for node in graph.nodes.values() if node.resource_type == 'test' -%}
     {%- set is_rebuilt = node.depends_on.nodes | select('in', statuses) | list -%}
-    {%- if is_rebuilt and node.unique_id not in statuses and not audit_is_weekly(node)
+    {%- set is_daily = node.config.meta.get('checked') != 'weekly' -%}
+    {%- if is_rebuilt and is_daily and node.unique_id not in statuses
         and node.config.severity | lower == 'error' -%}
         {%- do statuses.update({node.unique_id: 'stale'}) -%}
     {%- endif -%}
 {%- endfor -%}
-{%- set not_run = graph.nodes | reject('in', statuses) | list -%}
 begin;
 delete from audit.node_status
+{%- if not is_whole %}
 where
-    {%- if is_whole %}
-    unique_id not in ('{{ not_run | join("', '") }}')
-    {%- else %}
     unique_id in ('invocation.{{ invocation_id }}'
         {%- for unique_id in statuses %}, '{{ unique_id }}'{% endfor %})
     {#- dbt's graph doesn't list unit tests. #}
@@ -40,7 +38,7 @@ where
         split_part(unique_id, '.', 1) in ('model', 'seed', 'snapshot', 'test')
         and unique_id not in ('{{ graph.nodes | join("', '") }}')
     )
-    {%- endif %};
+{%- endif %};
 {%- if statuses %}
 insert into audit.node_status (
     unique_id, status, invocation_id, finished_at, relation_schema, relation_name

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import yaml
 
 from onecdp.pipeline.context import Context
 from onecdp.project.dbt import Scope
@@ -87,6 +88,8 @@ def plan_run(context: Context, as_of: date | None) -> Plan:
         if newest_node(private) != last.built_at or _has_bad_node(private):
             return Plan(Scope.ALL, "dbt ran since the last build of onecdp")
         now = _describe(context, private, as_of)
+    if missing := _missing_selectors(context.project.folder):
+        return Plan(Scope.ALL, f"selectors.yml has no {missing[0]}")
     if now.code != last.code:
         return Plan(Scope.ALL, "a model, a seed, a setting or the library has changed")
     if last.audited_at is None or datetime.now(UTC) - last.audited_at > AUDIT_INTERVAL:
@@ -174,6 +177,14 @@ def newest_node(private: duckdb.DuckDBPyConnection) -> datetime | None:
     except duckdb.CatalogException:
         return None
     return row[0] if row else None
+
+
+def _missing_selectors(project: Path) -> list[str]:
+    """The selectors of a smaller build that the project lacks, such as one of an older version."""
+    file = project / "selectors.yml"
+    content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else None
+    names = {selector.get("name") for selector in (content or {}).get("selectors", ())}
+    return [s.value for s in Scope if s is not Scope.ALL and s.value not in names]
 
 
 def _has_bad_node(private: duckdb.DuckDBPyConnection) -> bool:

@@ -25,15 +25,11 @@ _one_at_a_time = threading.Lock()
 
 
 class Scope(Enum):
-    """Which nodes a build builds, as dbt's own selection of them.
+    """Which nodes a build builds: everything, or those of a selector of selectors.yml."""
 
-    Tests of the weekly audit are `checked: weekly`, models that no as-of date changes are
-    `by_date: false` in dbt_project.yml. A test is left out with its models only if all of them are.
-    """
-
-    ALL = ()
-    NEW_ROWS = ("config.meta.checked:weekly", "resource_type:seed")
-    NEW_DATE = (*NEW_ROWS, "config.meta.by_date:false")
+    ALL = "all"
+    NEW_ROWS = "new_rows"
+    NEW_DATE = "new_date"
 
 
 class Dbt:
@@ -119,10 +115,8 @@ class Dbt:
             OnecdpError: dbt couldn't start, such as for a mistake in a model or a locked warehouse.
         """
         options = ["--exclude-resource-type", "unit_test"]
-        if scope.value:
-            # Not `cautious`, dbt would leave out a test as soon as one of its models is.
-            options += ["--indirect-selection", "cautious", "--select", "fqn:*"]
-            options += ["--exclude", *scope.value]
+        if scope is not Scope.ALL:
+            options += ["--selector", scope.value]
         if full_refresh:
             options.append("--full-refresh")
         self._progress.update("build: reading the project")

@@ -20,6 +20,7 @@ PROJECT_PARTS = (
     "dbt_project.yml",
     "profiles.yml",
     "packages.yml",
+    "selectors.yml",
 )
 
 _LIBRARY = Path(__file__).resolve().parents[1]
