@@ -147,7 +147,7 @@ def read_csv(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
         except StopIteration:
             break
         except csv.Error as error:
-            broken.append(lines.step_back(_plain(error)))
+            broken.append(lines.step_back(_plain(error, lines.record)))
             continue
         if not row:
             continue
@@ -177,7 +177,9 @@ def _header(lines: _Lines, reader: Iterator[list[str]], spec: TableSpec) -> list
             raise Refused("has no header") from None
         except csv.Error as error:
             _check_separator(lines.record, [], spec)
-            raise Refused(f"has a header that cannot be read: {_plain(error)}") from error
+            raise Refused(
+                f"has a header that cannot be read: {_plain(error, lines.record)}"
+            ) from error
         if lines.flaw is not None:
             raise Refused(f"has a header that cannot be read: {lines.flaw}")
     _check_separator(lines.record, header, spec)
@@ -199,9 +201,10 @@ def _check_separator(record: list[bytes], header: list[str], spec: TableSpec) ->
             raise Refused(f"looks {name}-separated; save it with commas")
 
 
-def _plain(error: csv.Error) -> str:
+def _plain(error: csv.Error, record: Sequence[bytes]) -> str:
     text = str(error)
-    if "unexpected end of data" in text:
+    # A quote that is not closed goes on to a quote in another line.
+    if "unexpected end of data" in text or ("expected after" in text and len(record) > 1):
         return "a quote is not closed"
     if "expected after" in text:
         return (
