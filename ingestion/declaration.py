@@ -106,6 +106,7 @@ class TableSpec:
             read month first until then. The setting `[sources.<source>] date_order` goes before.
         identifiers: Identifier columns, highest priority first. They are not written here:
             `identifiers.attach_identifiers` reads them from the YAML of the staging model.
+        id_types: The types that there are, where a column says the type of another; attached, too.
     """
 
     source: str
@@ -121,6 +122,7 @@ class TableSpec:
     amount: tuple[str, str] | None = None
     date_order: DateOrder | None = None
     identifiers: tuple[Identifier, ...] = ()
+    id_types: frozenset[str] = frozenset()
 
     @property
     def dataset(self) -> str:

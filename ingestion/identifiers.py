@@ -80,6 +80,7 @@ def attach_identifiers(tables: Iterable[TableSpec], project: Path) -> list[Table
         BadDeclaration: As `read_identifiers`.
     """
     declared = read_identifiers(project)
+    id_types = frozenset(_read_priorities(project / ID_TYPES))
     attached = []
     for spec in tables:
         identifiers = tuple(
@@ -87,7 +88,7 @@ def attach_identifiers(tables: Iterable[TableSpec], project: Path) -> list[Table
             for d in declared
             if (d.source, d.table) == (spec.source, spec.table)
         )
-        attached.append(replace(spec, identifiers=identifiers))
+        attached.append(replace(spec, identifiers=identifiers, id_types=id_types))
     return attached
 
 

@@ -23,7 +23,7 @@ from onecdp.warehouse.files import Warehouse
 from .declaration import BadDeclaration, DateOrder, TableSpec
 from .dlt_load import IngestError, PrepareLoad, ProjectContext, run_load
 from .identifiers import DeclaredIdentifier, attach_identifiers, read_identifiers
-from .landing.arrivals import Arrivals
+from .landing.arrivals import Arrivals, Ledger
 from .landing.land import land
 from .landing.landed import Landed
 from .landing.resources import resources
@@ -189,7 +189,7 @@ def _load_source(
     def prepare(
         connection: duckdb.DuckDBPyConnection, scratch: Path
     ) -> tuple[Landed, Iterable[DltResource]]:
-        def list_places(loaded: Mapping[str, str]) -> Mapping[str, Arrivals]:
+        def list_places(loaded: Ledger) -> Mapping[str, Arrivals]:
             context = Context(data_dir / source.name, loaded, scratch, notify)
             return source.reader.arrivals(specs, context)
 

@@ -59,6 +59,7 @@ LOADS = {
     "rows_withdrawn": "bigint",
     "rows_erased": "bigint",
     "has_ambiguous_dates": "boolean",
+    "content": "varchar",
     "loaded_at": "timestamptz",
 }
 TABLE_NAME = {"table_name": "varchar"}

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from onecdp.identity.normalise import lower
 from onecdp.warehouse.sql_text import literal, quoted
 
 from ..declaration import TableSpec
 from ..raw_tables import FILE_OF, ROW_HASH, undeclared_columns
 from .filtering import hide_quarantined
-from .matching import find_matches, set_null
+from .matching import find_matches, pair, set_null
 from .tombstones import (
     SCHEMA,
     TABLE,
     hashes_of,
+    is_unmistakable,
     make_key,
     read_key,
     read_tombstones,
@@ -67,7 +69,8 @@ def erase_raw(
         identifiers: All those of one person.
     """
     schema = pa.schema([("id_type", pa.string()), ("id_value", pa.string())])
-    rows = [{"id_type": id_type, "id_value": value} for id_type, value in identifiers]
+    pairs = {*identifiers, *_as_other_types(connection, specs, identifiers)}
+    rows = [{"id_type": id_type, "id_value": value} for id_type, value in sorted(pairs)]
     connection.register("erased_now", pa.Table.from_pylist(rows, schema=schema))
     values = {value for _, value in identifiers}
     removed: list[RawRemoval] = []
@@ -108,6 +111,27 @@ def erase_raw(
                 connection.execute(f"delete from {dataset}_staging.{quoted(table)}")
     connection.unregister("erased_now")
     return [removal for removal in removed if removal.rows]
+
+
+def _as_other_types(
+    connection: duckdb.DuckDBPyConnection, specs: Sequence[TableSpec], identifiers: Pairs
+) -> Iterator[tuple[str, str]]:
+    """The hashes and UUIDs among the identifiers as they stand under other types, as mistakes."""
+    values = {value for _, value in identifiers if is_unmistakable(value)}
+    values |= {lower(value) for value in values}
+    for spec in specs if values else ():
+        if spec.table not in _tables(connection, spec.dataset):
+            continue
+        table = f"{spec.dataset}.{quoted(spec.table)}"
+        held = [str(row[0]) for row in connection.execute(f"describe {table}").fetchall()]
+        for identifier in spec.limited_to(held).identifiers:
+            id_type, id_value = pair(identifier)
+            found = connection.execute(
+                f"select distinct {id_type}, {id_value} from {table} "
+                f"where list_contains($1, {id_value})",
+                [sorted(values)],
+            )
+            yield from ((kind or "", value) for kind, value in found.fetchall())
 
 
 def _erase_table(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> Iterable[RawRemoval]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,12 +17,14 @@ from pathlib import Path
 
 import duckdb
 
+from onecdp.identity.normalise import lower
 from onecdp.warehouse.schemas import RAW_ERASURE
 
 SCHEMA = RAW_ERASURE
 TABLE = f"{SCHEMA}.tombstones"
 KEY_FILE = ".erasure-key"
 ANY_TYPE = "*"
+_HASH_OR_UUID = re.compile(r"(?i)[0-9a-f]{32,128}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Hashed with every key that is used, so that another key is noticed.
 _CHECK = ("", "onecdp")
 
@@ -44,12 +47,19 @@ class Tombstones:
     hashes: frozenset[str]
 
     def holds(self, id_type: str, id_value: str) -> bool:
-        """Whether the normalised identifier was erased."""
-        return keyed_hash(self.key, id_type, id_value) in self.hashes
+        """Whether the normalised identifier was erased; a hash or a UUID, whatever its type."""
+        if keyed_hash(self.key, id_type, id_value) in self.hashes:
+            return True
+        return is_unmistakable(id_value) and any(map(self.holds_value, {id_value, lower(id_value)}))
 
     def holds_value(self, value: str) -> bool:
         """Whether an erased identifier of any type has this value."""
         return keyed_hash(self.key, ANY_TYPE, value) in self.hashes
+
+
+def is_unmistakable(value: str) -> bool:
+    """Whether a value names one thing in whatever column it stands: a hash, a UUID."""
+    return _HASH_OR_UUID.fullmatch(value) is not None
 
 
 def keyed_hash(key: bytes, id_type: str, id_value: str) -> str:

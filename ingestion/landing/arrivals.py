@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import datetime as dt
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ MAX_RECORD = 1 << 20
 
 LINE = "_line"
 FLAW = "_flaw"
+WARNED = "_warned"
 INDEX = "_index"
 """Columns of a chunk's table that are no columns of the place."""
 
@@ -38,7 +40,8 @@ class Chunk:
 
     `table` has one string column per column of the place (snake_case, known names resolved, empty
     values as they are) and LINE (int64), the position of each row in the place. It may have FLAW
-    (text): why a row can't be loaded, where the text of its values doesn't show it. INDEX is a
+    (text): why a row can't be loaded, where the text of its values doesn't show it; and WARNED, the
+    values that are null for such a reason: a JSON list of column_name, value and reason. INDEX is a
     first column without a name, which is ignored. `columns` has the columns of each row, where not
     every row has all of them. `part` is the part of the place that holds the rows, such as a sheet.
     `notice` is something the user should know about how the place was read, `left_out` what part of
@@ -62,11 +65,39 @@ class Place:
         fingerprint: Its version. A place that was loaded in this version is not loaded again.
         chunks: Starts reading. It raises `Refused`, also half-way, if nothing of the place can be
             loaded.
+        content: What is the same for places with the same rows: a hash of a file's unpacked bytes.
     """
 
     name: str
     fingerprint: str
     chunks: Callable[[], Iterator[Chunk]]
+    content: str | None = None
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A place with the content of another one.
+
+    Attributes:
+        original: The name of the other place.
+        loaded_at: When that was loaded first; None if it is one of the same load.
+    """
+
+    original: str
+    loaded_at: dt.datetime | None
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The places that were loaded before.
+
+    Attributes:
+        current: The fingerprint that each was last loaded in, and its content, by its name.
+        contents: When each content was first loaded, by the content and the name of the place.
+    """
+
+    current: Mapping[str, Collection[str]] = field(default_factory=dict)
+    contents: Mapping[str, Mapping[str, dt.datetime]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,12 +108,14 @@ class Arrivals:
         new: Those to load, in order.
         unchanged: Those that are loaded already. They are read again only where it must be known
             what no place names any more.
+        copies: Those of `unchanged` that have another name than the place that was loaded, by name.
         refused: Why others cannot be read at all, by name.
         left_out: Why what is no place is not read, by name.
     """
 
     new: Sequence[Place] = ()
     unchanged: Sequence[Place] = ()
+    copies: Mapping[str, Copy] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
 
@@ -90,7 +123,7 @@ class Arrivals:
 def string_table(
     names: Sequence[str], columns: Iterable[Sequence[str | None]], lines: Sequence[int]
 ) -> pa.Table:
-    """A chunk's table out of columns of text; FLAW may be one of them."""
+    """A chunk's table out of columns of text; FLAW and WARNED may be among them."""
     arrays = [pa.array(column, pa.string()) for column in columns]
     if not arrays:
         arrays = [pa.array([], pa.string()) for _ in names]

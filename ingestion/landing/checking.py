@@ -12,8 +12,8 @@ from onecdp.warehouse.sql_text import literal, quoted
 from ..declaration import Column, Kind, TableSpec
 from ..erasure.filtering import filter_erased
 from ..erasure.tombstones import Tombstones
-from .arrivals import FLAW
-from .kinds import amount_complaint, complaint, typed
+from .arrivals import FLAW, WARNED
+from .kinds import amount_complaint, complaint, typed, unknown_type
 from .scratch import NFKC
 from .staging import Staged, payload
 
@@ -108,7 +108,19 @@ def _find_complaints(
     columns = [replace(column, kind=spec.kind_of(column.name)) for column in spec.columns]
     columns += [Column(name, spec.kind_of(name)) for name in staged.extras]
     told = [(column, text) for column in columns if (text := complaint(column, load_time))]
-    decisive = [f"raw.{FLAW}", *(text for column, text in told if spec.is_decisive(column))]
+    # What its reader told of a value is not told again.
+    decisive = [f"raw.{FLAW}"]
+    decisive += [
+        f"case when not coalesce(contains(raw.{FLAW}, {literal(column.name + ': ')}), false) "
+        f"then {text} end"
+        for column, text in told
+        if spec.is_decisive(column)
+    ]
+    decisive += [
+        unknown_type(i.type_column, spec.id_types)
+        for i in spec.identifiers
+        if i.type_column and spec.id_types
+    ]
     if spec.amount:
         decisive.append(amount_complaint(spec.amount))
     optional = {c.name: text for c, text in told if not spec.is_decisive(c)}
@@ -117,10 +129,17 @@ def _find_complaints(
         for name, text in optional.items()
     )
     warning = "struct(column_name varchar, value varchar, reason varchar)[]"
+    by_reader = (
+        f"from_json(raw.{WARNED}, "
+        """'[{"column_name": "VARCHAR", "value": "VARCHAR", "reason": "VARCHAR"}]')"""
+    )
     connection.execute(
         f"""create table {into} as
         select raw._row, nullif(concat_ws('; ', {", ".join(decisive)}), '') as reason,
-            list_filter([{warned}]::{warning}, lambda w: w.reason is not null) as warned
+            list_concat(
+                list_filter([{warned}]::{warning}, lambda w: w.reason is not null), {by_reader}
+            ) as warned
         from {staged.text} as raw inner join {typed_rows} as t using (_row)
-        where coalesce({", ".join([*decisive, *optional.values()])}) is not null"""
+        where coalesce({", ".join([*decisive, *optional.values(), f"raw.{WARNED}"])})
+            is not null"""
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from onecdp.identity.normalise import trim_sql
-from onecdp.warehouse.sql_text import quoted
+from onecdp.warehouse.sql_text import literal, quoted
 
 from ..declaration import Column, DateOrder, Kind
 from .codes import ADVICE
@@ -12,6 +14,7 @@ from .scratch import NFKC
 
 DECIMAL = r"'^[+-]?([0-9]{1,40}\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$'"
 WHOLE = r"'^[+-]?[0-9]{1,40}(\.0*)?$'"
+EXPONENT = r"'^[+-]?[0-9]{1,40}(\.[0-9]*)?[eE][+-]?[0-9]{1,3}$'"
 ISO_TIME = (
     r"'^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
     r"([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]*)?)?"
@@ -26,6 +29,8 @@ ISO_DAY = r"'^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}$'"
 
 # Larger amounts are mistakes. The sum of a hundred smaller ones fits the models' decimals.
 TOO_MUCH = 10**12
+# What a program writes for no date is earlier: 0001-01-01, the year 24 of 2024, 1899-12-30.
+EARLIEST = "1900-01-01"
 EXPECTED = {
     Kind.INTEGER: "a whole number",
     Kind.MONEY: "a number",
@@ -53,7 +58,9 @@ def typed(name: str, kind: Kind, date_order: DateOrder | None = None) -> str:
             # A cast alone would round 6.5 to 7 and read 0x10 as 16.
             whole = f"regexp_extract({trimmed}, '^[^.]*')"
             return (
-                f"case when regexp_matches({trimmed}, {WHOLE}) then try_cast({whole} as bigint) end"
+                f"case when regexp_matches({trimmed}, {WHOLE}) then try_cast({whole} as bigint) "
+                f"when regexp_matches({trimmed}, {EXPONENT}) "
+                f"then try_cast(exact_integer(scientific({trimmed})) as bigint) end"
             )
         case Kind.MONEY:
             return (
@@ -113,6 +120,11 @@ def complaint(column: Column, load_time: str) -> str | None:
             f"when t.{name} is null and trim(raw.{name}) <> '' "
             f"then '{column.name}: ''' || {value} || ''' is not {EXPECTED[column.kind]}'"
         )
+    if column.kind in (Kind.TIMESTAMP, Kind.DATE):
+        parts.append(
+            f"when t.{name} < date '{EARLIEST}' "
+            f"then '{column.name}: ''' || {value} || ''' is before {EARLIEST[:4]}'"
+        )
     if column.is_past:
         # A clock may be ahead, and a time may have lost its zone, by less than a day.
         latest = f"(select loaded_at::timestamp + interval 1 day from {load_time})"
@@ -126,6 +138,16 @@ def complaint(column: Column, load_time: str) -> str | None:
             f"then '{column.name}: ''' || {value} || ''' is not below {TOO_MUCH:,}'"
         )
     return f"case {' '.join(parts)} end" if parts else None
+
+
+def unknown_type(name: str, id_types: Collection[str]) -> str:
+    """SQL for what is wrong with a type of identifiers that is none of `id_types`."""
+    known = ", ".join(map(literal, sorted(id_types)))
+    return (
+        f"case when lower(t.{quoted(name)}) not in ({known}) "
+        f"then '{name}: ''' || left(raw.{quoted(name)}, 100) || ''' is no type of "
+        "seeds/id_types.csv' end"
+    )
 
 
 def amount_complaint(factors: tuple[str, str]) -> str:

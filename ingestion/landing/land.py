@@ -11,11 +11,13 @@ import duckdb
 
 from onecdp.warehouse.sql_text import literal
 
-from ..declaration import DateOrder, TableSpec
+from ..declaration import TableSpec
 from ..erasure.filtering import HIDDEN, hide_quarantined, names_erased
 from ..erasure.tombstones import Tombstones, read_tombstones
-from .arrivals import Arrivals, Notify, Place
+from ..raw_tables import undeclared_columns
+from .arrivals import Arrivals, Ledger, Notify, Place
 from .checking import Checked, check
+from .copies import notice_of_copy, read_ledger
 from .date_order import earlier_files, read_month_first
 from .deduplicate import deduplicate
 from .invoice_lines import Lines, write_lines
@@ -40,8 +42,8 @@ SUPERSEDED = "_superseded"
 LOADS = "_loads"
 LOAD_TIME = "_load_time"
 
-ListPlaces = Callable[[Mapping[str, str]], Mapping[str, Arrivals]]
-"""Names the places of every table, given the fingerprints that places were loaded in before."""
+ListPlaces = Callable[[Ledger], Mapping[str, Arrivals]]
+"""Names the places of every table, given those that were loaded before."""
 
 
 def clock() -> dt.datetime:
@@ -75,16 +77,10 @@ def land(
     """
     stored = attach(connection, tables, warehouse)
     tombstones = read_tombstones(connection, "warehouse", warehouse.parent)
-    known = connection.execute(
-        f"select file, arg_max(fingerprint, loaded_at) from {stored.loads} group by file"
-    )
-    loaded: dict[str, str] = dict(known.fetchall())
-    # Read before the setting was made, so they are read again.
-    misread = tables[0].date_order is DateOrder.DAY_FIRST
-    again = set(read_month_first(connection, stored.loads)) if misread else set()
-    arrivals = list_places({file: f for file, f in loaded.items() if file not in again})
+    loaded, ledger = read_ledger(connection, stored.loads, tables[0].date_order)
+    arrivals = list_places(ledger)
     _set_load_time(connection, stored)
-    load = _Load(connection, stored, tombstones, frozenset(loaded), notify, withdraw_missing)
+    load = _Load(connection, stored, tombstones, loaded, notify, withdraw_missing)
     landed = [load.land(spec, arrivals.get(spec.table, Arrivals())) for spec in tables]
     for name in (QUARANTINE, WARNINGS, SUPERSEDED, LOADS):
         _unite(connection, tables, name)
@@ -105,7 +101,11 @@ def land(
         loads=LOADS,
         load_time=LOAD_TIME,
         places_loaded=sum(table.places_loaded for table in landed),
-        places_skipped=sum(len(a.unchanged) for a in arrivals.values()),
+        places_skipped=sum(
+            place.name not in table.refused
+            for spec, table in zip(tables, landed, strict=True)
+            for place in arrivals.get(spec.table, Arrivals()).unchanged
+        ),
         refused=tuple(sorted(pair for table in landed for pair in table.refused.items())),
         left_out=tuple(sorted(pair for table in landed for pair in table.left_out)),
         notices=tuple(pair for table in landed for pair in table.notices),
@@ -150,6 +150,11 @@ class _Load:
         for place_no, reason in staged.refused.items():
             place = arrivals.new[place_no]
             refused[place.name] = (place.fingerprint, reason)
+        for place_name, copy in arrivals.copies.items():
+            if copy.loaded_at is None and copy.original in refused:
+                refused[place_name] = refused[copy.original]
+            else:
+                notices.append((place_name, notice_of_copy(copy)))
         refused = {place: (f, self._hidden(reason)) for place, (f, reason) in refused.items()}
         # A refused version changes nothing: what an earlier one brought stays.
         places = f"{name}places"
@@ -191,7 +196,8 @@ class _Load:
         )
 
     def _read(self, spec: TableSpec, places: Sequence[Place], into: str) -> tuple[Staged, Checked]:
-        staged = stage(self.connection, spec, places, self.notify, into)
+        extras = undeclared_columns(self.connection, spec, self.stored.tables[spec.table])
+        staged = stage(self.connection, spec, places, self.notify, extras, into)
         return staged, check(self.connection, spec, staged, self.tombstones, LOAD_TIME, into)
 
     def _misread(
@@ -240,17 +246,17 @@ class _Load:
 
 
 def _list_places(connection: duckdb.DuckDBPyConnection, arrivals: Arrivals, into: str) -> None:
-    """Makes `into` (_place_no, name, fingerprint, is_new); the new places come first."""
+    """Makes `into` (_place_no, name, fingerprint, is_new, content); the new places come first."""
     connection.execute(
-        f"create table {into} "
-        "(_place_no integer, name varchar, fingerprint varchar, is_new boolean)"
+        f"create table {into} (_place_no integer, name varchar, fingerprint varchar, "
+        "is_new boolean, content varchar)"
     )
     rows = [
-        (no, place.name, place.fingerprint, no < len(arrivals.new))
+        (no, place.name, place.fingerprint, no < len(arrivals.new), place.content)
         for no, place in enumerate([*arrivals.new, *arrivals.unchanged])
     ]
     if rows:
-        connection.executemany(f"insert into {into} values ($1, $2, $3, $4)", rows)
+        connection.executemany(f"insert into {into} values ($1, $2, $3, $4, $5)", rows)
 
 
 def _set_load_time(connection: duckdb.DuckDBPyConnection, stored: Stored) -> None:

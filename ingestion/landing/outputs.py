@@ -41,7 +41,7 @@ class Results:
         staged: The rows as read.
         checked: The rows by soundness.
         outcomes: What becomes of the sound ones.
-        places: `_place_no`, `name`, `fingerprint` and `is_new` of the places.
+        places: `_place_no`, `name`, `fingerprint`, `is_new` and `content` of the places.
         load_time: One row, `loaded_at`.
     """
 
@@ -207,6 +207,7 @@ def write_loads(connection: duckdb.DuckDBPyConnection, results: Results, into: s
             coalesce(rows_withdrawn, 0) as rows_withdrawn,
             coalesce(rows_erased, 0) as rows_erased,
             list_contains($ambiguous, _place_no) as has_ambiguous_dates,
+            content,
             (select loaded_at from {results.load_time}) as loaded_at
         from {results.places}
         left join staged using (_place_no)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from onecdp.warehouse.sql_text import literal, quoted
 
 from ..declaration import TableSpec
-from .arrivals import FLAW, INDEX, LINE, Chunk, Notify, Place, Refused
+from .arrivals import FLAW, INDEX, LINE, WARNED, Chunk, Notify, Place, Refused
 from .date_order import OtherOrder, SlashDates
 
 _ROWS_BETWEEN_NOTICES = 1_000_000
@@ -29,8 +29,8 @@ class Staged:
 
     Attributes:
         text: Relation of the rows: `_row` (its number, in the order of reading), `_place_no` (the
-            place's index), `_part`, `_line`, `_flaw`, `_header` (which columns the row has: the
-            index in `headers`), and a text column per column.
+            place's index), `_part`, `_line`, `_flaw`, `_warned`, `_header` (which
+            columns the row has: the index in `headers`), and a text column per column.
         broken: Relation of the rows that could not be read: the same position, reason, payload.
         extras: The columns of `text` that are not declared.
         headers: The sets of columns that rows have.
@@ -58,10 +58,22 @@ def stage(
     spec: TableSpec,
     places: Sequence[Place],
     notify: Notify,
+    stored_extras: Iterable[str],
     into: str,
 ) -> Staged:
-    """Reads places into relations whose names begin with `into`."""
+    """Reads places into relations whose names begin with `into`.
+
+    Args:
+        connection: The scratch database.
+        spec: The table.
+        places: What to read.
+        notify: Gets what the user should know.
+        stored_extras: The columns of the raw table that are not declared. A new column that differs
+            from one in case alone, as `STRASSE` from `Straße`, is the same, as it is to dlt.
+        into: What the names of the relations begin with.
+    """
     staging = _Staging(connection, spec, notify, f"{into}_text", f"{into}_broken")
+    staging.spellings = {name.casefold(): name for name in stored_extras}
     for place_no, place in enumerate(places):
         staging.read(place_no, place)
     return Staged(
@@ -106,6 +118,7 @@ class _Staging:
         self.text = text
         self.broken = broken
         self.extras: list[str] = []
+        self.spellings: dict[str, str] = {}
         self.headers: dict[frozenset[str], int] = {}
         self.refused: dict[int, str] = {}
         self.left_out: list[tuple[str, str]] = []
@@ -119,7 +132,8 @@ class _Staging:
         self._rows = 0
         columns = ", ".join(f"{quoted(column.name)} varchar" for column in spec.columns)
         connection.execute(
-            f"create table {text} ({_POSITION}, {FLAW} varchar, _header integer, {columns})"
+            f"create table {text} ({_POSITION}, {FLAW} varchar, {WARNED} varchar, "
+            f"_header integer, {columns})"
         )
         connection.execute(f"create table {broken} ({_POSITION}, reason varchar, payload varchar)")
 
@@ -172,9 +186,23 @@ class _Staging:
             self.notices.append((place.name, dates.notice))
             self.ambiguous_dates.append(place_no)
 
+    def _spelled(self, name: str) -> str:
+        """A column as the first one of its name is spelled."""
+        return name if name in self._known else self.spellings.setdefault(name.casefold(), name)
+
     def _add(self, place_no: int, chunk: Chunk, dates: SlashDates) -> None:
+        names = [self._spelled(name) for name in chunk.table.column_names]
+        chunk = replace(
+            chunk,
+            table=chunk.table.rename_columns(names),
+            columns=chunk.columns and [map(self._spelled, columns) for columns in chunk.columns],
+        )
         for name in chunk.table.column_names:
-            if name not in (LINE, FLAW) and name not in self._known and name not in self.extras:
+            if (
+                name not in (LINE, FLAW, WARNED)
+                and name not in self._known
+                and name not in self.extras
+            ):
                 self._connection.execute(
                     f"alter table {self.text} add column {quoted(name)} varchar"
                 )
@@ -201,7 +229,7 @@ class _Staging:
         return pa.repeat(header, chunk.table.num_rows)
 
     def _header(self, columns: Iterable[str]) -> int:
-        names = frozenset(columns) - {LINE, FLAW, INDEX}
+        names = frozenset(columns) - {LINE, FLAW, WARNED, INDEX}
         return self.headers.setdefault(names, len(self.headers))
 
     def _insert(self, relation: str, rows: pa.Table, place_no: int, part: str | None) -> None:

@@ -13,6 +13,24 @@ from ..landing.arrivals import MAX_RECORD, BrokenRow, Chunk, Refused, string_tab
 from .header import CHUNK_ROWS, require_columns, resolve_header
 from .lines import MAX_LINE, line_blocks
 
+_OTHER_SEPARATORS = ((";", "semicolon"), ("\t", "tab"), ("|", "pipe"), ("^", "caret"))
+
+
+class _KeyNames:
+    """Tells a row that is another header: its required fields hold the names of columns."""
+
+    def __init__(self, names: Sequence[str], header: Sequence[str], spec: TableSpec) -> None:
+        self._places = [names.index(name) for name in spec.required]
+        known = (name for column in spec.columns for name in (column.name, *column.aliases))
+        self._spellings = {name.strip().casefold() for name in (*known, *header)}
+
+    def are_in(self, row: list[str]) -> bool:
+        places, spellings = self._places, self._spellings
+        # Most rows are told by their first key alone.
+        if not places or row[places[0]].strip().casefold() not in spellings:
+            return False
+        return all(row[place].strip().casefold() in spellings for place in places)
+
 
 class _Lines:
     """The physical lines of a stream, for `csv.reader`, able to step back within a record."""
@@ -33,7 +51,7 @@ class _Lines:
         """Whether lines that were read before are still to be handed out."""
         return bool(self._back)
 
-    def plain_block(self, headers: Sequence[list[str]]) -> list[list[str]]:
+    def plain_block(self, headers: Sequence[list[str]], names: _KeyNames) -> list[list[str]]:
         """Reads a block of lines; their rows if each line is a sound row, else none.
 
         Most lines of most files are, and reading them together takes a third of the time. The
@@ -48,6 +66,7 @@ class _Lines:
                     len(rows) == len(raws)
                     and all(len(row) == len(headers[0]) for row in rows)
                     and not any(header in rows for header in headers)
+                    and not any(map(names.are_in, rows))
                 ):
                     self.number += len(raws)
                     return rows
@@ -105,10 +124,11 @@ def read_csv(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
     reader = csv.reader(lines, strict=True)
     header = _header(lines, reader, spec)
     names = resolve_header(header, spec)
-    require_columns(names, spec)
+    require_columns(names, spec, header)
     width = len(names)
     # Files that were put together have it again, perhaps with the mark of a file's beginning.
     headers = (header, ["\ufeff" + header[0], *header[1:]])
+    key_names = _KeyNames(names, header, spec)
     rows: list[list[str]] = []
     numbers: list[int] = []
     broken: list[BrokenRow] = []
@@ -117,7 +137,7 @@ def read_csv(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
             if len(rows) + len(broken) >= CHUNK_ROWS:
                 yield Chunk(string_table(names, zip(*rows, strict=True), numbers), broken)
                 rows, numbers, broken = [], [], []
-            if block := lines.plain_block(headers):
+            if block := lines.plain_block(headers, key_names):
                 rows += block
                 numbers += range(lines.number - len(block) + 1, lines.number + 1)
                 continue
@@ -127,7 +147,7 @@ def read_csv(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
         except StopIteration:
             break
         except csv.Error as error:
-            broken.append(lines.step_back(_plain(error)))
+            broken.append(lines.step_back(_plain(error, lines.record)))
             continue
         if not row:
             continue
@@ -138,6 +158,9 @@ def read_csv(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
             broken.append(lines.step_back(reason))
         elif row in headers:
             broken.append(lines.step_back("row repeats the header"))
+        elif key_names.are_in(row):
+            number = lines.number - len(lines.record) + 1
+            raise Refused(f"line {number} is a header with other columns; split the file there")
         else:
             rows.append(row)
             numbers.append(lines.number - len(lines.record) + 1)
@@ -154,10 +177,15 @@ def _header(lines: _Lines, reader: Iterator[list[str]], spec: TableSpec) -> list
             raise Refused("has no header") from None
         except csv.Error as error:
             _check_separator(lines.record, [], spec)
-            raise Refused(f"has a header that cannot be read: {_plain(error)}") from error
+            raise Refused(
+                f"has a header that cannot be read: {_plain(error, lines.record)}"
+            ) from error
         if lines.flaw is not None:
             raise Refused(f"has a header that cannot be read: {lines.flaw}")
     _check_separator(lines.record, header, spec)
+    quoted = [name for name in header if name.strip()]
+    if quoted and all(len(n.strip()) > 1 and n.strip()[0] == n.strip()[-1] == "'" for n in quoted):
+        raise Refused("quotes its fields with '; save it with \"")
     return header
 
 
@@ -167,14 +195,20 @@ def _check_separator(record: list[bytes], header: list[str], spec: TableSpec) ->
     if not required or required <= set(map(spec.known, header)):
         return
     text = record[0].decode("utf-8-sig", "replace").rstrip("\r\n")
-    for separator, name in ((";", "semicolon"), ("\t", "tab")):
+    for separator, name in _OTHER_SEPARATORS:
         fields = next(csv.reader([text], delimiter=separator), [])
         if len(fields) > 1 and required <= set(map(spec.known, fields)):
             raise Refused(f"looks {name}-separated; save it with commas")
 
 
-def _plain(error: csv.Error) -> str:
+def _plain(error: csv.Error, record: Sequence[bytes]) -> str:
     text = str(error)
-    if "unexpected end of data" in text or "expected after" in text:
+    # A quote that is not closed goes on to a quote in another line.
+    if "unexpected end of data" in text or ("expected after" in text and len(record) > 1):
         return "a quote is not closed"
+    if "expected after" in text:
+        return (
+            "there is something between a closing quote and the next comma "
+            '(write a quote inside of a quoted field twice: "")'
+        )
     return text

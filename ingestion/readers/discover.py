@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+
+from onecdp.printable import printable
 
 FORMATS = {
     ".csv": "csv",
@@ -40,6 +44,16 @@ class SourceFile:
         """SHA-256 of the bytes, in hex."""
         with self.path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    def content(self) -> str | None:
+        """SHA-256 of the unpacked bytes, in hex; None if a .gz file can't be unpacked."""
+        if not self.compressed:
+            return self.fingerprint()
+        try:
+            with gzip.open(self.path) as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        except (OSError, EOFError, zlib.error):
+            return None
 
 
 @dataclass(frozen=True)
@@ -77,7 +91,7 @@ def discover(folder: Path, excel: bool) -> Found:
             elif not path.is_file():
                 what = "a link to nothing" if path.is_symlink() else "no regular file"
                 left_out[name] = f"is {what}; put the file itself here"
-            elif (kind := _format(path, excel)) is None:
+            elif (kind := format_of(path.name, excel)) is None:
                 left_out[name] = _no_format(path, excel)
             else:
                 is_compressed = path.suffix.lower() == ".gz"
@@ -87,21 +101,21 @@ def discover(folder: Path, excel: bool) -> Found:
 
 
 def _name(path: Path, folder: Path) -> str:
-    # A name that is not UTF-8 must still be storable.
-    return path.relative_to(folder).as_posix().encode("utf-8", "backslashreplace").decode()
+    return printable(path.relative_to(folder).as_posix())
 
 
-def _suffix(path: Path) -> str:
-    return Path(path.name.lower().removesuffix(".gz")).suffix
+def _suffix(name: str) -> str:
+    return Path(name.lower().removesuffix(".gz")).suffix
 
 
-def _format(path: Path, excel: bool) -> str | None:
-    kind = FORMATS.get(_suffix(path))
+def format_of(name: str, excel: bool = True) -> str | None:
+    """The format of a file by its name; None if it has none of those that are read."""
+    kind = FORMATS.get(_suffix(name))
     return None if kind == "xlsx" and not excel else kind
 
 
 def _no_format(path: Path, excel: bool) -> str:
-    suffix = _suffix(path)
+    suffix = _suffix(path.name)
     advice = ADVICE.get(suffix, f"save it as {TEXT_KINDS}{' or XLSX' if excel else ''}")
     if not excel and suffix in (".xls", ".xlsx"):
         advice = "save its sheet as .csv"

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from ..declaration import TableSpec
-from ..landing.arrivals import Arrivals, Chunk, Place
+from ..landing.arrivals import Arrivals, Chunk, Copy, Ledger, Place
 from .csv_reader import read_csv
-from .discover import SourceFile, discover
+from .discover import SourceFile, discover, format_of
 from .jsonl_reader import read_jsonl
 from .opening import opened
 from .parquet_reader import read_parquet
@@ -31,7 +31,11 @@ class Files:
     excel: bool = False
 
     def arrivals(self, tables: Sequence[TableSpec], context: Context) -> Mapping[str, Arrivals]:
-        """Lists the files of every table; a file is new if the SHA-256 of its bytes is."""
+        """Lists the files of every table.
+
+        A file is new if its name or the SHA-256 of its bytes is, but not if it has the content of
+        another file of the table: then it is a copy, or the file was moved.
+        """
         source = tables[0].source
         below = discover(context.folder, self.excel)
         left_out = dict(below.left_out)
@@ -52,17 +56,47 @@ class Files:
 def _arrivals(files: Sequence[SourceFile], spec: TableSpec, context: Context) -> Arrivals:
     new: list[Place] = []
     unchanged: list[Place] = []
+    copies: dict[str, Copy] = {}
     refused: dict[str, str] = {}
+    listed: dict[tuple[str, str], str] = {}
     for file in files:
         try:
             fingerprint = file.fingerprint()
+            current = context.loaded.current.get(file.name, ())
+            is_packed = file.compressed and fingerprint not in current
+            content = file.content() if is_packed else fingerprint
+            # Packed again, the same rows have other bytes.
+            is_known = fingerprint in current or content in current
         except OSError as error:
             refused[file.name] = f"cannot be read ({error.strerror or error})"
             continue
-        place = Place(file.name, fingerprint, partial(read, file, spec, context.scratch))
-        is_known = context.loaded.get(file.name) == fingerprint
-        (unchanged if is_known else new).append(place)
-    return Arrivals(new, unchanged, refused)
+        place = Place(file.name, fingerprint, partial(read, file, spec, context.scratch), content)
+        if is_known or not content:
+            (unchanged if is_known else new).append(place)
+        elif copy := _loaded_copy(file, content, spec, context.loaded):
+            copies[file.name] = copy
+            unchanged.append(place)
+        elif original := listed.get((content, file.format)):
+            copies[file.name] = Copy(original, None)
+            unchanged.append(place)
+        else:
+            listed[content, file.format] = file.name
+            new.append(place)
+    return Arrivals(new, unchanged, copies, refused)
+
+
+def _loaded_copy(file: SourceFile, content: str, spec: TableSpec, loaded: Ledger) -> Copy | None:
+    """The loaded file of which another one is a copy; None if it is one of its own versions."""
+    holders = loaded.contents.get(content, {})
+    if file.name in holders:
+        return None
+    folder = f"{spec.table}/" if file.name.startswith(f"{spec.table}/") else ""
+    found = [
+        (loaded_at, name)
+        for name, loaded_at in holders.items()
+        if format_of(name) == file.format and name.startswith(folder)
+    ]
+    return Copy(*min(found)[::-1]) if found else None
 
 
 def read(file: SourceFile, spec: TableSpec, scratch: Path) -> Iterator[Chunk]:

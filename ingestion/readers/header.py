@@ -66,12 +66,20 @@ def _letter(char: str) -> str:
     return char if unicodedata.category(char)[0] in "LMN" else "_"
 
 
-def require_columns(names: Iterable[str], spec: TableSpec) -> None:
-    """Refuses a file without a required column, naming those missing and those found."""
+def require_columns(
+    names: Iterable[str], spec: TableSpec, header: Iterable[object] | None = None
+) -> None:
+    """Refuses a file without a required column, naming those missing and those found.
+
+    Args:
+        names: The columns found, as `resolve_header` has them.
+        spec: The table.
+        header: The same as they are written in the file.
+    """
     present = set(names)
     missing = [name for name in spec.required if name not in present]
     if missing:
-        listed = ", ".join(names) or "none"
+        listed = ", ".join(map(str, names if header is None else header)) or "none"
         if len(listed) > 300:
             listed = listed[:300] + "…"
         raise Refused(f"has no column {', '.join(missing)}; columns found: {listed}")

@@ -26,6 +26,10 @@ _CHANGED_NUMBER = re.compile(
 )
 
 
+# Every key has one, and nothing else has but texts and what is nested: fewer than twice, no repeat.
+_KEY = re.compile(rb'"\s*:')
+
+
 def read_jsonl(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
     """Yields the rows of a file with one JSON object a line; a line that is none is broken.
 
@@ -77,7 +81,9 @@ def _json_record(
         if key not in names:
             try:
                 # Behind a first key, since the place of a key in its line says nothing.
-                names[key] = resolve_header(["\0", key], spec)[1]
+                name = resolve_header(["\0", key], spec)[1]
+                fold = name.casefold()
+                names[key] = next((n for n in names.values() if n.casefold() == fold), name)
             except Refused as error:
                 raise ValueError(str(error)) from error
         name = names[key]
@@ -104,6 +110,8 @@ def _json_fields(raw: bytes) -> dict[str, object]:
         if not isinstance(loaded, dict):
             raise ValueError("row is not a JSON object")
         fields: dict[str, object] = loaded
+        if len(_KEY.findall(raw)) > len(fields):
+            _check_repeats(raw)
         if not _EXACT.issuperset(map(type, fields.values())) and _CHANGED_NUMBER.search(raw):
             fields = json.loads(
                 raw.decode(), parse_int=_fragment, parse_float=_fragment, parse_constant=_refuse
@@ -113,6 +121,16 @@ def _json_fields(raw: bytes) -> dict[str, object]:
     except RecursionError as error:
         raise ValueError("row is not valid JSON (nested too deeply)") from error
     return fields
+
+
+def _check_repeats(raw: bytes) -> None:
+    """Raises `ValueError` for a field that comes twice; a parser would give the last one."""
+    pairs: list[tuple[str, object]] = json.loads(raw.decode(), object_pairs_hook=list)
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise ValueError(f"row has the field {name!r} twice")
+        seen.add(name)
 
 
 def _fragment(number: str) -> orjson.Fragment:

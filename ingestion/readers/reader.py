@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..declaration import TableSpec
-from ..landing.arrivals import Arrivals, Notify
+from ..landing.arrivals import Arrivals, Ledger, Notify
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,13 @@ class Context:
 
     Attributes:
         folder: The source's folder below the data folder; need not exist.
-        loaded: The fingerprint that each place was last loaded in, by its name.
+        loaded: The places that were loaded before.
         scratch: A folder for what has to be unpacked; lasts as long as the load.
         notify: Gets what the user should know.
     """
 
     folder: Path
-    loaded: Mapping[str, str]
+    loaded: Ledger
     scratch: Path
     notify: Notify
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
+from xml.etree import ElementTree
 
 import orjson
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
-from ..declaration import TableSpec
-from ..landing.arrivals import FLAW, BrokenRow, Chunk, Refused, string_table
+from ..declaration import Column, Kind, TableSpec
+from ..landing.arrivals import FLAW, WARNED, BrokenRow, Chunk, Refused, string_table
 from ..landing.codes import EXACT_BELOW
 from .header import CHUNK_ROWS, require_columns, resolve_header
-from .numbers import FRACTION, NO_IDENTIFIER, code_columns
+from .numbers import FRACTION, NO_IDENTIFIER
+from .xlsx_cells import OddCell, OddCells, Workbook
 
 
 def read_xlsx(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
@@ -25,10 +29,12 @@ def read_xlsx(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
     """
     try:
         workbook = CalamineWorkbook.from_filelike(stream)
+        xml = Workbook(stream)
         others: list[str] = []
         is_found = False
         for title in workbook.sheet_names:
-            chunks = _read_sheet(workbook.get_sheet_by_name(title).iter_rows(), title, spec)
+            sheet = workbook.get_sheet_by_name(title)
+            chunks = _read_sheet(_rows(sheet, xml.odd_cells(title)), title, spec)
             try:
                 first = next(chunks, None)
             except Refused as refusal:
@@ -39,7 +45,7 @@ def read_xlsx(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
             is_found = True
             yield first
             yield from chunks
-    except CalamineError as error:
+    except (CalamineError, zipfile.BadZipFile, ElementTree.ParseError) as error:
         raise Refused(f"cannot be read as an Excel workbook ({error})") from error
     if not is_found:
         raise Refused("; ".join(others) or "has no rows")
@@ -47,59 +53,98 @@ def read_xlsx(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
         yield Chunk(string_table([], [], []), left_out=other)
 
 
-def _read_sheet(rows: Iterable[Sequence[object]], title: str, spec: TableSpec) -> Iterator[Chunk]:
+@dataclass(frozen=True)
+class _Row:
+    """A row of a sheet that has a cell: its number, its values and its odd cells by their place."""
+
+    line: int
+    values: Sequence[object]
+    odd: Mapping[int, OddCell]
+
+
+def _rows(sheet: CalamineSheet, odd: OddCells) -> Iterator[_Row]:
+    """The rows that are not empty; also those of which calamine sees no cell."""
+    first = sheet.start[1] if sheet.start else 0
+    line = 0
+    for line, values in enumerate(sheet.iter_rows(), start=1):
+        cells = odd.get(line, {})
+        if cells or any(value != "" for value in values):
+            yield _Row(line, values, {column - first: cell for column, cell in cells.items()})
+    for number in sorted(number for number in odd if number > line):
+        cells = odd[number]
+        yield _Row(number, [], {column - first: cell for column, cell in cells.items()})
+
+
+def _read_sheet(rows: Iterator[_Row], title: str, spec: TableSpec) -> Iterator[Chunk]:
     """Yields the rows of a sheet; nothing if it has no cell.
 
     Raises:
         Refused: it lacks a required column.
     """
-    numbered = (pair for pair in enumerate(rows, start=1) if any(cell != "" for cell in pair[1]))
-    _, header = next(numbered, (0, []))
+    first = next(rows, None)
+    header = list(first.values) if first else []
     while header and header[-1] == "":
-        header = header[:-1]
+        header.pop()
+    if first and (flaws := [cell.flaw for cell in first.odd.values() if cell.flaw]):
+        raise Refused(f"has a header that cannot be read: {flaws[0]}")
     if not header:
         return
     names = resolve_header(header, spec)
-    require_columns(names, spec)
+    require_columns(names, spec, header)
     width = len(names)
-    known = code_columns(spec)
-    codes = [(place, name) for place, name in enumerate(names) if name in known]
     is_first = True
-    while (batch := list(islice(numbered, CHUNK_ROWS))) or is_first:
+    while (batch := list(islice(rows, CHUNK_ROWS))) or is_first:
         is_first = False
         cells: list[list[str | None]] = []
         lines: list[int] = []
         broken: list[BrokenRow] = []
-        for line, row in batch:
-            texts = [_cell_text(value) for value in row]
-            flaw = _flaw(row, codes)
-            if list(row[:width]) == list(header):
-                broken.append(
-                    BrokenRow(line, "row repeats the header", orjson.dumps(texts).decode())
-                )
+        for row in batch:
+            texts = _texts(row, names, spec)
+            if list(row.values[:width]) == header:
+                reason = "row repeats the header"
             elif any(texts[width:]):
                 reason = f"row has cells outside of the {width} columns of the header"
-                broken.append(BrokenRow(line, reason, orjson.dumps(texts).decode()))
             else:
-                cells.append([*texts[:width], flaw])
-                lines.append(line)
-        yield Chunk(
-            string_table([*names, FLAW], zip(*cells, strict=True), lines), broken, part=title
-        )
+                cells.append([*texts[:width], *_flaws(row, names, spec)])
+                lines.append(row.line)
+                continue
+            broken.append(BrokenRow(row.line, reason, orjson.dumps(texts).decode()))
+        table = string_table([*names, FLAW, WARNED], zip(*cells, strict=True), lines)
+        yield Chunk(table, broken, part=title)
 
 
-def _flaw(row: Sequence[object], codes: Sequence[tuple[int, str]]) -> str | None:
-    """What is wrong with the identifiers of a row that are no text; None if nothing is."""
-    flaws = []
-    for place, name in codes:
-        value = row[place] if place < len(row) else None
+def _texts(row: _Row, names: Sequence[str], spec: TableSpec) -> list[str | None]:
+    texts = [_cell_text(value) for value in row.values]
+    texts += [""] * (len(names) - len(texts))
+    for place, cell in row.odd.items():
+        # Shown with leading zeros; a number to calculate with has the same value without them.
+        text = texts[place] if 0 <= place < len(names) else None
+        if cell.digits and text and spec.kind_of(names[place]) is Kind.CODE and text.isdecimal():
+            texts[place] = text.zfill(cell.digits)
+    return texts
+
+
+def _flaws(row: _Row, names: Sequence[str], spec: TableSpec) -> tuple[str | None, str | None]:
+    """Why a row can't be loaded, and which of its values are null instead, as JSON (WARNED)."""
+    known = {column.name: column for column in spec.columns}
+    flaws: list[str] = []
+    warned: list[dict[str, str]] = []
+    for name, value in zip(names, row.values, strict=False):
+        if spec.kind_of(name) is not Kind.CODE:
+            continue
         if isinstance(value, float) and not (value.is_integer() and abs(value) < EXACT_BELOW):
             flaws.append(f"{name}: '{value}' {FRACTION}")
-        elif value is not None and (
-            isinstance(value, bool) or not isinstance(value, str | int | float)
-        ):
+        elif isinstance(value, bool) or not isinstance(value, str | int | float):
             flaws.append(f"{name}: '{_cell_text(value)}' {NO_IDENTIFIER}")
-    return "; ".join(flaws) or None
+    for place, cell in sorted(row.odd.items()):
+        if not cell.flaw or not 0 <= place < len(names):
+            continue
+        name = names[place]
+        if spec.is_decisive(known.get(name, Column(name))):
+            flaws.append(f"{name}: {cell.flaw}")
+        else:
+            warned.append({"column_name": name, "value": cell.shown, "reason": cell.flaw})
+    return "; ".join(flaws) or None, orjson.dumps(warned).decode() if warned else None
 
 
 def _cell_text(value: object) -> str | None:

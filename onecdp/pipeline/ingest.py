@@ -10,6 +10,7 @@ from typing import Protocol
 
 from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.pipeline.context import Context
+from onecdp.printable import printable
 from onecdp.project.find import Project
 from onecdp.project.ingestion import load_ingestion
 
@@ -152,11 +153,11 @@ def _outside(
         if path.name.startswith(".") or (is_read and path.is_dir()):
             continue
         if source is not None and path.is_dir():
-            left_out.append((f"{path.name}/", f"is not read; rename it to {source}/"))
+            left_out.append((f"{printable(path.name)}/", f"is not read; rename it to {source}/"))
         elif path.is_dir():
-            unknown.append(f"{path.name}/")
+            unknown.append(f"{printable(path.name)}/")
         else:
-            left_out.append((path.name, "is in no source's folder; move it into one"))
+            left_out.append((printable(path.name), "is in no source's folder; move it into one"))
     return tuple(left_out), tuple(unknown)
 
 

@@ -25,6 +25,8 @@ typed as (
             when
                 transactions.invoice like 'A%'
                 or transactions.price < 0
+                -- Nothing was bought, though the line names an order.
+                or transactions.quantity = 0
                 or retail_non_product_codes.stock_code is not null
                 then 'adjustment'
             when transactions.invoice like 'C%' or transactions.quantity < 0 then 'return'

@@ -144,9 +144,13 @@ def explain(file: Path, left: str, right: str | None = None) -> Person | Togethe
             if len(found) == 1:
                 return _person(connection, found[0])
             return _pair(connection, *found)
-        except (duckdb.CatalogException, duckdb.BinderException) as error:
+        except duckdb.CatalogException as error:
             raise OnecdpError(
                 f"{file} has no tables to explain; run `onecdp build` first"
+            ) from error
+        except duckdb.BinderException as error:
+            raise OnecdpError(
+                f"{file} has other tables than explain needs; run `onecdp build` first"
                 f" ({one_line(str(error))})"
             ) from error
 

@@ -184,9 +184,13 @@ def report(file: Path) -> Report:
                 blocklist_candidates=find_candidates(connection, SHOWN),
                 reviews=fetch_rows(connection, _REVIEWS)[0]["n"],
             )
-        except (duckdb.CatalogException, duckdb.BinderException) as error:
+        except duckdb.CatalogException as error:
             raise OnecdpError(
                 f"{file} has no ID map to report on; run `onecdp build` first"
+            ) from error
+        except duckdb.BinderException as error:
+            raise OnecdpError(
+                f"{file} has another ID map than the report needs; run `onecdp build` first"
                 f" ({one_line(str(error))})"
             ) from error
 

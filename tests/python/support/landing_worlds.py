@@ -6,6 +6,7 @@ is written in a random format, and told to the reference as it can be read.
 
 from __future__ import annotations
 
+import gzip
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from support.landing_files import SOUND, Sent, write_file
-from support.landing_reference import Events, Invoices, Links, Members, Outcome
+from support.landing_reference import Events, Invoices, Links, Members, Outcome, natural
 from support.landing_values import normalise
 from support.landing_writer import DIALECTS, Cell, Dialect, Row
 
@@ -38,6 +39,7 @@ class World(ABC):
     outcomes: list[Outcome] = field(default_factory=list)
     sent: dict[str, Sequence[Row]] = field(default_factory=dict)
     bodies: dict[str, bytes] = field(default_factory=dict)
+    contents: dict[tuple[str, bytes], set[str]] = field(default_factory=dict)
 
     source: ClassVar[str] = ""
     letter: ClassVar[str] = ""
@@ -91,12 +93,28 @@ class World(ABC):
             for name, piece in pieces.items()
             if piece
         ]
-        # A file that has not changed is not loaded again.
+        # A file that has not changed is not loaded again, nor is a copy of another one.
         sent = [one for one in written if self.bodies.get(one.path) != one.body]
         self.bodies |= {one.path: one.body for one in sent}
-        files = [file for one in sent for file in one.files]
+        files = [file for one in self.in_order(sent) if self.is_news(one) for file in one.files]
         self.outcomes.append(self.expected.load(files, now))
         return sent
+
+    def in_order(self, sent: Sequence[Sent]) -> list[Sent]:
+        return sorted(sent, key=lambda one: natural(one.path))
+
+    def is_news(self, one: Sent) -> bool:
+        """Whether no other file has brought the content; notes that this one has."""
+        if all(file.refused for file in one.files):
+            return True
+        is_packed = one.path.endswith(".gz")
+        body = gzip.decompress(one.body) if is_packed else one.body
+        suffix = one.path.removesuffix(".gz").rpartition(".")[2]
+        holders = self.contents.setdefault((suffix, body), set())
+        is_news = not holders or one.path in holders
+        if is_news:
+            holders.add(one.path)
+        return is_news
 
     def divide(self, rows: list[dict[str, Cell]]) -> Sequence[Sequence[Row]]:
         cut = self.chance.randrange(len(rows) + 1)
@@ -139,6 +157,7 @@ class MemberWorld(World):
             row |= self.chance.choice((
                 {"birthday": "0000-00-00"}, {"total_points": "many"}, {"updated_at": FAR},
                 {"member_id": "4.47911E+11"}, {"member_id": None}, {"mobile_hash": "1.23457E+12"},
+                {"birthday": "0024-05-12"}, {"updated_at": "0001-01-01 00:00:00"},
             ))  # fmt: skip
         return row
 
@@ -175,6 +194,7 @@ class EventWorld(World):
                 {"event_type": "other"}, {"event_time": FAR}, {"item_price": "free"},
                 {"event_time": "soon"}, {"device_id": 18446744073709551617},
                 {"received_at": str(self.chance.random())}, {"device_id": "4.47911E+11"},
+                {"event_time": "0001-01-01 00:00:00"},
             ))  # fmt: skip
         return row
 
@@ -216,6 +236,8 @@ class InvoiceWorld(World):
             self.chance.choice(rows)["price"] = "20,00"
         if self.maybe(0.2):
             self.chance.choice(rows)["till"] = "T1"
+        if self.maybe(0.2):
+            self.chance.choice(rows)["quantity"] = "1e3"
         return rows
 
     def divide(self, rows: list[dict[str, Cell]]) -> Sequence[Sequence[Row]]:
@@ -234,7 +256,7 @@ class LinkWorld(World):
         seen = self.chance.choice(DATES)
         # In a sound world the newest sighting always comes last.
         return {
-            "left_id_type": "member_id",
+            "left_id_type": "mail_hash" if self.maybe(0.1) else "member_id",
             "left_id_value": self.spelled(f"{self.name}L{self.chance.randrange(3)}"),
             "right_id_type": "union_id",
             "right_id_value": self.spelled(f"R{self.chance.randrange(2)}"),

@@ -69,12 +69,12 @@ TRUNCATED = zipped(events(*[b"E%d,view,1,2024-11-01" % n for n in range(20_000)]
         (
             "bad.parquet",
             parquet(EVENT_TABLE.set_column(2, "item_price", pa.array([True, False]))),
-            "column item_price is bool, expected money",
+            "column item_price is bool; cast it to a decimal",
         ),
         (
             "bad.parquet",
             parquet(EVENT_TABLE.set_column(4, "event_time", pa.array([1, 2]))),
-            "column event_time is int64, expected timestamp",
+            "column event_time is int64; cast it to a timestamp",
         ),
     ],
 )

@@ -106,7 +106,8 @@ def test_first_event_stands() -> None:
 def test_withdrawal_wins_a_tie() -> None:
     links = Links()
     ends = {
-        "left_id_type": "a", "left_id_value": "1", "right_id_type": "b", "right_id_value": "2"
+        "left_id_type": "member_id", "left_id_value": "1",
+        "right_id_type": "union_id", "right_id_value": "2",
     }  # fmt: skip
 
     def state(last_seen: str, is_active: bool) -> object:

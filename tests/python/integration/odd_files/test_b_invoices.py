@@ -188,7 +188,7 @@ def test_newest_load_states_all_lines_whatever_the_file_is_called(warehouse: War
     report = warehouse.load()["retail"]
     assert [price for _, _, price, _ in lines_of(warehouse)] == [2]
     assert (report.rows_loaded, report.rows_duplicate, report.rows_withdrawn) == (0, 1, 2)
-    send(warehouse, "retail/c.csv", [line("1", 1), line("1", 2), line("1", 3)])
+    send(warehouse, "retail/c.csv", [line("1", 3), line("1", 2), line("1", 1)])
     warehouse.load()
     assert [price for _, _, price, _ in lines_of(warehouse)] == [1, 2, 3]
     # The line that always stood has the number that it always had.
