@@ -18,6 +18,7 @@ import yaml
 
 from onecdp.pipeline.context import Context
 from onecdp.project.dbt import Scope
+from onecdp.project.find import Project
 from onecdp.project.scaffold import PROJECT_PARTS
 from onecdp.warehouse.files import Warehouse, connect
 from onecdp.warehouse.schemas import AUDIT, RAW_ERASURE, RAW_PREFIX
@@ -158,14 +159,19 @@ def _read(private: duckdb.DuckDBPyConnection) -> _Build | None:
 
 def _describe(context: Context, private: duckdb.DuckDBPyConnection, as_of: date | None) -> _Build:
     return _Build(
-        code=_digest(
-            *_file_hashes(context.project.folder, (*PROJECT_PARTS, _PACKAGES)),
-            *_file_hashes(Path(__file__).resolve().parents[1], (".",)),
-        ),
+        code=code_fingerprint(context.project),
         raw=_digest(*_raw_state(private)),
         as_of=str(as_of or f"today {datetime.now(UTC).date()}"),
         built_at=newest_node(private),
         audited_at=None,
+    )
+
+
+def code_fingerprint(project: Project) -> str:
+    """Returns a hash of the project's files, its dbt packages and this library."""
+    return _digest(
+        *_file_hashes(project.folder, (*PROJECT_PARTS, _PACKAGES)),
+        *_file_hashes(Path(__file__).resolve().parents[1], (".",)),
     )
 
 

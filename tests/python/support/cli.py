@@ -7,8 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,16 +56,34 @@ def clean_environment() -> dict[str, str]:
 def run_cli(
     *args: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> Finished:
-    """Runs `onecdp ARGS` and waits for it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "onecdp", *args],
-        cwd=cwd,
-        env={**clean_environment(), **(environment or {})},
-        capture_output=True,
+    """Runs `onecdp ARGS` in a process of its own, and waits for it."""
+    with tempfile.TemporaryDirectory(prefix="onecdp-command-") as folder:
+        stdout, stderr = Path(folder, "stdout"), Path(folder, "stderr")
+        request = {
+            "args": args,
+            "cwd": str(cwd or Path.cwd()),
+            "environment": {**clean_environment(), **(environment or {})},
+            "stdout": str(stdout),
+            "stderr": str(stderr),
+        }
+        server = _server()
+        assert server.stdin is not None
+        assert server.stdout is not None
+        print(json.dumps(request), file=server.stdin, flush=True)
+        code = int(server.stdout.readline())
+        return Finished(code, stdout.read_text(), stderr.read_text())
+
+
+@cache
+def _server() -> subprocess.Popen[str]:
+    """The process whose forks run commands; it ends with this one, whose end closes its stdin."""
+    return subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("command_server.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        check=False,
+        env=clean_environment(),
     )
-    return Finished(done.returncode, done.stdout, done.stderr)
 
 
 def make_project(target: Path) -> Path:

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from onecdp.pipeline import Context, ingest
 from onecdp.pipeline.ingest import SourceReport
-from onecdp.project.dbt import Dbt
+from onecdp.pipeline.plan import code_fingerprint
+from onecdp.project.dbt import Dbt, Scope
 from onecdp.project.find import Project, open_project
 from onecdp.project.scaffold import PROJECT_PARTS
 
@@ -61,8 +62,18 @@ class Line:
         return list(ingest(Context(self.project), self.data).sources)
 
     def build(self, *options: str, tests: bool = True) -> None:
-        """Runs dbt build; without tests where a test looks at the marts itself, many times."""
+        """Runs dbt build; without tests where a test looks at the marts itself, many times.
+
+        As `onecdp run` does, it builds everything at first, after a change of the project and after
+        a build that was stopped, and otherwise what new rows change.
+        """
+        mark = self.project.warehouse.folder / ".built"
+        code = code_fingerprint(self.project)
         skipped = ("--exclude-resource-type", "unit_test", *(() if tests else ("test",)))
+        is_whole = options in ((), ("--full-refresh",))
+        if not options and mark.exists() and mark.read_text() == code:
+            options = ("--selector", Scope.NEW_ROWS.value)
+        mark.unlink(missing_ok=True)
         # Nobody reads dbt's JSON files here, and writing them takes a third of a small build.
         fixed = ("--no-write-json", "--vars", "{as_of_date: 2026-06-06}")
         answer = Dbt(self.project, Quiet()).invoke("build", options=[*fixed, *skipped, *options])
@@ -73,9 +84,12 @@ class Line:
             if str(result.status) in ("error", "fail")
         ]
         assert not failed, failed[:5]
+        if is_whole:
+            mark.write_text(code)
 
     def build_part(self, select: str) -> None:
         """Builds a part and goes no further, as a run that is stopped in the middle."""
+        (self.project.warehouse.folder / ".built").unlink(missing_ok=True)
         answer = Dbt(self.project, Quiet()).invoke(
             "run", options=["--select", select, "--vars", "{as_of_date: 2026-06-06}"]
         )
