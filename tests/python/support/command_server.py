@@ -9,12 +9,13 @@ Reads a request per line from stdin, and answers each with the exit code on stdo
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import json
 import os
 import runpy
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 _MODULES = (
     "dbt.adapters.duckdb.impl",
@@ -37,8 +38,7 @@ def main() -> None:
         request = json.loads(line)
         child = os.fork()
         if child == 0:
-            # Ends as any Python does, with what is to be tidied up then.
-            sys.exit(_run(request))
+            _end(_run(request))
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 
@@ -63,6 +63,17 @@ def _run(request: dict[str, Any]) -> int:
         sys.excepthook(*sys.exc_info())
         return 1
     return 0
+
+
+def _end(code: int) -> NoReturn:
+    """Ends this fork with what Python tidies up at its end.
+
+    Not as Python ends: native libraries then wait for threads that a fork doesn't have.
+    """
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
