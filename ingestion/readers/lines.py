@@ -39,7 +39,9 @@ def text_blocks(stream: BinaryIO) -> Iterator[bytes]:
             number += len(whole.splitlines())
             raise Refused(f"line {number + 1} is longer than {MAX_LINE >> 20} MiB")
         if whole:
-            number += whole.count(b"\n") + whole.count(b"\r") - whole.count(b"\r\n")
+            number += whole.count(b"\n")
+            if b"\r" in whole:
+                number += whole.count(b"\r") - whole.count(b"\r\n")
             yield whole
     if rest:
         yield rest
@@ -60,7 +62,7 @@ def line_ends(block: bytes) -> npt.NDArray[np.int64] | None:
     None if there are others, or if a line is too long or has a NUL byte: such lines are read one by
     one.
     """
-    if b"\0" in block or block.count(b"\r") != block.count(b"\r\n"):
+    if b"\0" in block or (b"\r" in block and block.count(b"\r") != block.count(b"\r\n")):
         return None
     ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n")) + 1
     if not block.endswith(b"\n"):
