@@ -17,7 +17,7 @@ from onecdp.warehouse.files import Warehouse, is_lock_problem, opening_problem
 
 from .erasure import KeyProblem
 from .landing.landed import Landed
-from .landing.resume import remove_staged_copies
+from .landing.resume import remove_copies
 from .landing.scratch import open_scratch
 from .landing.stored import TypeChanged
 
@@ -86,7 +86,7 @@ def _run(
     )
     if pipeline.has_pending_data:
         notify(f"{source}: finishing an interrupted load")
-        remove_staged_copies(pipeline, database)
+        remove_copies(pipeline, database)
         pipeline.run()
     with tempfile.TemporaryDirectory(prefix="scratch", dir=warehouse / ".dlt") as folder:
         scratch = Path(folder)

@@ -43,7 +43,8 @@ class Chunk:
     (text): why a row can't be loaded, where the text of its values doesn't show it; and WARNED, the
     values that are null for such a reason: a JSON list of column_name, value and reason. INDEX is a
     first column without a name, which is ignored. `columns` has the columns of each row, where not
-    every row has all of them. `part` is the part of the place that holds the rows, such as a sheet.
+    every row has all of them; or null means that a row lacks the column, where the chunk
+    `has_gaps`. `part` is the part of the place that holds the rows, such as a sheet.
     `notice` is something the user should know about how the place was read, `left_out` what part of
     it was not read, and why.
     """
@@ -51,6 +52,7 @@ class Chunk:
     table: pa.Table
     broken: Sequence[BrokenRow] = field(default_factory=list)
     columns: Sequence[Iterable[str]] | None = None
+    has_gaps: bool = False
     part: str | None = None
     notice: str | None = None
     left_out: str | None = None

@@ -48,17 +48,7 @@ def check(
     """Makes the relations, whose names begin with `into`; `load_time` has the time of the load."""
     checked = Checked(f"{into}_sound", f"{into}_bad", f"{into}_erased", f"{into}_warned")
     complaints = f"{into}_complaints"
-    kinds = {name: spec.kind_of(name) for name in [*(c.name for c in spec.columns), *staged.extras]}
-    codes = [name for name, kind in kinds.items() if kind is Kind.CODE]
-    trimmed = ", ".join(f"{trim_sql(quoted(n), NFKC)} as {quoted(n)}" for n in codes)
-    columns = ", ".join(
-        f"{typed(name, kind, spec.date_order)} as {quoted(name)}" for name, kind in kinds.items()
-    )
-    connection.execute(
-        f"create table {checked.sound} as "
-        f"select _row, _place_no, _part, _line, _header, {columns} "
-        f"from (select *{f' replace ({trimmed})' if trimmed else ''} from {staged.text})"
-    )
+    _type_rows(connection, spec, staged, load_time, checked.sound)
     _find_complaints(connection, spec, staged, checked.sound, load_time, complaints)
     group = f"t.{quoted(spec.group)}" if spec.group else "null"
     connection.execute(
@@ -92,19 +82,46 @@ def check(
     return checked
 
 
-def _find_complaints(
+def _type_rows(
     connection: duckdb.DuckDBPyConnection,
     spec: TableSpec,
     staged: Staged,
-    typed_rows: str,
     load_time: str,
     into: str,
 ) -> None:
-    """Makes `into`: rows with a value that can't be read.
+    """Makes `into`: position, `_header`, typed columns, and whether the row `_complains`.
 
-    `reason` tells why the row can't be loaded, null if it can; `warned` lists the values that it
-    can do without (column_name, value, reason).
+    In one pass: most files hold nothing to complain of.
     """
+    kinds = {name: spec.kind_of(name) for name in [*(c.name for c in spec.columns), *staged.extras]}
+    written = ", ".join(
+        f"{literal(name)}: "
+        + (trim_sql(f"raw.{quoted(name)}", NFKC) if kind is Kind.CODE else f"raw.{quoted(name)}")
+        for name, kind in kinds.items()
+    )
+    values = ", ".join(
+        f"{literal(name)}: {typed(name, kind, spec.date_order)}" for name, kind in kinds.items()
+    )
+    decisive, optional = _complaints(spec, staged, load_time)
+    connection.execute(
+        f"""create table {into} as
+        with written as (
+            select raw, {{{written}}} as written from {staged.text} as raw
+        ),
+        typed as (
+            select raw, {{{values}}} as t from (select raw, unnest(written) from written)
+        )
+        select raw._row, raw._place_no, raw._part, raw._line, raw._header, unnest(t),
+            coalesce({", ".join([*decisive, *optional.values(), f"raw.{WARNED}"])}) is not null
+                as _complains
+        from typed"""
+    )
+
+
+def _complaints(
+    spec: TableSpec, staged: Staged, load_time: str
+) -> tuple[list[str], dict[str, str]]:
+    """SQL for what is wrong with a row: what quarantines it, and what nulls a column of it."""
     columns = [replace(column, kind=spec.kind_of(column.name)) for column in spec.columns]
     columns += [Column(name, spec.kind_of(name)) for name in staged.extras]
     told = [(column, text) for column in columns if (text := complaint(column, load_time))]
@@ -123,11 +140,31 @@ def _find_complaints(
     ]
     if spec.amount:
         decisive.append(amount_complaint(spec.amount))
-    optional = {c.name: text for c, text in told if not spec.is_decisive(c)}
+    return decisive, {c.name: text for c, text in told if not spec.is_decisive(c)}
+
+
+def _find_complaints(
+    connection: duckdb.DuckDBPyConnection,
+    spec: TableSpec,
+    staged: Staged,
+    typed_rows: str,
+    load_time: str,
+    into: str,
+) -> None:
+    """Makes `into`: rows with a value that can't be read.
+
+    `reason` tells why the row can't be loaded, null if it can; `warned` lists the values that it
+    can do without (column_name, value, reason).
+    """
+    decisive, optional = _complaints(spec, staged, load_time)
     warned = ", ".join(
         f"{{'column_name': {literal(name)}, 'value': raw.{quoted(name)}, 'reason': {text}}}"
         for name, text in optional.items()
     )
+    # Without one, the text need not be read again.
+    is_sound = not connection.execute(
+        f"select 1 from {typed_rows} where _complains limit 1"
+    ).fetchall()
     warning = "struct(column_name varchar, value varchar, reason varchar)[]"
     by_reader = (
         f"from_json(raw.{WARNED}, "
@@ -140,6 +177,5 @@ def _find_complaints(
                 list_filter([{warned}]::{warning}, lambda w: w.reason is not null), {by_reader}
             ) as warned
         from {staged.text} as raw inner join {typed_rows} as t using (_row)
-        where coalesce({", ".join([*decisive, *optional.values(), f"raw.{WARNED}"])})
-            is not null"""
+        where {"false" if is_sound else "t._complains"}"""
     )

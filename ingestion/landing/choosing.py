@@ -23,7 +23,7 @@ class Merge:
         spec: The table.
         sound: The sound rows.
         headers: Which columns a row has, by its `_header`.
-        stored: The raw table.
+        stored: The rows of the raw table that have a key of the load.
         places: `_place_no` and `name` of the places.
         new_extras: Columns of the sound rows that are not declared.
         old_extras: Columns of the raw table that are not declared.

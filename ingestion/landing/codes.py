@@ -54,8 +54,8 @@ MACROS = (
         end""",
     f"""create temp macro exact_code(code) as
         case
-            -- Most codes: their first letter is no digit, sign or point.
-            when code not between '+' and ':' then nullif(code, '')
+            -- Most codes: scientific notation has a point or a plus, and so has a decimal.
+            when not contains(code, '.') and not contains(code, '+') then nullif(code, '')
             when regexp_matches(code, {literal(_SCIENTIFIC)})
             then exact_integer(scientific(code))
             when regexp_matches(code, {literal(_LONG_DOUBLE)})

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from onecdp.warehouse.sql_text import literal, quoted
 
@@ -67,7 +68,9 @@ class SlashDates:
         columns = [
             column.name
             for column in self.spec.columns
-            if column.kind in (Kind.TIMESTAMP, Kind.DATE) and column.name in rows.column_names
+            if column.kind in (Kind.TIMESTAMP, Kind.DATE)
+            and column.name in rows.column_names
+            and pc.any(pc.match_substring(rows.column(column.name), "/")).as_py()
         ]
         if not columns:
             return

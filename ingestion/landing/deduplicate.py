@@ -18,6 +18,7 @@ from .choosing import Merge
 from .invoice_lines import Lines, number_lines
 from .merging import merge_rows
 from .staging import Staged
+from .stored import fetch
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,13 @@ class Outcomes:
         rows: The relation of row outcomes.
         written: The relation of what is written: the raw table's columns without `_loaded_at`, and
             `_row`. With COUNTED_LINES, `write_lines` makes it, after others were withdrawn too.
+        stored: The stored rows with a key, or of a group, of this load.
         lines: For COUNTED_LINES, the relations that tell more.
     """
 
     rows: str
     written: str
+    stored: str
     lines: Lines | None = None
 
 
@@ -56,19 +59,22 @@ def deduplicate(
         places: `_place_no` and `name` of the places of this load.
         into: What the names of new relations begin with.
     """
+    # The only look at the raw table, which may be large.
+    held = f"{into}_held"
+    fetch(connection, stored, (spec.group,) if spec.group else spec.key, checked.sound, held)
     if spec.rule is OnRepeatedKey.COUNTED_LINES:
-        lines = number_lines(connection, spec, checked, staged.headers, stored, places, into)
-        return Outcomes(lines.outcomes, f"{into}_written", lines)
+        lines = number_lines(connection, spec, checked, staged.headers, held, places, into)
+        return Outcomes(lines.outcomes, f"{into}_written", held, lines)
     merge = Merge(
         connection,
         spec,
         checked.sound,
         staged.headers,
-        stored,
+        held,
         places,
         staged.extras,
-        undeclared_columns(connection, spec, stored),
+        undeclared_columns(connection, spec, held),
         into,
     )
     merged = merge_rows(merge)
-    return Outcomes(merged.outcomes, merged.written)
+    return Outcomes(merged.outcomes, merged.written, held)

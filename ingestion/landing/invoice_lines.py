@@ -18,6 +18,7 @@ from ..declaration import TableSpec
 from ..raw_tables import PLACE, content_hash, undeclared_columns
 from .absent_columns import fill_absent_columns
 from .checking import Checked
+from .stored import fetch
 
 # What stands between the fields of a row that could not be split into them.
 _SEPARATORS = r"""[,;\t|"'{}\[\]=]"""
@@ -130,12 +131,14 @@ def write_lines(
 
     Withdrawn lines are kept as soft-deleted rows, so that their customers are computed again.
     """
-    key = ", ".join(quoted(name) for name in spec.key)
     known = [column.name for column in spec.columns]
     new = ", ".join(f"t.{quoted(name)}" for name in [*known, *extras])
     old = ", ".join(
         f"s.{quoted(name)}" for name in [*known, *undeclared_columns(connection, spec, stored)]
     )
+    removed = f"{into}_removed"
+    # Those of invoices that this load does not name, too.
+    fetch(connection, stored, spec.key, lines.removed, removed)
     connection.execute(
         f"""create table {into} as
         select t._row, {new}, o.line_number, false as is_withdrawn,
@@ -146,7 +149,7 @@ def write_lines(
         where o.outcome = 'loaded'
         union all by name
         select {old}, s.line_number, true as is_withdrawn, s._file, s._line
-        from {lines.removed} inner join {stored} as s using ({key})"""
+        from {removed} as s"""
     )
 
 

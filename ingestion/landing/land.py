@@ -26,6 +26,7 @@ from .landed import Landed
 from .missing_invoices import find_missing, named_groups, notices_of_missing
 from .outputs import (
     Results,
+    replaces_rows,
     totals,
     write_loads,
     write_quarantine,
@@ -87,7 +88,8 @@ def land(
     if tombstones:
         hide_quarantined(connection, QUARANTINE, tombstones.holds_value)
         hide_quarantined(connection, WARNINGS, tombstones.holds_value, "value")
-    relations = [table.rows for table in landed] + [QUARANTINE, LOADS]
+    # A load that brings rows is one of a place.
+    relations = [QUARANTINE, LOADS]
     counts = " + ".join(f"(select count(*) from {relation})" for relation in relations)
     (waiting,) = connection.execute(f"select {counts}").fetchall()[0]
     (warned,) = connection.execute(f"select count(*) from {WARNINGS}").fetchall()[0]
@@ -95,6 +97,9 @@ def land(
     return Landed(
         connection=connection,
         tables=tuple((spec, table.rows) for spec, table in zip(tables, landed, strict=True)),
+        replacing=frozenset(
+            spec.table for spec, table in zip(tables, landed, strict=True) if table.replaces
+        ),
         quarantine=QUARANTINE,
         warnings=WARNINGS,
         superseded=SUPERSEDED,
@@ -111,6 +116,7 @@ def land(
         notices=tuple(pair for table in landed for pair in table.notices),
         counts=totals(connection, LOADS),
         warned=warned,
+        is_current=stored.is_current,
         is_empty=stored.is_current and not waiting,
     )
 
@@ -118,6 +124,7 @@ def land(
 @dataclass(frozen=True)
 class _LandedTable:
     rows: str
+    replaces: bool
     places_loaded: int
     refused: dict[str, str]
     left_out: tuple[tuple[str, str], ...]
@@ -189,6 +196,7 @@ class _Load:
         write_loads(connection, results, name + LOADS)
         return _LandedTable(
             rows,
+            spec.table in self.stored.unseen or replaces_rows(connection, spec, outcomes),
             len(arrivals.new) - len(staged.refused),
             {place: reason for place, (_, reason) in refused.items()},
             tuple(left_out),

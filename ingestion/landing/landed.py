@@ -21,6 +21,7 @@ class Landed:
     Attributes:
         connection: The scratch database.
         tables: The tables of the source, each with the relation of its new rows.
+        replacing: Those of them in which a new row takes the place of a stored one.
         quarantine: The relation of quarantined rows.
         warnings: The relation of values that could not be read and are null in loaded rows.
         superseded: The relation of superseded rows.
@@ -33,11 +34,13 @@ class Landed:
         notices: What else to tell, by place.
         counts: What became of the rows.
         warned: How many warnings there are.
+        is_current: Whether the warehouse has all tables with all their columns.
         is_empty: Whether there is nothing to write.
     """
 
     connection: duckdb.DuckDBPyConnection
     tables: tuple[tuple[TableSpec, str], ...]
+    replacing: frozenset[str]
     quarantine: str
     warnings: str
     superseded: str
@@ -50,12 +53,19 @@ class Landed:
     notices: tuple[tuple[str, str], ...]
     counts: Counts
     warned: int
+    is_current: bool
     is_empty: bool
 
     @property
     def source(self) -> str:
         """The source's name."""
         return self.tables[0][0].source
+
+    def has_to_write(self, relation: str) -> bool:
+        """Whether a relation has rows, or a table or a column is to be made."""
+        if not self.is_current:
+            return True
+        return bool(self.connection.execute(f"select 1 from {relation} limit 1").fetchall())
 
     def batches(self, relation: str, key: Sequence[str]) -> Iterator[pa.Table]:
         """The rows of a relation; an empty one comes as one empty batch."""

@@ -26,7 +26,7 @@ class Merged:
 
     Attributes:
         outcomes: The relation of row outcomes.
-        written: The relation of rows to write, one per key.
+        written: The view of rows to write, one per key.
     """
 
     outcomes: str
@@ -65,7 +65,7 @@ def _rank(merge: Merge, into: str) -> None:
         with repeated as (
             select {key} from {merge.sound} group by all having count(*) > 1
             union
-            select {key} from {merge.stored} semi join {merge.sound} using ({key})
+            select {key} from {merge.stored}
         )
         select t.*, {place} as _place, {is_own} as _is_own,
             row_number() over (partition by {partition} order by {order}) as _rank
@@ -157,7 +157,7 @@ def _write(merge: Merge, ranked: str, chosen: str, into: str) -> None:
             f"{{'file': {version}.file, 'line': {version}.line}})"
         )
     merge.connection.execute(
-        f"""create table {into} as
+        f"""create view {into} as
         select t._row, {plain}, {PLACE.format("p", "t")} as _file, t._line,
             {f"case t._header {by_header} end" if by_header else "'{}'"} as {COLUMN_SOURCES}
         from {merge.sound} as t

@@ -10,7 +10,7 @@ import duckdb
 from onecdp.warehouse.sql_text import quoted
 
 from ..declaration import TableSpec
-from ..raw_tables import PLACE, columns_sql, undeclared_columns
+from ..raw_tables import PLACE, columns_sql
 from .checking import Checked
 from .deduplicate import Outcomes
 from .staging import Staged, payload
@@ -55,17 +55,30 @@ class Results:
 def write_rows(
     connection: duckdb.DuckDBPyConnection, spec: TableSpec, results: Results, into: str
 ) -> None:
-    """Makes `into`: the rows to write, with the time of the load."""
-    written = results.outcomes.written
-    connection.execute(f"create table {into} ({columns_sql(spec)})")
-    types = {row[0]: row[1] for row in connection.execute(f"describe {written}").fetchall()}
-    for name in undeclared_columns(connection, spec, written):
-        connection.execute(f"alter table {into} add column {quoted(name)} {types[name]}")
+    """Makes `into`: a view of the rows to write, with the time of the load."""
+    connection.execute(f"create table {into}_empty ({columns_sql(spec)})")
     connection.execute(
-        f"""insert into {into} by name
+        f"""create view {into} as
+        select * from {into}_empty
+        union all by name
         select * exclude (_row), (select loaded_at from {results.load_time}) as _loaded_at
-        from {written} order by _row nulls last"""
+        from {results.outcomes.written}"""
     )
+
+
+def replaces_rows(
+    connection: duckdb.DuckDBPyConnection, spec: TableSpec, outcomes: Outcomes
+) -> bool:
+    """Whether a row that is written takes the place of a stored one."""
+    key = ", ".join(map(quoted, spec.key))
+    removed = f"(select count(*) from {outcomes.lines.removed})" if outcomes.lines else "0"
+    (counts,) = connection.execute(
+        f"select (select count(*) from {outcomes.stored}), {removed}"
+    ).fetchall()
+    if not any(counts):
+        return False
+    replaced = f"select 1 from {outcomes.stored} semi join {outcomes.written} using ({key}) limit 1"
+    return bool(counts[1] or connection.execute(replaced).fetchall())
 
 
 def write_quarantine(
@@ -90,6 +103,11 @@ def write_quarantine(
     """
     place = PLACE.format("p", "bad")
     extras = results.staged.extras
+    is_conflict = "o.outcome = 'conflict'"
+    conflicts = f"select 1 from {results.outcomes.rows} as o where {is_conflict} limit 1"
+    if not connection.execute(conflicts).fetchall():
+        # Then the text need not be read again.
+        is_conflict = "false"
     connection.execute(
         f"""create table {into} as
         with bad as (
@@ -97,7 +115,7 @@ def write_quarantine(
             union all
             select raw._place_no, raw._part, raw._line, o.note, {payload(spec, extras)}
             from {results.staged.text} as raw inner join {results.outcomes.rows} as o using (_row)
-            where o.outcome = 'conflict'
+            where {is_conflict}
         )
         select md5(concat_ws(chr(10), {place}, fingerprint, _line)) as quarantine_id,
             {place} as file, fingerprint, _line as line, reason, payload,

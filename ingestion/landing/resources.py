@@ -13,13 +13,22 @@ from .landed import Landed
 
 
 def resources(landed: Landed) -> Iterator[DltResource]:
-    """Yields a resource per raw table, then those of the tables beside them; the loads are last."""
+    """Yields a resource per raw table, then those of the tables beside them; the loads are last.
+
+    Empty ones are left out if the warehouse has their tables.
+    """
     for spec, rows in landed.tables:
-        yield merged(landed, spec.table, rows, spec.key, _naive(spec))
-    yield merged(landed, "quarantine", landed.quarantine, ("quarantine_id",))
-    yield merged(landed, "warnings", landed.warnings, ("warning_id",))
-    yield merged(landed, "superseded", landed.superseded, ("superseded_id",))
-    yield merged(landed, "loads", landed.loads, ("file", "fingerprint", "loaded_at"))
+        write = merged if spec.table in landed.replacing else _appended
+        if landed.has_to_write(rows):
+            yield write(landed, spec.table, rows, spec.key, _naive(spec))
+    for name, relation, key in (
+        ("quarantine", landed.quarantine, ("quarantine_id",)),
+        ("warnings", landed.warnings, ("warning_id",)),
+        ("superseded", landed.superseded, ("superseded_id",)),
+        ("loads", landed.loads, ("file", "fingerprint", "loaded_at")),
+    ):
+        if landed.has_to_write(relation):
+            yield merged(landed, name, relation, key)
 
 
 def merged(
@@ -29,16 +38,36 @@ def merged(
     key: Sequence[str],
     columns: dict[str, Any] | None = None,
 ) -> DltResource:
-    """A relation as a resource that is merged on its key.
+    """A relation as a resource that is merged on its key."""
+    merge = {"disposition": "merge", "strategy": "upsert"}
+    return _resource(landed, name, relation, key, columns, merge)
 
-    Merged, not appended: an append that is killed while it loads can come twice.
+
+def _appended(
+    landed: Landed, name: str, relation: str, key: Sequence[str], columns: dict[str, Any]
+) -> DltResource:
+    """A relation as a resource that is appended: none of its rows has the key of a stored one.
+
+    A merge would write the rows twice, into dlt's staging table first, and look at all stored keys.
+    What is left of an append that is killed is removed before it goes on (`resume`).
     """
+    return _resource(landed, name, relation, key, columns, "append")
+
+
+def _resource(
+    landed: Landed,
+    name: str,
+    relation: str,
+    key: Sequence[str],
+    columns: dict[str, Any] | None,
+    disposition: Any,
+) -> DltResource:
     resource: DltResource = dlt.resource(
         landed.batches(relation, key),
         name=name,
         primary_key=key,
         columns=columns or {},
-        write_disposition={"disposition": "merge", "strategy": "upsert"},
+        write_disposition=disposition,
     )
     return resource
 

@@ -1,12 +1,15 @@
-"""Puts the chunks of places into the scratch database, as text."""
+"""Holds the chunks of places as text, for the scratch database to read."""
 
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from onecdp.warehouse.sql_text import literal, quoted
@@ -16,9 +19,15 @@ from .arrivals import FLAW, INDEX, LINE, WARNED, Chunk, Notify, Place, Refused
 from .date_order import OtherOrder, SlashDates
 
 _ROWS_BETWEEN_NOTICES = 1_000_000
+# More bytes than these are held in a file.
+_MOST_IN_MEMORY = 256 << 20
 # No fault of a place: the next one would meet them, too.
 MACHINE_PROBLEMS = (MemoryError, duckdb.OutOfMemoryException, duckdb.IOException)
 _POSITION = "_row bigint, _place_no integer, _part varchar, _line bigint"
+_ADDED = {
+    "_row": pa.int64(), "_place_no": pa.int32(), "_part": pa.string(), LINE: pa.int64(),
+    FLAW: pa.string(), WARNED: pa.string(), "_header": pa.int32(),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,7 @@ def stage(
     staging.spellings = {name.casefold(): name for name in stored_extras}
     for place_no, place in enumerate(places):
         staging.read(place_no, place)
+    staging.show()
     return Staged(
         staging.text,
         staging.broken,
@@ -130,11 +140,10 @@ class _Staging:
         self._notify = notify
         self._known = {column.name for column in spec.columns}
         self._rows = 0
-        columns = ", ".join(f"{quoted(column.name)} varchar" for column in spec.columns)
-        connection.execute(
-            f"create table {text} ({_POSITION}, {FLAW} varchar, {WARNED} varchar, "
-            f"_header integer, {columns})"
-        )
+        self._bytes = 0
+        names = dict.fromkeys(self._known, pa.string())
+        self._held = [pa.schema({**_ADDED, **names}).empty_table()]
+        self._in_files: list[pa.Table] = []
         connection.execute(f"create table {broken} ({_POSITION}, reason varchar, payload varchar)")
 
     def read(self, place_no: int, place: Place) -> None:
@@ -157,8 +166,19 @@ class _Staging:
 
     def _refuse(self, place_no: int, reason: str) -> None:
         self.refused[place_no] = reason
-        for relation in (self.text, self.broken):
-            self._connection.execute(f"delete from {relation} where _place_no = {place_no}")
+        self._connection.execute(f"delete from {self.broken} where _place_no = {place_no}")
+
+    def show(self) -> None:
+        """Makes the relation of the rows that are held, without those of refused places."""
+        rows = pa.concat_tables([*self._in_files, *self._held], promote_options="default")
+        if not self.refused:
+            self._connection.register(self.text, rows)
+            return
+        self._connection.register(f"{self.text}_held", rows)
+        self._connection.execute(
+            f"create temp view {self.text} as select * from {self.text}_held "
+            f"where _place_no not in ({', '.join(map(str, self.refused))})"
+        )
 
     def _read(self, place_no: int, place: Place) -> None:
         label = f"{self._spec.source}/{place.name}"
@@ -203,14 +223,11 @@ class _Staging:
                 and name not in self._known
                 and name not in self.extras
             ):
-                self._connection.execute(
-                    f"alter table {self.text} add column {quoted(name)} varchar"
-                )
                 self.extras.append(name)
         if chunk.table.num_rows:
             dates.read(self._connection, chunk.table)
             rows = chunk.table.append_column("_header", self._headers(chunk))
-            self._insert(self.text, rows, place_no, chunk.part)
+            self._hold(self._placed(rows, place_no, chunk.part))
         if chunk.broken:
             broken = pa.table(
                 {
@@ -219,26 +236,64 @@ class _Staging:
                     "payload": [row.payload for row in chunk.broken],
                 }
             )
-            self._insert(self.broken, broken, place_no, chunk.part)
+            broken = self._placed(broken, place_no, chunk.part)
+            self._connection.register("incoming", broken)
+            self._connection.execute(f"insert into {self.broken} by name from incoming")
+            self._connection.unregister("incoming")
 
     def _headers(self, chunk: Chunk) -> pa.Array:
         """Which columns each row has, as numbers."""
         if chunk.columns is not None:
             return pa.array(map(self._header, chunk.columns), pa.int32())
+        if chunk.has_gaps:
+            return self._headers_by_nulls(chunk.table)
         header = pa.scalar(self._header(chunk.table.column_names), pa.int32())
         return pa.repeat(header, chunk.table.num_rows)
+
+    def _headers_by_nulls(self, rows: pa.Table) -> pa.Array:
+        names = rows.column_names
+        has = np.column_stack([column.is_valid().to_numpy() for column in rows.columns])
+        sets, numbers = np.unique(np.packbits(has, axis=1), axis=0, return_inverse=True)
+        columns = np.unpackbits(sets, axis=1, count=len(names)).astype(bool)
+        headers = [
+            self._header(name for name, is_there in zip(names, row, strict=True) if is_there)
+            for row in columns
+        ]
+        return pa.array(np.array(headers, np.int32)[numbers.reshape(-1)])
 
     def _header(self, columns: Iterable[str]) -> int:
         names = frozenset(columns) - {LINE, FLAW, WARNED, INDEX}
         return self.headers.setdefault(names, len(self.headers))
 
-    def _insert(self, relation: str, rows: pa.Table, place_no: int, part: str | None) -> None:
-        numbers = pa.array(range(self._rows, self._rows + rows.num_rows), pa.int64())
-        self._connection.register("incoming", rows.append_column("_row", numbers))
-        self._connection.execute(
-            f"insert into {relation} by name "
-            f"select *, {place_no} as _place_no, $part as _part from incoming",
-            {"part": part},
-        )
-        self._connection.unregister("incoming")
-        self._rows += rows.num_rows
+    def _placed(self, rows: pa.Table, place_no: int, part: str | None) -> pa.Table:
+        count = rows.num_rows
+        numbers = pa.array(np.arange(self._rows, self._rows + count))
+        self._rows += count
+        rows = rows.append_column("_row", numbers)
+        rows = rows.append_column("_place_no", pa.repeat(pa.scalar(place_no, pa.int32()), count))
+        return rows.append_column("_part", pa.repeat(pa.scalar(part, pa.string()), count))
+
+    def _hold(self, rows: pa.Table) -> None:
+        self._held.append(rows)
+        self._bytes += rows.nbytes
+        if self._bytes > _MOST_IN_MEMORY:
+            united = pa.concat_tables(self._held, promote_options="default")
+            self._in_files.append(_in_file(united, _scratch_folder(self._connection)))
+            self._held, self._bytes = [], 0
+
+
+def _in_file(rows: pa.Table, folder: Path) -> pa.Table:
+    """The same rows in a file of the folder, of which the system holds in memory what it likes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.NamedTemporaryFile(dir=folder, suffix=".arrow", delete=False) as stream,
+        pa.ipc.new_file(stream, rows.schema) as writer,
+    ):
+        writer.write_table(rows)
+    with pa.memory_map(stream.name) as mapped:
+        return pa.ipc.open_file(mapped).read_all()
+
+
+def _scratch_folder(connection: duckdb.DuckDBPyConnection) -> Path:
+    ((folder,),) = connection.execute("select current_setting('temp_directory')").fetchall()
+    return Path(folder)

@@ -23,10 +23,11 @@ class Stored:
     """Views of what a source has in the warehouse; empty where it has nothing.
 
     Attributes:
-        tables: The view of each raw table, by the table's name.
+        tables: The view of each raw table, by the table's name. `fetch` reads rows of it.
         quarantine: Of the quarantine.
         loads: Of the loads whose dlt package was completed: one that was killed may have brought
             this table before the rows.
+        unseen: Raw tables that hold rows, but are empty here: the loads that filled them are gone.
         is_current: Whether the warehouse has all tables with all their columns. A column
             that was declared later is added by the next load, even if that has no rows.
     """
@@ -34,6 +35,7 @@ class Stored:
     tables: Mapping[str, str]
     quarantine: str
     loads: str
+    unseen: frozenset[str]
     is_current: bool
 
 
@@ -62,13 +64,17 @@ def attach(
         nonlocal is_current
         if not is_present:
             connection.execute(f"create table {name} ({columns}, _dlt_load_id varchar)")
+            connection.execute(f"create view {name}_rows as select rowid as _rowid, * from {name}")
             return name
         missing = _missing_columns(connection, dataset, table, columns)
         is_current = is_current and not missing
         added = "".join(f", null::{kind} as {quoted(column)}" for column, kind in missing.items())
         connection.execute(
-            f"create view {name} as "
-            f"select * from (select *{added} from {schema}.{quoted(table)}) {where}"
+            f"create view {name}_rows as "
+            f"select rowid as _rowid, *{added} from {schema}.{quoted(table)}"
+        )
+        connection.execute(
+            f"create view {name} as select * exclude (_rowid) from {name}_rows {where}"
         )
         return name
 
@@ -86,8 +92,32 @@ def attach(
         quarantine=view(
             "_stored_quarantine", "quarantine", _columns(QUARANTINE | by_table), bool(present)
         ),
+        unseen=frozenset(spec.table for spec in tables if spec.table in held - set(present)),
         loads=view("_stored_loads", "loads", _columns(LOADS | by_table), bool(present), done),
         is_current=is_current,
+    )
+
+
+def fetch(
+    connection: duckdb.DuckDBPyConnection,
+    stored: str,
+    columns: Sequence[str],
+    wanted: str,
+    into: str,
+) -> None:
+    """Makes `into`: the rows of a raw table whose values of some columns are in `wanted`.
+
+    Of all other rows it reads these columns alone, and not even them where the range of a row
+    group's values tells enough: a day's file is compared with years of rows.
+    """
+    names = ", ".join(map(quoted, columns))
+    connection.execute(
+        f"create temp table {into}_rowids as "
+        f"select _rowid from {stored}_rows semi join {wanted} using ({names})"
+    )
+    connection.execute(
+        f"create table {into} as select * exclude (_rowid) from {stored}_rows "
+        f"where _rowid in (select _rowid from {into}_rowids)"
     )
 
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 import codecs
 import csv
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import BinaryIO
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from ..declaration import TableSpec
-from ..landing.arrivals import MAX_RECORD, BrokenRow, Chunk, Refused, string_table
+from ..landing.arrivals import LINE, MAX_RECORD, BrokenRow, Chunk, Refused, string_table
+from .csv_blocks import read_sound_lines
 from .header import CHUNK_ROWS, require_columns, resolve_header
-from .lines import MAX_LINE, line_blocks
+from .lines import MAX_LINE, PIECE, pieces, text_blocks
 
 _OTHER_SEPARATORS = ((";", "semicolon"), ("\t", "tab"), ("|", "pipe"), ("^", "caret"))
+# What `str.strip` removes.
+_BLANKS = "".join(char for char in map(chr, range(0x3001)) if char.isspace())
 
 
 class _KeyNames:
@@ -31,12 +37,27 @@ class _KeyNames:
             return False
         return all(row[place].strip().casefold() in spellings for place in places)
 
+    def may_be_in(self, rows: pa.Table) -> bool:
+        """Whether a row may be another header, by its first required field."""
+        if not self._places:
+            return False
+        keys = rows.column(self._places[0])
+        # Only in ASCII is lower case all that `casefold` does.
+        is_ascii = pc.string_is_ascii(keys)
+        lower = pc.ascii_lower(pc.utf8_trim(keys, _BLANKS))
+        is_name = pc.is_in(lower, pa.array(sorted(self._spellings), pa.string()))
+        others = keys.filter(pc.invert(is_ascii)).to_pylist()
+        return bool(
+            pc.any(is_name).as_py() or any(k.strip().casefold() in self._spellings for k in others)
+        )
+
 
 class _Lines:
     """The physical lines of a stream, for `csv.reader`, able to step back within a record."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._blocks = line_blocks(stream)
+        self._blocks = text_blocks(stream)
+        self._pieces: Iterator[bytes] = iter(())
         self._back: list[bytes] = []
         self.number = 0
         self.record: list[bytes] = []
@@ -51,27 +72,38 @@ class _Lines:
         """Whether lines that were read before are still to be handed out."""
         return bool(self._back)
 
-    def plain_block(self, headers: Sequence[list[str]], names: _KeyNames) -> list[list[str]]:
-        """Reads a block of lines; their rows if each line is a sound row, else none.
+    def sound_rows(
+        self, names: Sequence[str], headers: Sequence[Sequence[str]], key_names: _KeyNames
+    ) -> pa.Table | None:
+        """Reads the lines of a block together; None if one may be no sound row, or at the end.
 
-        Most lines of most files are, and reading them together takes a third of the time. The
-        lines of other blocks are handed out one by one.
+        A block with such a line is read in pieces, and the lines of a piece with one are handed out
+        one by one.
         """
-        raws = next(self._blocks, [])
-        if b"\0" not in b"".join(raws) and max(map(len, raws), default=0) <= MAX_RECORD:
-            with suppress(UnicodeDecodeError, csv.Error):
-                rows = list(csv.reader(map(bytes.decode, raws), strict=True))
-                # As many rows as lines: none of them goes on in the next line.
-                if (
-                    len(rows) == len(raws)
-                    and all(len(row) == len(headers[0]) for row in rows)
-                    and not any(header in rows for header in headers)
-                    and not any(map(names.are_in, rows))
-                ):
-                    self.number += len(raws)
-                    return rows
-        self._back = raws[::-1]
-        return []
+
+        def read(text: bytes) -> pa.Table | None:
+            rows = read_sound_lines(text, names, headers)
+            return None if rows is None or key_names.may_be_in(rows) else rows
+
+        text = next(self._pieces, b"")
+        if not text:
+            text = next(self._blocks, b"")
+            if len(text) > PIECE:
+                rows = read(text)
+                if rows is not None:
+                    return self._numbered(rows)
+                self._pieces = pieces(text)
+                text = next(self._pieces)
+        rows = read(text)
+        if rows is not None and rows.num_rows:
+            return self._numbered(rows)
+        self._back = text.splitlines(keepends=True)[::-1]
+        return None
+
+    def _numbered(self, rows: pa.Table) -> pa.Table:
+        first = self.number + 1
+        self.number += rows.num_rows
+        return rows.append_column(LINE, pa.array(np.arange(first, self.number + 1)))
 
     def start(self) -> None:
         """Marks the start of a record."""
@@ -81,7 +113,8 @@ class _Lines:
 
     def __next__(self) -> str:
         if not self._back:
-            self._back = next(self._blocks)[::-1]
+            text = next(self._pieces, b"") or next(self._blocks)
+            self._back = text.splitlines(keepends=True)[::-1]
         raw = self._back.pop()
         self.number += 1
         if self.number == 1:
@@ -134,12 +167,13 @@ def read_csv(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
     broken: list[BrokenRow] = []
     while True:
         if not lines.is_stepped_back:
-            if len(rows) + len(broken) >= CHUNK_ROWS:
+            sound = lines.sound_rows(names, headers, key_names)
+            is_full = len(rows) + len(broken) >= CHUNK_ROWS
+            if (rows or broken) and (is_full or sound is not None):
                 yield Chunk(string_table(names, zip(*rows, strict=True), numbers), broken)
                 rows, numbers, broken = [], [], []
-            if block := lines.plain_block(headers, key_names):
-                rows += block
-                numbers += range(lines.number - len(block) + 1, lines.number + 1)
+            if sound is not None:
+                yield Chunk(sound)
                 continue
         lines.start()
         try:

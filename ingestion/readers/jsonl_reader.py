@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from itertools import chain, islice
 from typing import BinaryIO, NoReturn
 
+import numpy as np
 import orjson
+import pyarrow as pa
 
 from ..declaration import TableSpec
-from ..landing.arrivals import FLAW, MAX_RECORD, BrokenRow, Chunk, Refused, string_table
+from ..landing.arrivals import FLAW, LINE, MAX_RECORD, BrokenRow, Chunk, Refused, string_table
 from .header import CHUNK_ROWS, require_columns, resolve_header
-from .lines import line_blocks
+from .json_blocks import read_sound_objects
+from .lines import PIECE, pieces, text_blocks
 from .numbers import NO_IDENTIFIER, code_columns, code_number
 from .opening import PEEK
 
@@ -46,27 +48,91 @@ def read_jsonl(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
     names: dict[str, str] = {}
     codes = code_columns(spec)
     number = 0
-    lines = chain.from_iterable(line_blocks(stream))
-    while batch := list(islice(lines, CHUNK_ROWS)):
-        records: list[dict[str, str | None]] = []
-        numbers: list[int] = []
-        broken: list[BrokenRow] = []
-        for raw in batch:
-            number += 1
+    rows = _Rows(spec, names, codes)
+    for text, sound in _blocks(stream, spec, names, codes):
+        if sound is None:
+            number = rows.read(text.splitlines(keepends=True), number)
+        if rows.count and (sound is not None or rows.count >= CHUNK_ROWS):
+            yield rows.chunk()
+            rows = _Rows(spec, names, codes)
+        if sound is not None:
+            table, has_gaps = sound
+            numbers = pa.array(np.arange(table.num_rows) + number + 1)
+            number += table.num_rows
+            yield Chunk(table.append_column(LINE, numbers), has_gaps=has_gaps)
+    yield rows.chunk()
+    if names:
+        require_columns(list(dict.fromkeys(names.values())), spec)
+
+
+def _blocks(
+    stream: BinaryIO, spec: TableSpec, names: dict[str, str], codes: frozenset[str]
+) -> Iterator[tuple[bytes, tuple[pa.Table, bool] | None]]:
+    """Yields the text in blocks, or pieces of them, with the rows of those read as a whole."""
+    for block in text_blocks(stream):
+        sound = _read_block(block, spec, names, codes)
+        if sound is not None or len(block) <= PIECE:
+            yield block, sound
+            continue
+        for piece in pieces(block):
+            yield piece, _read_block(piece, spec, names, codes)
+
+
+def _read_block(
+    block: bytes, spec: TableSpec, names: dict[str, str], codes: frozenset[str]
+) -> tuple[pa.Table, bool] | None:
+    """The rows of a block, and whether null means that a row lacks the column; or None."""
+    try:
+        keys = list(_json_fields(block[: block.find(b"\n") + 1] or block))
+        for key in keys:
+            names.get(key) or _column(key, spec, names)
+    except ValueError:
+        return None
+    identifiers = [key for key, name in names.items() if name in codes]
+    sound = read_sound_objects(block, keys, names, identifiers)
+    if sound is None:
+        return None
+    columns = [names[key] for key in sound[0].column_names]
+    if not columns or len(set(columns)) < len(columns):
+        return None
+    return sound[0].rename_columns(columns), sound[1]
+
+
+class _Rows:
+    """Rows that are read one by one, until there are enough of them for a chunk."""
+
+    def __init__(self, spec: TableSpec, names: dict[str, str], codes: frozenset[str]) -> None:
+        self._spec, self._names, self._codes = spec, names, codes
+        self._records: list[dict[str, str | None]] = []
+        self._numbers: list[int] = []
+        self._broken: list[BrokenRow] = []
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._records) + len(self._broken)
+
+    def read(self, lines: list[bytes], before: int) -> int:
+        """Reads lines, `before` of which stand before the first; returns the last one's number."""
+        for number, raw in enumerate(lines, before + 1):
             if not raw.strip():
                 continue
             try:
-                records.append(_json_record(raw, spec, names, codes))
-                numbers.append(number)
+                self._records.append(_json_record(raw, self._spec, self._names, self._codes))
+                self._numbers.append(number)
             except ValueError as error:
                 text = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
-                broken.append(BrokenRow(number, str(error), text.replace("\0", "\\x00")))
+                self._broken.append(BrokenRow(number, str(error), text.replace("\0", "\\x00")))
+        return before + len(lines)
+
+    def chunk(self) -> Chunk:
+        """The rows as a chunk."""
+        records = self._records
         present = list(dict.fromkeys(name for record in records for name in record))
         columns = [[record.get(name) for record in records] for name in present]
         has_gaps = any(len(record) < len(present) for record in records)
-        yield Chunk(string_table(present, columns, numbers), broken, records if has_gaps else None)
-    if names:
-        require_columns(list(dict.fromkeys(names.values())), spec)
+        table = string_table(present, columns, self._numbers)
+        return Chunk(table, self._broken, records if has_gaps else None)
 
 
 def _json_record(
@@ -78,15 +144,7 @@ def _json_record(
     record: dict[str, str | None] = {}
     flaws: list[str] = []
     for key, value in _json_fields(raw.removeprefix(b"\xef\xbb\xbf")).items():
-        if key not in names:
-            try:
-                # Behind a first key, since the place of a key in its line says nothing.
-                name = resolve_header(["\0", key], spec)[1]
-                fold = name.casefold()
-                names[key] = next((n for n in names.values() if n.casefold() == fold), name)
-            except Refused as error:
-                raise ValueError(str(error)) from error
-        name = names[key]
+        name = names[key] if key in names else _column(key, spec, names)
         if name in record:
             raise ValueError(f"row has the field {name} twice")
         if value is None or isinstance(value, str):
@@ -101,6 +159,17 @@ def _json_record(
     if flaws:
         record[FLAW] = "; ".join(flaws)
     return record
+
+
+def _column(key: str, spec: TableSpec, names: dict[str, str]) -> str:
+    """The column of a key, which `names` gets."""
+    try:
+        # Behind a first key, since the place of a key in its line says nothing.
+        name = resolve_header(["\0", key], spec)[1]
+        names[key] = next((n for n in names.values() if n.casefold() == name.casefold()), name)
+    except Refused as error:
+        raise ValueError(str(error)) from error
+    return names[key]
 
 
 def _json_fields(raw: bytes) -> dict[str, object]:

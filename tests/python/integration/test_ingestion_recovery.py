@@ -185,6 +185,18 @@ def test_lost_working_folder_changes_nothing(tmp_path: Path, undisturbed: Wareho
     assert warehouse.load()["app"].rows_loaded == 1
 
 
+def test_rows_whose_loads_are_lost_come_once(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path)
+    warehouse.write("app/a.csv", EVENTS, *(f"E{n},view,1,2024-11-01" for n in range(3)))
+    warehouse.load()
+    with duckdb.connect(str(warehouse.folder / "onecdp.duckdb")) as connection:
+        connection.execute("drop table raw_app.loads")
+    warehouse.load()
+    assert warehouse.query("select event_id from raw_app.events order by 1") == [
+        ("E0",), ("E1",), ("E2",)
+    ]  # fmt: skip
+
+
 def test_lost_warehouse_is_filled_again(tmp_path: Path, undisturbed: Warehouse) -> None:
     warehouse = Warehouse(tmp_path)
     fill(warehouse)

@@ -160,7 +160,8 @@ def take(spec: TableSpec, folder: Path) -> Taken:
         nowhere = Path(scratch) / "none.duckdb"
         taken = land_files(connection, spec, folder, nowhere, Path(scratch), notices.append)
         ((_, relation),) = taken.tables
-        rows = connection.execute(f"select * from {relation}").to_arrow_table().to_pylist()
+        landed = connection.execute(f"select * from {relation} order by _file, _line")
+        rows = landed.to_arrow_table().to_pylist()
         bad = connection.execute(
             f"select file, line, reason, payload from {taken.quarantine} order by file, line"
         )
