@@ -9,7 +9,9 @@
 {% macro watermarks() -%}
     {%- set found = {} -%}
     {%- set kept = {} -%}
-    {%- if execute and model.resource_type != 'unit_test' and is_incremental() -%}
+    {#- Other commands may meet a warehouse that has no table of watermarks yet. #}
+    {%- if flags.WHICH in ('run', 'build') and execute and model.resource_type != 'unit_test'
+        and is_incremental() -%}
         {%- for row in run_query(
             "select upstream, cast(stamp as string), row_count, fingerprint from audit.watermarks"
             ~ " where model = '" ~ this.identifier ~ "'"

@@ -1,7 +1,7 @@
 -- Key: one_id. Events after the as-of date are in event_count and in nothing else.
--- New: customers with a changed event, who lost one, or who have one between the as-of dates of the
--- last build and of this one. Without watermarks (docs/incremental.md): customers whose event count,
--- latest changed_at or last event up to the as-of date differs from the stored row. Each is
+-- New: customers with a changed event, who lost one, or who have one between the as-of dates of
+-- the last build and of this one. Without watermarks (docs/incremental.md): customers whose event
+-- count, latest changed_at or last event up to the as-of date differs from the stored row. Each is
 -- recounted from all of its events; a customer without events is deleted.
 -- A rebuild gives the same rows, except for changed_at.
 
