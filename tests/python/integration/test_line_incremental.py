@@ -188,6 +188,9 @@ def test_every_day_equals_a_rebuild(tmp_path: Path, project: Path) -> None:
     )
     assert (orders, segment) == (0, "Never purchased")
 
+    line.build(tests=False, as_of="2026-05-01")
+    assert not compared_whole(project), "another as-of date compared everything"
+
 
 def test_identifiers_keep_their_integers_through_a_full_refresh(
     tmp_path: Path, project: Path
