@@ -10,6 +10,9 @@
     seen_at     the time that `onecdp explain` gives the row
     is_active   false where the source has withdrawn the row: its links are inactive, and its
                 identifiers stay known
+    is_append_only
+                whether a loaded row stays as it is: then sets are added up from new rows. Where a
+                row was replaced all the same, all are counted again
 
     The links of the ID graph have two typed ends instead, and are read beside these.
 -#}
@@ -23,6 +26,7 @@
             'last_seen': 'coalesce(updated_at, cast(register_date as timestamp))',
             'seen_at': 'updated_at',
             'is_active': 'not is_deleted',
+            'is_append_only': false,
         },
         'app': {
             'model': 'stg_app__events',
@@ -32,6 +36,7 @@
             'last_seen': 'event_time',
             'seen_at': 'event_time',
             'is_active': 'true',
+            'is_append_only': true,
         },
         'retail': {
             'model': 'stg_retail__transactions',
@@ -41,6 +46,7 @@
             'last_seen': 'invoiced_at',
             'seen_at': 'invoiced_at',
             'is_active': 'true',
+            'is_append_only': false,
         },
     }) }}
 {%- endmacro %}

@@ -19,6 +19,8 @@ MARKER = "erased"
 """`erased-12` replaces the one_id with the one_int 12, and its root."""
 
 _NOTE = f"{RAW_ERASURE}.unfinished"
+_REMOVED = "audit.removed_rows"
+_INCREMENTS = ("audit.watermarks", _REMOVED)
 _ERASED_ONE_IDS = "(select one_id from erased_one_ids)"
 # Shorter values and numbers occur elsewhere by chance: they are ambiguous without their type.
 _DISTINCTIVE = 6
@@ -71,6 +73,10 @@ def erase(
         if rule.full_name in tables and not rule.schema.startswith(RAW_PREFIX)
         for removal in _apply(private, tables[rule.full_name], rule)
     ]
+    # The next build compares everything: erased rows have no time of change.
+    for name in _INCREMENTS:
+        if name in tables:
+            private.execute(f"delete from {name}")
     private.execute("drop table erased_ids")
     private.execute("drop table erased_one_ids")
     return [removal for removal in removals if removal.rows]
@@ -176,6 +182,8 @@ def prune(private: duckdb.DuckDBPyConnection, rules: Sequence[TableRules]) -> No
         lost = " or ".join(f"{quoted(n)} not in (select node_id from {nodes})" for n in rule.prune)
         present = " and not is_present" if "is_present" in table.columns else ""
         private.execute(f"delete from {table.sql} where ({lost}){present}")
+    if _REMOVED in tables:
+        private.execute(f"delete from {_REMOVED}")
 
 
 def find_leftovers(private: duckdb.DuckDBPyConnection, person: Person) -> tuple[str, ...]:

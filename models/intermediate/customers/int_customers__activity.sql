@@ -1,18 +1,16 @@
 -- Key: one_id. Events after the as-of date are in event_count and in nothing else.
--- New: customers whose event count, latest changed_at or last event up to the as-of date differs
--- from the stored row; another as-of date changes the last of these, or nothing. The comparison
--- uses no state of earlier runs, so a build that was killed between two models misses nothing. Each
--- such customer is recounted from all of its events; a customer without events is deleted.
+-- New: customers with a changed event, who lost one, or who have one between the as-of dates of
+-- the last build and of this one. Without watermarks (docs/incremental.md): customers whose event
+-- count, latest changed_at or last event up to the as-of date differs from the stored row. Each is
+-- recounted from all of its events; a customer without events is deleted.
 -- A rebuild gives the same rows, except for changed_at.
 
-{{
-    config(
-        materialized='incremental',
-        unique_key='one_id',
-        incremental_strategy='merge',
-        post_hook='delete from {{ this }} where event_count = 0',
-    )
-}}
+{%- set since = keyed_increment(
+    unique_key='one_id',
+    stamps={'int_events__resolved': 'changed_at'},
+    follows_as_of_date=true,
+) %}
+{{ config(post_hook='delete from {{ this }} where event_count = 0') }}
 
 with resolved as (
 
@@ -23,6 +21,27 @@ with resolved as (
     where one_id is not null and not is_withdrawn
 
 ),
+
+{%- if since %}
+
+touched as (
+
+    select one_id from {{ ref('int_events__resolved') }}
+    where changed_at > {{ since.int_events__resolved.stamp }} and one_id is not null
+    union
+    select one_id from {{ this }}
+    where {{ hash_63_bits('one_id') }} in (
+        select key from ({{ removed_since('int_events__resolved', since) }})
+    )
+    union
+    select one_id from {{ ref('int_events__resolved') }}
+    where
+        event_date > least({{ since.as_of_date.stamp }}, {{ as_of_date() }})
+        and event_date <= greatest({{ since.as_of_date.stamp }}, {{ as_of_date() }})
+        and one_id is not null
+
+),
+{%- else %}
 
 present as (
 
@@ -36,7 +55,7 @@ present as (
 
 ),
 
-{%- if is_incremental() %}
+{%- if has_stored_rows() %}
 
 unchanged as (
 
@@ -65,7 +84,7 @@ touched as (
 
     select one_id
     from present
-    {%- if is_incremental() %}
+    {%- if has_stored_rows() %}
     where one_id not in (select unchanged.one_id from unchanged)
     union all
     select one_id
@@ -73,6 +92,7 @@ touched as (
     {%- endif %}
 
 ),
+{%- endif %}
 
 events as (
 

@@ -1,65 +1,116 @@
 -- Key: event_id.
--- New: rows that a source loaded after the last ones taken from it (by load time, never by event
--- time, so late events come in), and known events whose identifier now belongs to another one_id
--- or whose type a seed now reads differently.
+-- New: rows that a source loaded after the last ones included (by load time, never by event time,
+-- so late events come in), and known events whose identifier now belongs to another one_id. Without
+-- watermarks (docs/incremental.md), such as after a change of a seed: all rows that differ.
 -- Withdrawn events are kept as soft-deleted rows so that their customers are recounted.
 -- A rebuild gives the same rows, except for changed_at.
 
-{{
-    config(
-        materialized='incremental',
-        unique_key='event_id',
-        incremental_strategy='merge',
-    )
-}}
+{%- set since = keyed_increment(
+    unique_key='event_id',
+    stamps=dict(source_stamps(), int_identity__map='changed_at'),
+    contents=['id_types', 'id_blocklist', 'retail_non_product_codes'],
+    columns={'node_id': 'bigint', 'former_customer': 'bigint'},
+) %}
+{{ config(post_hook='{{ list_former_customers() }}') }}
+{%- set columns = [
+    'event_type', 'channel', 'platform', 'item_id', 'item_price', 'quantity', 'revenue',
+    'event_time', 'event_date', 'session_id', 'order_id', 'country', 'is_withdrawn', 'source_name',
+    'loaded_at',
+] %}
 
 with unioned as (
 
     select * from {{ ref('int_events__unioned') }}
+    {%- if since %}
+    where
+        {%- for source_name, source in row_sources().items() %}
+        source_name = '{{ source_name }}' and loaded_at > {{ since[source.model].stamp }} or
+        {%- endfor %}
+        source_name not in ('{{ row_sources() | join("', '") }}')
+    {%- endif %}
 
 ),
 
-id_map as (
+map as (
 
-    select * from {{ ref('id_map') }}
+    select * from {{ ref('int_identity__map') }}
 
 ),
 
-resolved as (
+typed as (
 
     select
-        unioned.event_id,
-        id_map.one_id,
-        unioned.event_type,
-        unioned.channel,
-        unioned.platform,
-        unioned.item_id,
-        unioned.item_price,
-        cast(unioned.quantity as bigint) as quantity,
-        unioned.revenue,
-        unioned.event_time,
-        cast(unioned.event_time as date) as event_date,
-        unioned.session_id,
-        unioned.order_id,
-        unioned.country,
-        unioned.is_withdrawn,
-        unioned.source_name,
-        unioned.loaded_at
-    from unioned
-    left join id_map
-        on unioned.id_type = id_map.id_type and unioned.id_value = id_map.id_value
-
-),
-
-{%- if is_incremental() %}
-
-last_loads as (
-
-    select
+        event_id,
+        case when id_value is not null then {{ node_id('id_type', 'id_value') }} end as node_id,
+        event_type,
+        channel,
+        platform,
+        item_id,
+        item_price,
+        cast(quantity as bigint) as quantity,
+        revenue,
+        event_time,
+        cast(event_time as date) as event_date,
+        session_id,
+        order_id,
+        country,
+        is_withdrawn,
         source_name,
-        max(loaded_at) as last_loaded_at
-    from {{ this }}
-    group by source_name
+        cast(loaded_at as timestamp) as loaded_at
+    from unioned
+
+),
+
+new as (
+
+    select
+        typed.event_id,
+        typed.node_id,
+        map.one_id,
+        {%- for column in columns %}
+        typed.{{ column }},
+        {%- endfor %}
+        {{ former_customer('stored.one_id', 'map.one_id') }} as former_customer
+    from typed
+    left join map on typed.node_id = map.node_id
+    {%- if has_stored_rows() %}
+    left join {{ this }} as stored on typed.event_id = stored.event_id
+    {%- endif %}
+    {%- if has_stored_rows() and not since %}
+    where
+        stored.event_id is null
+        or typed.loaded_at > stored.loaded_at
+        or stored.node_id is distinct from typed.node_id
+        or stored.one_id is distinct from map.one_id
+        or stored.event_type is distinct from typed.event_type
+    {%- endif %}
+
+),
+
+{%- if since %}
+
+changed as (
+
+    select * from {{ ref('int_identity__map') }}
+    where changed_at > {{ since['int_identity__map'].stamp }}
+
+),
+
+moved as (
+
+    select
+        stored.event_id,
+        stored.node_id,
+        changed.one_id,
+        {%- for column in columns %}
+        stored.{{ column }},
+        {%- endfor %}
+        {{ former_customer('stored.one_id', 'changed.one_id') }} as former_customer
+    from {{ this }} as stored
+    inner join changed on stored.node_id = changed.node_id
+    where
+        stored.one_id is distinct from changed.one_id
+        and stored.event_id not in (select new.event_id from new)
 
 ),
 {%- endif %}
@@ -67,17 +118,15 @@ last_loads as (
 final as (
 
     select
-        resolved.*,
+        *,
         {{ change_stamp() }} as changed_at
-    from resolved
-    {%- if is_incremental() %}
-    left join last_loads on resolved.source_name = last_loads.source_name
-    left join {{ this }} as stored on resolved.event_id = stored.event_id
-    where
-        last_loads.last_loaded_at is null
-        or resolved.loaded_at > last_loads.last_loaded_at
-        or stored.one_id is distinct from resolved.one_id
-        or stored.event_type is distinct from resolved.event_type
+    from new
+    {%- if since %}
+    union all
+    select
+        *,
+        {{ change_stamp() }} as changed_at
+    from moved
     {%- endif %}
 
 )

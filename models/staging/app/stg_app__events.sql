@@ -17,7 +17,7 @@ final as (
         lower(nullif(trim(platform), '')) as platform,
         cast(event_time as timestamp) as event_time,
         nullif(trim(session_id), '') as session_id,
-        cast(_loaded_at as timestamp) as loaded_at,
+        _loaded_at as loaded_at,
         _file as source_file,
         _line as source_line
     from source

@@ -17,7 +17,7 @@ final as (
         total_points,
         cast(updated_at as timestamp) as updated_at,
         coalesce(is_deleted, false) as is_deleted,
-        cast(_loaded_at as timestamp) as loaded_at,
+        _loaded_at as loaded_at,
         _file as source_file,
         _line as source_line
     from source

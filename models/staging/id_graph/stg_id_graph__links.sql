@@ -29,7 +29,7 @@ final as (
         cast(first_seen as timestamp) as first_seen,
         cast(last_seen as timestamp) as last_seen,
         is_active,
-        cast(_loaded_at as timestamp) as loaded_at,
+        _loaded_at as loaded_at,
         _file as source_file,
         _line as source_line
     from typed

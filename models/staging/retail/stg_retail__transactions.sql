@@ -19,7 +19,7 @@ final as (
         ) }}
         nullif(trim(country), '') as country,
         is_withdrawn,
-        cast(_loaded_at as timestamp) as loaded_at,
+        _loaded_at as loaded_at,
         _file as source_file,
         _line as source_line
     from source

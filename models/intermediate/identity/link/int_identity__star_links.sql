@@ -1,10 +1,34 @@
 -- Links within a row of a source: a star from its identifier of the highest priority, the anchor,
 -- to each of its others. Rows with the same identifiers are one set.
+-- Key: set_number and column_name. New: sets with a changed or removed sighting.
+-- A rebuild gives the same rows, except for changed_at.
 
-with sightings as (
+{%- set since = keyed_increment(
+    unique_key=['set_number', 'column_name'],
+    stamps={'int_identity__sightings': 'changed_at'},
+    contents=['id_types'],
+    removed_keys=['left_node_id', 'right_node_id'],
+) %}
 
-    select * from {{ ref('int_identity__sightings') }}
-    where not is_blocked and source_name <> 'id_graph'
+with
+
+{%- if since %}
+
+touched as (
+
+    select set_number from {{ ref('int_identity__sightings') }}
+    where changed_at > {{ since.int_identity__sightings.stamp }} and source_name <> 'id_graph'
+    union
+    select second_key as set_number from ({{ removed_since('int_identity__sightings', since) }})
+
+),
+{%- endif %}
+
+sightings as (
+
+    select seen.* from {{ ref('int_identity__sightings') }} as seen
+    {{ of_touched('seen', ['set_number']) if since }}
+    where not seen.is_blocked and seen.source_name <> 'id_graph'
 
 ),
 
@@ -29,7 +53,7 @@ ranked as (
 
 ),
 
-final as (
+stars as (
 
     select
         other.source_name,
@@ -54,6 +78,17 @@ final as (
             and anchor.place_in_set = 1
     where other.place_in_set > 1 and other.node_id <> anchor.node_id
 
-)
+),
+
+{{ differences(
+    'stars',
+    ['set_number', 'column_name'],
+    [
+        'source_name', 'left_node_id', 'right_node_id', 'left_priority', 'right_priority',
+        'source_channel', 'method', 'confidence', 'first_seen', 'last_seen', 'times_seen',
+        'is_active',
+    ],
+    touched=['touched', ['set_number']] if since else none,
+) }}
 
 select * from final

@@ -3,16 +3,28 @@
 -- joins nobody, and shows that its other end exists.
 -- The left end is the one of higher priority (then the smaller value), so that a pair which the
 -- graph wrote from both sides is one link.
+-- Key: link_id. New: links loaded since, and other rows of their pairs, which they may withdraw.
+-- A rebuild gives the same rows, except for changed_at.
 
-{{ config(materialized='table') }}
-
+{%- set since = keyed_increment(
+    unique_key='link_id',
+    stamps={'stg_id_graph__links': 'loaded_at'},
+    contents=['id_types', 'id_blocklist', 'int_identity__blocked_values'],
+    removed_keys=['left_node_id', 'right_node_id'],
+    columns={'lower_node_id': 'bigint', 'upper_node_id': 'bigint'},
+) %}
 {%- set ends = ['id_type', 'id_value', 'priority', 'node_id'] %}
+{%- set facts = [
+    'lower_node_id', 'upper_node_id', 'source_channel', 'confidence', 'first_seen', 'last_seen',
+    'is_active',
+] %}
+{%- for end in ends %}
+{%- do facts.extend(['left_' ~ end, 'right_' ~ end]) %}
+{%- endfor %}
 
-with stg_id_graph__links as (
+with
 
-    select * from {{ ref('stg_id_graph__links') }}
-
-),
+{{ links_to_read(since.stg_id_graph__links.stamp if since else none) }}
 
 id_types as (
 
@@ -40,8 +52,10 @@ checked as (
         links.left_id_type = links.right_id_type
         and links.left_id_value = links.right_id_value as is_one_identifier,
         {{ node_id('links.left_id_type', 'links.left_id_value') }} as left_node_id,
-        {{ node_id('links.right_id_type', 'links.right_id_value') }} as right_node_id
-    from stg_id_graph__links as links
+        {{ node_id('links.right_id_type', 'links.right_id_value') }} as right_node_id,
+        least(left_node_id, right_node_id) as lower_node_id,
+        greatest(left_node_id, right_node_id) as upper_node_id
+    from links
     left join id_types as left_type on links.left_id_type = left_type.id_type
     left join id_types as right_type on links.right_id_type = right_type.id_type
     left join blocked_identifiers as left_junk
@@ -74,10 +88,8 @@ withdrawals as (
 
     select
         *,
-        least(left_node_id, right_node_id) as lower_node_id,
-        greatest(left_node_id, right_node_id) as upper_node_id,
         row_number() over (
-            partition by least(left_node_id, right_node_id), greatest(left_node_id, right_node_id)
+            partition by lower_node_id, upper_node_id
             order by loaded_at desc, source_file desc, source_line desc
         ) as place
     from checked
@@ -85,10 +97,12 @@ withdrawals as (
 
 ),
 
-final as (
+usable as (
 
     select
         links.link_id,
+        links.lower_node_id,
+        links.upper_node_id,
         {%- for end in ends %}
         case when links.is_left_first then links.left_{{ end }} else links.right_{{ end }} end
             as left_{{ end }},
@@ -118,10 +132,15 @@ final as (
     from directed as links
     left join withdrawals
         on
-            least(links.left_node_id, links.right_node_id) = withdrawals.lower_node_id
-            and greatest(links.left_node_id, links.right_node_id) = withdrawals.upper_node_id
+            links.lower_node_id = withdrawals.lower_node_id
+            and links.upper_node_id = withdrawals.upper_node_id
             and withdrawals.place = 1
 
-)
+),
+
+{{ differences(
+    'usable', ['link_id'], facts,
+    ['link_id in (select links.link_id from links)'] if since else ['true']
+) }}
 
 select * from final

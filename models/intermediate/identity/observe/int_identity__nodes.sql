@@ -1,8 +1,38 @@
 -- Every identifier once, with when and where it was seen.
+-- Key: node_id. New: identifiers with a changed or removed sighting or graph link, each recounted
+-- from all of them. A rebuild gives the same rows, except for changed_at.
 
-{{ config(materialized='table') }}
+{%- set since = keyed_increment(
+    unique_key='node_id',
+    stamps={'int_identity__sightings': 'changed_at', 'int_identity__graph_links': 'changed_at'},
+    contents=['id_types'],
+    removed_keys=['node_id'],
+) %}
 
-with sightings as (
+with
+
+{%- if since %}
+
+touched as (
+
+    select node_id from {{ ref('int_identity__sightings') }}
+    where changed_at > {{ since.int_identity__sightings.stamp }}
+    union
+    select key as node_id from ({{ removed_since('int_identity__sightings', since) }})
+    {%- for end in ['left_node_id', 'right_node_id'] %}
+    union
+    select {{ end }} as node_id from {{ ref('int_identity__graph_links') }}
+    where changed_at > {{ since.int_identity__graph_links.stamp }}
+    {%- endfor %}
+    {%- for end in ['key', 'second_key'] %}
+    union
+    select {{ end }} as node_id from ({{ removed_since('int_identity__graph_links', since) }})
+    {%- endfor %}
+
+),
+{%- endif %}
+
+sightings as (
 
     select * from {{ ref('int_identity__sightings') }}
     where not is_blocked and source_name <> 'id_graph'
@@ -33,10 +63,13 @@ seen as (
         times_seen,
         is_active
     from sightings
+    {%- if since %}
+    where node_id in (select touched.node_id from touched)
+    {%- endif %}
     {%- for end in ['left', 'right'] %}
     union all
     select
-        {{ end }}_node_id as node_id,
+        graph_links.{{ end }}_node_id as node_id,
         {{ end }}_id_type as id_type,
         {{ end }}_id_value as id_value,
         source_channel,
@@ -45,6 +78,7 @@ seen as (
         1 as times_seen,
         is_active
     from graph_links
+    {{ of_touched('graph_links', [end ~ '_node_id'], ['node_id']) if since }}
     where {{ end }}_node_id is not null
     {%- endfor %}
 
@@ -73,7 +107,7 @@ grouped as (
 
 ),
 
-final as (
+counted as (
 
     select
         case
@@ -97,6 +131,16 @@ final as (
     from grouped
     left join id_types on grouped.id_type = id_types.id_type
 
-)
+),
+
+{{ differences(
+    'counted',
+    ['node_id'],
+    [
+        'id_type', 'id_value', 'priority', 'source_channel', 'first_seen', 'last_seen',
+        'times_seen', 'is_active',
+    ],
+    touched=['touched', ['node_id']] if since else none,
+) }}
 
 select * from final

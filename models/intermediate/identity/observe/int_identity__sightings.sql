@@ -3,58 +3,60 @@
 -- source with the same identifiers are one set, grouped first, so that everything downstream works
 -- on distinct sets instead of every event.
 -- Identifiers are checked against the blocklist only here.
-
-{{ config(materialized='table') }}
+-- Key: set_number and column_name. New: rows of an append-only source and links of the ID graph, by
+-- load time, which are added to their sets; of another source with new rows, all sets. Only rows
+-- that differ are written.
+-- A rebuild gives the same rows, except for changed_at.
 
 {%- set declared = identifier_columns() %}
+{%- set key = ['set_number', 'column_name'] %}
+{%- set since = keyed_increment(
+    unique_key=key,
+    stamps=dict(source_stamps(), stg_id_graph__links='loaded_at'),
+    append_only=append_only_models(),
+    contents=['id_blocklist', 'int_identity__blocked_values'],
+    removed_keys=['node_id', 'set_number'],
+) %}
+{%- set facts = [
+    'source_name', 'id_type', 'id_value', 'node_id', 'source_channel', 'first_seen', 'last_seen',
+    'times_seen', 'is_active', 'is_blocked',
+] %}
+{#- Sources whose new rows are added to the stored sets, and those whose sets are all compared. #}
+{%- set added = [] %}
+{%- set recounted = [] %}
+{%- for source_name, source in row_sources().items() %}
+{%- if since and source.is_append_only %}
+{%- do added.append(source_name) %}
+{%- elif not since or since[source.model].has_news %}
+{%- do recounted.append(source_name) %}
+{%- endif %}
+{%- endfor %}
 
 with
 
-{%- for source_name, source in row_sources().items() %}
-{%- set columns = declared.get(source.model, {}) | join(', ') %}
+{%- for source_name in added + recounted %}
 
-{{ source_name }} as (
-
-    select
-        *,
-        {{ source.channel }} as source_channel,
-        {{ source.first_seen }} as first_seen,
-        {{ source.last_seen }} as last_seen,
-        {{ source.is_active }} as is_active
-    from {{ ref(source.model) }}
-    where {{ source.rows }}
-
-),
-
-{{ source_name }}_sets as (
-
-    select
-        {{ columns }},
-        source_channel,
-        is_active,
-        min(first_seen) as first_seen,
-        max(last_seen) as last_seen,
-        count(*) as times_seen,
-        row_number() over (order by source_channel, is_active, {{ columns }}) as set_number
-    from {{ source_name }}
-    group by {{ columns }}, source_channel, is_active
-
-),
+{{ sets_of_rows(
+    source_name, since[row_sources()[source_name].model].stamp if source_name in added else none
+) }}
 {%- endfor %}
 
 graph as (
 
     select
         *,
-        row_number() over (order by link_id) as set_number
+        {{ set_number('id_graph', ['link_id']) }} as set_number
     from {{ ref('stg_id_graph__links') }}
+    {%- if since %}
+    where loaded_at > {{ since.stg_id_graph__links.stamp }}
+    {%- endif %}
 
 ),
 
 seen as (
 
-    {%- for source_name, source in row_sources().items() %}
-    {%- for column, id_type in declared.get(source.model, {}).items() %}
+    {%- for source_name in added + recounted %}
+    {%- for column, id_type in declared.get(row_sources()[source_name].model, {}).items() %}
     select
         '{{ source_name }}' as source_name,
         set_number,
@@ -98,7 +100,7 @@ blocked_values as (
 
 ),
 
-final as (
+checked as (
 
     select
         seen.*,
@@ -111,6 +113,38 @@ final as (
             seen.id_type = blocked_values.id_type
             and lower(seen.id_value) = blocked_values.id_value
 
-)
+),
+
+{%- if added %}
+
+-- With what was seen of the same sets before.
+summed as (
+
+    select
+        checked.* replace (
+            least(checked.first_seen, stored.first_seen) as first_seen,
+            greatest(checked.last_seen, stored.last_seen) as last_seen,
+            checked.times_seen + coalesce(stored.times_seen, 0) as times_seen
+        )
+    from checked
+    left join {{ this }} as stored
+        on
+            checked.set_number = stored.set_number
+            and checked.column_name = stored.column_name
+            and stored.source_name in ('{{ added | join("', '") }}')
+
+),
+{%- endif %}
+
+{%- set read_sets = ['true'] %}
+{%- if since %}
+{%- set of_recounted = "source_name in ('" ~ recounted | join("', '") ~ "')" %}
+{%- set read_sets = [
+    of_recounted,
+    'not (' ~ of_recounted ~ ') and set_number in (select checked.set_number from checked)',
+] %}
+{%- endif %}
+
+{{ differences('summed' if added else 'checked', key, facts, read_sets) }}
 
 select * from final

@@ -3,22 +3,53 @@
 -- (is_present = false), so that the component they held together is resolved again.
 -- A rebuild gives the same present edges, except for changed_at, and no removed ones.
 
-{{
-    config(
-        materialized='incremental',
-        unique_key=['left_node_id', 'right_node_id'],
-        incremental_strategy='merge',
-    )
-}}
-
+{%- set pair = ['left_node_id', 'right_node_id'] %}
+{%- set since = keyed_increment(
+    unique_key=pair,
+    stamps={
+        'int_identity__candidate_links': 'changed_at',
+        'int_identity__shared_values': 'changed_at',
+    },
+    contents=['id_types'],
+) %}
 {%- set facts = [
     'left_priority', 'right_priority', 'method_rank', 'confidence', 'first_seen', 'last_seen',
 ] %}
 
-with links as (
+with
 
-    select * from {{ ref('int_identity__links') }}
-    where link_status = 'merging'
+{%- if since %}
+
+no_longer_or_newly_shared as (
+
+    select node_id from {{ ref('int_identity__shared_values') }}
+    where changed_at > {{ since.int_identity__shared_values.stamp }}
+    union
+    select key as node_id from ({{ removed_since('int_identity__shared_values', since) }})
+
+),
+
+their_links as (
+
+    {%- for end in pair %}
+    select
+        left_node_id,
+        right_node_id
+    from {{ ref('int_identity__candidate_links') }}
+    where {{ end }} in (select node_id from no_longer_or_newly_shared)
+    {{- ' union' if not loop.last }}
+    {%- endfor %}
+
+),
+
+{{ touched_pairs(since, ['int_identity__candidate_links'], ['their_links']) }}
+{%- endif %}
+
+links as (
+
+    select links.* from {{ ref('int_identity__links') }} as links
+    {{ of_touched('links', pair) if since }}
+    where links.link_status = 'merging'
 
 ),
 
@@ -56,58 +87,12 @@ present as (
         cast(min(method_rank) as smallint) as method_rank,
         max(confidence) as confidence,
         min(first_seen) as first_seen,
-        max(counted_last_seen) as last_seen,
-        true as is_present
+        max(counted_last_seen) as last_seen
     from dated
     group by left_node_id, right_node_id
 
 ),
 
-{%- if is_incremental() %}
-
-stored as (
-
-    select * from {{ this }}
-
-),
-
--- Removed edges keep their last facts.
-compared as (
-
-    select
-        coalesce(present.left_node_id, stored.left_node_id) as left_node_id,
-        coalesce(present.right_node_id, stored.right_node_id) as right_node_id,
-        {%- for fact in facts %}
-        case when present.is_present then present.{{ fact }} else stored.{{ fact }} end
-            as {{ fact }},
-        {%- endfor %}
-        coalesce(present.is_present, false) as is_present
-    from present
-    full outer join stored
-        on
-            present.left_node_id = stored.left_node_id
-            and present.right_node_id = stored.right_node_id
-    where
-        present.is_present is distinct from nullif(stored.is_present, false)
-        {%- for fact in facts %}
-        or (present.is_present and stored.{{ fact }} is distinct from present.{{ fact }})
-        {%- endfor %}
-
-),
-{%- endif %}
-
-final as (
-
-    select
-        left_node_id,
-        right_node_id,
-        {%- for fact in facts %}
-        {{ fact }},
-        {%- endfor %}
-        is_present,
-        {{ change_stamp() }} as changed_at
-    from {{ 'compared' if is_incremental() else 'present' }}
-
-)
+{{ differences('present', pair, facts, touched=['touched', pair] if since else none) }}
 
 select * from final
