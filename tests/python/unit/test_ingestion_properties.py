@@ -85,14 +85,21 @@ class Model:
     stored: Counter[str] = field(default_factory=Counter)
     standing: Counter[str] = field(default_factory=Counter)
     files: dict[str, list[str]] = field(default_factory=dict)
+    holders: dict[tuple[str, ...], set[str]] = field(default_factory=dict)
 
     def load(self, files: dict[str, list[str]]) -> None:
-        """The invoice has the lines of the files that are new: of each as often as most have it."""
+        """The invoice has the lines of the files that are new: of each as often as most have it.
+
+        A copy of a file, of now or before, isn't new; in one load the first by name counts.
+        """
         document: Counter[str] = Counter()
-        for name, lines in files.items():
-            if self.files.get(name) != lines:
-                document |= Counter(lines)
-        self.files |= files
+        for name, lines in sorted(files.items()):
+            holders = self.holders.setdefault(tuple(lines), set())
+            if self.files.get(name) == lines or (holders and name not in holders):
+                continue
+            holders.add(name)
+            self.files[name] = lines
+            document |= Counter(lines)
         self.standing = document or self.standing
         self.stored |= self.standing
 
