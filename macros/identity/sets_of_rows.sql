@@ -5,6 +5,9 @@
 {% macro sets_of_rows(source_name, after) -%}
 {%- set source = row_sources()[source_name] -%}
 {%- set columns = identifier_columns().get(source.model, {}) | list -%}
+{%- set number = set_number(
+    source_name, ['source_channel', 'cast(is_active as string)'] + columns
+) -%}
 {{ source_name }} as (
 
     select
@@ -27,8 +30,10 @@
         min(first_seen) as first_seen,
         max(last_seen) as last_seen,
         count(*) as times_seen,
-        {{ set_number(source_name, ['source_channel', 'cast(is_active as string)'] + columns) }}
-            as set_number
+        case
+            when count(*) over (partition by {{ number }}) = 1 then {{ number }}
+            else {{ stop_at_set_number(number) }}
+        end as set_number
     from {{ source_name }}
     group by {{ columns | join(', ') }}, source_channel, is_active
 

@@ -51,8 +51,8 @@ def print_run(report: RunReport) -> None:
             name = f"{audience.package_id} {audience.package_name}"
             table.add_row(Text(name), Text(audience.segment_rule), f"{audience.customers:,}")
         console.print(table)
-    stages = " · ".join(f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items())
-    console.print(f"seconds: {stages} · total {sum(report.seconds.values()):.1f}")
+    stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items())
+    console.print(f"seconds: {stages}, total {sum(report.seconds.values()):.1f}", soft_wrap=True)
     if report.published:
         verb = "published" if report.published.changed else "still published:"
         console.print(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from support.cli import run_cli
 from support.identity import (
     EVENTS,
@@ -128,12 +129,29 @@ def test_a_value_of_a_hundred_thousand_links(tmp_path: Path) -> None:
     assert build_identity(line).together("member_id:MORE", "union_id:U7")
 
 
-def test_two_identifiers_of_one_number_stop_the_build(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("macro", "hashed", "told"),
+    [
+        (
+            "identity/node_id.sql",
+            """{{ hash_63_bits(id_type ~ " || ':' || " ~ id_value) }}""",
+            "the identifier union_id:U",
+        ),
+        (
+            "identity/set_number.sql",
+            """{{ hash_63_bits(parts | join(" || ',' || ")) }}""",
+            "two sets of identifiers have one number",
+        ),
+    ],
+)
+def test_two_of_one_number_stop_the_build(
+    tmp_path: Path, macro: str, hashed: str, told: str
+) -> None:
     project = copy_project(tmp_path / "project")
-    macro = project / "macros" / "compat" / "hash_63_bits.sql"
-    text = macro.read_text()
-    assert text.count("& 9223372036854775807") == 1
-    macro.write_text(text.replace("& 9223372036854775807", "& 7"))
+    file = project / "macros" / macro
+    text = file.read_text()
+    assert text.count(hashed) == 1
+    file.write_text(text.replace(hashed, f"({hashed} & 7)"))
     data = tmp_path / "data" / "app"
     data.mkdir(parents=True)
     rows = [f"e{n},U{n},,,page_view,,2026-05-01" for n in range(20)]
@@ -142,7 +160,7 @@ def test_two_identifiers_of_one_number_stop_the_build(tmp_path: Path) -> None:
     done = run_cli("run", "--data", str(data.parent), *where, cwd=tmp_path)
     assert done.code == 1
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("error: "))
-    assert "the identifier union_id:U" in line
-    assert "change the text that macros/identity/node_id.sql hashes" in line
+    assert told in line
+    assert f"change the text that macros/{macro} hashes" in line
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "warehouse" / "marts.duckdb").exists()

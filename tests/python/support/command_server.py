@@ -54,7 +54,8 @@ def _run(request: dict[str, Any]) -> int:
         os.close(file)
     sys.argv = ["onecdp", *request["args"]]
     # As `python -m onecdp`: the folder that it is started in comes first.
-    sys.path[0] = request["cwd"]
+    given = request["environment"].get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:1] = [request["cwd"], *(folder for folder in given if folder not in sys.path)]
     try:
         runpy.run_module("onecdp", run_name="__main__", alter_sys=True)
     except SystemExit as end:

@@ -85,7 +85,7 @@ def first_day(line: Line) -> None:
         link("open_id:CHANGE_P", "device_id:CHANGE_DP", first="2020-01-01"),
         link("open_id:CHANGE_R", "device_id:CHANGE_DR", first="2021-01-01"),
         link("union_id:HALF_U1", "device_id:unknown"),
-        link("union_id:HALF_U2", "cookie_id:C1"),
+        link("union_id:HALF_U2", "device_id:[object Object]"),
     )
 
 
