@@ -117,37 +117,7 @@ checked as (
 
 {%- if added %}
 
--- With what was seen of the same sets before. Of one number, but another value: of another set.
-summed as (
-
-    select
-        checked.* replace (
-            case
-                when
-                    stored.id_value is null
-                    or (
-                        stored.source_name = checked.source_name
-                        and stored.id_value = checked.id_value
-                    )
-                    then checked.set_number
-                else {{ stop_at_set_number('checked.set_number') }}
-            end as set_number,
-            {%- set is_added = "checked.source_name in ('" ~ added | join("', '") ~ "')" %}
-            case when {{ is_added }} then least(checked.first_seen, stored.first_seen)
-                else checked.first_seen
-            end as first_seen,
-            case when {{ is_added }} then greatest(checked.last_seen, stored.last_seen)
-                else checked.last_seen
-            end as last_seen,
-            case when {{ is_added }} then checked.times_seen + coalesce(stored.times_seen, 0)
-                else checked.times_seen
-            end as times_seen
-        )
-    from checked
-    left join {{ this }} as stored
-        on checked.set_number = stored.set_number and checked.column_name = stored.column_name
-
-),
+{{ with_earlier_sightings('checked', added) }}
 {%- endif %}
 
 {%- set read_sets = ['true'] %}
