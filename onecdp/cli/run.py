@@ -151,7 +151,8 @@ def build(
 def audit(wait: int, as_json: bool, project_dir: Path | None, warehouse: Path | None) -> None:
     """Ask all data tests of the private file, also those that `run` asks once a week.
 
-    Nothing is built. After a failure nothing is published until a run has built everything again.
+    Nothing is built. After a failure nothing is published until all tests pass again: mend the
+    data or the model, then `onecdp run --full-refresh`.
 
     \b
     onecdp audit
@@ -167,6 +168,12 @@ def audit(wait: int, as_json: bool, project_dir: Path | None, warehouse: Path | 
         output.print_json(output.audit_document(report))
     else:
         output.print_audit(report)
+    if not report.ok:
+        click.echo(
+            "onecdp: the tables are not what their tests promise, and nothing is published until"
+            " they are; `onecdp run --full-refresh` builds them from the raw tables",
+            err=True,
+        )
     sys.exit(0 if report.ok else EXIT_FAILED)
 
 
@@ -188,7 +195,8 @@ def publish(wait: int, project_dir: Path | None, warehouse: Path | None) -> None
     published = pipeline.publish(pipeline.Context(project, LineProgress(), wait))
     if published.notice:
         click.echo(published.notice, err=True)
-    click.echo(f"published {published.tables} tables: {published.file}")
+    verb = "published" if published.changed else "still published:"
+    click.echo(f"{verb} {published.tables} tables: {published.file}")
 
 
 def _exit_code(report: IngestReport) -> int:

@@ -7,7 +7,7 @@ what differs before anything is written, and prove what was written afterwards.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,10 +43,10 @@ class Digest:
 
 def digest_marts(private: duckdb.DuckDBPyConnection, names: tuple[str, ...]) -> dict[str, Digest]:
     """Returns the digests of the named relations of the private marts."""
-    return {name: _digest(private, private_catalog(private), MARTS, name) for name in names}
+    return {name: _digest(private, _open_catalog(private), MARTS, name) for name in names}
 
 
-def private_catalog(connection: duckdb.DuckDBPyConnection) -> str:
+def _open_catalog(connection: duckdb.DuckDBPyConnection) -> str:
     """The name of the database that a connection has open."""
     ((name,),) = connection.execute("select current_database()").fetchall()
     return str(name)
@@ -83,7 +83,7 @@ def write(
                 continue
             if not (name in known and _apply_difference(out, name, digest, known[name])):
                 _write_table(out, name)
-                if _digest(out, private_catalog(out), "main", name) != digest:
+                if _digest(out, _open_catalog(out), "main", name) != digest:
                     raise OnecdpError(
                         f"{MARTS}.{name} changed while it was published; run `onecdp publish` again"
                     )
@@ -101,7 +101,7 @@ def _apply_difference(
     if known.shape != wanted.shape or known.rows < _ROWS_WORTH_COMPARING:
         return False
     source, target = f"{_PRIVATE}.{MARTS}.{quoted(name)}", quoted(name)
-    row_hash = _row_hash(out, private_catalog(out), "main", name)
+    row_hash = _row_hash(_columns(out, _open_catalog(out), "main", name))
     out.execute("begin")
     out.execute(
         f"create temp table missing as from {source}"
@@ -110,7 +110,7 @@ def _apply_difference(
     out.execute(f"delete from {target} where {row_hash} not in (select {row_hash} from {source})")
     out.execute(f"insert into {target} from missing")
     out.execute("drop table missing")
-    if _digest(out, private_catalog(out), "main", name) != wanted:
+    if _digest(out, _open_catalog(out), "main", name) != wanted:
         out.execute("rollback")
         return False
     out.execute("commit")
@@ -125,14 +125,10 @@ def _write_table(out: duckdb.DuckDBPyConnection, name: str) -> None:
 
 
 def _digest(connection: duckdb.DuckDBPyConnection, catalog: str, schema: str, name: str) -> Digest:
-    columns = connection.execute(
-        "select column_name, data_type from duckdb_columns()"
-        " where database_name = $1 and schema_name = $2 and table_name = $3 order by column_index",
-        [catalog, schema, name],
-    ).fetchall()
-    shape = [f"{column} {data_type}" for column, data_type in columns]
+    columns = _columns(connection, catalog, schema, name)
+    shape = [f"{column} {data_type}" for column, data_type in columns.items()]
     shape += _comments(connection, catalog, schema, name)
-    row_hash = _row_hash(connection, catalog, schema, name)
+    row_hash = _row_hash(columns)
     ((rows, xor, total),) = connection.execute(
         f"select count(*), coalesce(bit_xor({row_hash}), 0), coalesce(sum({row_hash}), 0)::hugeint"
         f" from {quoted(catalog)}.{quoted(schema)}.{quoted(name)}"
@@ -140,13 +136,20 @@ def _digest(connection: duckdb.DuckDBPyConnection, catalog: str, schema: str, na
     return Digest("\n".join(shape), rows, xor, total)
 
 
-def _row_hash(connection: duckdb.DuckDBPyConnection, catalog: str, schema: str, name: str) -> str:
-    columns = connection.execute(
-        "select column_name from duckdb_columns()"
+def _columns(
+    connection: duckdb.DuckDBPyConnection, catalog: str, schema: str, name: str
+) -> dict[str, str]:
+    """The columns of a relation with their types, in order."""
+    found = connection.execute(
+        "select column_name, data_type from duckdb_columns()"
         " where database_name = $1 and schema_name = $2 and table_name = $3 order by column_index",
         [catalog, schema, name],
-    ).fetchall()
-    return f"hash({', '.join(quoted(column) for (column,) in columns)})"
+    )
+    return dict(found.fetchall())
+
+
+def _row_hash(columns: Iterable[str]) -> str:
+    return f"hash({', '.join(map(quoted, columns))})"
 
 
 def _comments(

@@ -93,7 +93,9 @@ def plan_run(context: Context, as_of: date | None) -> Plan:
         return Plan(Scope.ALL, f"selectors.yml has no {missing[0]}")
     if now.code != last.code:
         return Plan(Scope.ALL, "a model, a seed, a setting or the library has changed")
-    if last.audited_at is None or datetime.now(UTC) - last.audited_at > AUDIT_INTERVAL:
+    # Also where the clock went back, or no audit would be due until it has caught up.
+    age = datetime.now(UTC) - last.audited_at if last.audited_at else None
+    if age is None or not timedelta(0) <= age <= AUDIT_INTERVAL:
         return Plan(Scope.ALL, "the weekly audit is due")
     if now.raw != last.raw:
         return Plan(Scope.NEW_ROWS, "rows were loaded or erased")

@@ -116,6 +116,7 @@ def test_the_audit_names_every_promise_that_was_broken(project: BuiltProject) ->
     document = asked.document()
     found = {finding["node"] for finding in document["failures"] + document["warnings"]}
     assert not BROKEN.keys() - found
+    assert "`onecdp run --full-refresh` builds them" in asked.stderr
     # Readers keep what they have.
     refused = run_cli("publish", cwd=project.folder)
     assert refused.code == 1

@@ -62,6 +62,9 @@ CHANGES: dict[str, Callable[[BuiltProject], None]] = {
         "update audit.node_status set finished_at = finished_at + interval 1 day"
     ),
     "a week": execute("update audit.last_build set audited_at = audited_at - interval 8 days"),
+    "a clock that went back": execute(
+        "update audit.last_build set audited_at = audited_at + interval 2 days"
+    ),
     "selectors of an older version": lambda p: (p.folder / "selectors.yml").unlink(),
     "a build that was noted by no version": execute("drop table audit.last_build"),
 }
