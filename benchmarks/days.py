@@ -23,12 +23,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from days_parts.running import Line
+from days_parts.running import Line, worktrees
 from days_parts.scenarios import (
     Bench,
     measure_history,
@@ -39,7 +38,6 @@ from days_parts.scenarios import (
 )
 from rich.console import Console
 
-ROOT = Path(__file__).resolve().parents[1]
 SCENARIOS = ("sample", "shop", "links", "year", "history")
 YEAR = "online_retail_ii/year_2010_2011.csv.gz"
 # What CI has time for; the others run by `--tiny --only`.
@@ -79,10 +77,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory(prefix="days-") as scratch:
         folder = Path(scratch)
-        trees = {commit: folder / "code" / str(n) for n, commit in enumerate(options.against)}
-        try:
-            for commit, tree in trees.items():
-                _git("worktree", "add", "--quiet", "--detach", str(tree), commit)
+        with worktrees(options.against, folder) as trees:
             bench = Bench(
                 folder=folder,
                 line=Line.made(folder / "project"),
@@ -103,9 +98,6 @@ def main() -> None:
             for name in chosen:
                 print(f"measuring: {name}", file=sys.stderr, flush=True)
                 work[name]()
-        finally:
-            for tree in trees.values():
-                _git("worktree", "remove", "--force", str(tree))
     if options.json:
         print(json.dumps(bench.findings.document()))
         return
@@ -118,10 +110,6 @@ def _year_of_the_tests(parser: argparse.ArgumentParser) -> Path:
     if file is None or not file.is_file():
         parser.error(f"the year needs --data FILE, or ONECDP_TEST_DATA with {YEAR}")
     return file
-
-
-def _git(*arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -26,10 +25,9 @@ from pathlib import Path
 
 import duckdb
 from days_parts.report import Findings, Goal, Measured
-from days_parts.running import Finished, Line, apart, measure
+from days_parts.running import Finished, Line, apart, measure, worktrees
 from rich.console import Console
 
-ROOT = Path(__file__).resolve().parents[1]
 FORMATS = ("csv", "jsonl")
 ROWS_A_DAY = 1_000
 GOAL_ROWS, GOAL_TIMES_DUCKDB, GOAL_TIMES_BEFORE, GOAL_DAY = 120_000, 6, 4, 1.4
@@ -108,10 +106,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory(prefix="ingest-") as scratch:
         folder = Path(scratch)
-        trees = {commit: folder / "code" / str(n) for n, commit in enumerate(options.against)}
-        try:
-            for commit, tree in trees.items():
-                _git("worktree", "add", "--quiet", "--detach", str(tree), commit)
+        with worktrees(options.against, folder) as trees:
             bench = Bench(
                 folder=folder,
                 ours=_project(folder / "project"),
@@ -126,9 +121,6 @@ def main() -> None:
             for kind in FORMATS:
                 measure_file(bench, kind, options.rows)
             measure_day(bench, options.stored)
-        finally:
-            for tree in trees.values():
-                _git("worktree", "remove", "--force", str(tree))
     if options.json:
         print(json.dumps(bench.findings.document()))
         return
@@ -225,10 +217,6 @@ def _duckdb(file: Path, database: Path, read: str) -> Finished:
     command = [sys.executable, "-c", _DUCKDB, str(file), str(database), read]
     run = measure(command, file.parent)
     return replace(run, seconds=float(run.printed))
-
-
-def _git(*arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":

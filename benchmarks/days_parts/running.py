@@ -8,8 +8,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from multiprocessing import get_context
@@ -97,6 +98,24 @@ def apart(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(work, *args, **kwargs).result()
+
+
+@contextmanager
+def worktrees(commits: Sequence[str], folder: Path) -> Iterator[dict[str, Path]]:
+    """The trees of commits below `folder`, while the context lasts."""
+    root = Path(__file__).resolve().parents[2]
+    trees = {commit: folder / "code" / str(number) for number, commit in enumerate(commits)}
+
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", "worktree", *arguments], cwd=root, check=True)
+
+    try:
+        for commit, tree in trees.items():
+            git("add", "--quiet", "--detach", str(tree), commit)
+        yield trees
+    finally:
+        for tree in filter(Path.is_dir, trees.values()):
+            git("remove", "--force", str(tree))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
@@ -40,7 +39,7 @@ def read_sound_lines(
     if (
         ends is None
         or block.startswith(codecs.BOM_UTF8)
-        or (b'"' in block and not _are_quotes_plain(block, ends))
+        or (b'"' in block and not _are_quotes_plain(block))
     ):
         return None
     try:
@@ -54,22 +53,20 @@ def read_sound_lines(
         )
     except pa.ArrowInvalid:
         return None
+    # Fewer rows than lines: a line is empty, or a field goes on in the next one.
     is_sound = table.num_rows == len(ends) and not any(_has(table, row) for row in headers)
     return table if is_sound else None
 
 
-def _are_quotes_plain(block: bytes, ends: npt.NDArray[np.int64]) -> bool:
-    """Whether quotes stand around whole fields alone, and no field goes on in the next line."""
+def _are_quotes_plain(block: bytes) -> bool:
+    """Whether quotes stand around whole fields alone."""
     text = np.frombuffer(b"\n" + block + b"\n", np.uint8)
     quotes = np.flatnonzero(text == _QUOTE)
     if len(quotes) % 2:
         return False
     opening, closing = quotes[::2], quotes[1::2]
-    lines = np.searchsorted(ends, [opening - 1, closing - 1], side="right")
     return bool(
-        _BEFORE_OPENING[text[opening - 1]].all()
-        and _BEHIND_CLOSING[text[closing + 1]].all()
-        and (lines[0] == lines[1]).all()
+        _BEFORE_OPENING[text[opening - 1]].all() and _BEHIND_CLOSING[text[closing + 1]].all()
     )
 
 

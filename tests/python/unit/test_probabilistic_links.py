@@ -10,104 +10,23 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.accounts import (
+    FAMILY,
+    FIRST,
+    IDENTIFIERS,
+    MEMBERS,
+    MERGE,
+    REVIEW,
+    crowd,
+    ids,
+    links,
+    member,
+    pairs_of,
+    probabilities,
+)
 
 from onecdp.errors import OnecdpError
 from onecdp.identity.likeness import LINKS, no_links, probabilistic_links
-
-MEMBERS = pa.schema(
-    [
-        ("member_id", pa.string()),
-        ("real_name", pa.string()),
-        ("birthday", pa.date32()),
-        ("gender", pa.string()),
-        ("register_channel", pa.string()),
-    ]
-)
-IDENTIFIERS = pa.schema(
-    [("member_id", pa.string()), ("mobile_hash", pa.string()), ("email_hash", pa.string())]
-)
-MERGE, REVIEW = 0.97, 0.90
-
-
-def member(member_id, real_name, birthday, gender=None, mobile=None, email=None, channel="app"):
-    return (member_id, real_name, birthday and date.fromisoformat(birthday), gender, channel), (
-        member_id,
-        mobile,
-        email,
-    )
-
-
-def links(members, *, review=REVIEW, merge=MERGE, junk_names=()):
-    rows = [dict(zip(MEMBERS.names, attributes, strict=True)) for attributes, _ in members]
-    hashes = [dict(zip(IDENTIFIERS.names, values, strict=True)) for _, values in members]
-    return probabilistic_links(
-        pa.Table.from_pylist(rows, MEMBERS),
-        pa.Table.from_pylist(hashes, IDENTIFIERS),
-        junk_names=junk_names,
-        review=review,
-        merge=merge,
-    )
-
-
-def probabilities(members, **options):
-    return {
-        (row["left_id_value"], row["right_id_value"]): row["probability"]
-        for row in links(members, **options).to_pylist()
-    }
-
-
-FIRST = [
-    "Anna",
-    "Bela",
-    "Cora",
-    "Dora",
-    "Emil",
-    "Fritz",
-    "Gerd",
-    "Hans",
-    "Ida",
-    "Jana",
-    "Kurt",
-    "Lena",
-    "Max",
-    "Nora",
-    "Otto",
-    "Pia",
-    "Rolf",
-]
-FAMILY = [
-    "Adler",
-    "Becker",
-    "Conrad",
-    "Dietz",
-    "Ebert",
-    "Fuchs",
-    "Gross",
-    "Huber",
-    "Jung",
-    "Keller",
-    "Lang",
-    "Moser",
-    "Nagel",
-]
-
-
-def crowd(size, seed=1):
-    """People of whom each holds all of theirs alone; many share a name, few name and birthday."""
-    draw = random.Random(seed)
-    return [
-        member(
-            f"c{number:05d}",
-            f"{draw.choice(FIRST)} {draw.choice(FAMILY)}",
-            str(date(1950, 1, 1) + timedelta(draw.randrange(365 * 55))),
-            draw.choice(["F", "M", None]),
-            f"mobile-{number}" if draw.random() < 0.95 else None,
-            f"email-{number}" if draw.random() < 0.75 else None,
-            draw.choice(["app", "online", "offline"]),
-        )
-        for number in range(size)
-    ]
-
 
 # Pairs that a person would judge as the last column says. Each stands among 2,000 others.
 SAME = [
@@ -143,14 +62,6 @@ DIFFERENT = [
     member("dc", "Lena Lang", "1990-09-09", "F", None, None),
     member("dd", "Lena Lang", None, None, None, None),  # nothing but the name
 ]
-
-
-def pairs_of(*ids):
-    return {tuple(sorted(pair)) for pair in zip(ids[::2], ids[1::2], strict=True)}
-
-
-def ids(members):
-    return [attributes[0] for attributes, _ in members]
 
 
 @pytest.fixture(scope="module")
