@@ -7,7 +7,6 @@ built; what can't be told apart from a change counts as one.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,8 +17,7 @@ import yaml
 
 from onecdp.pipeline.context import Context
 from onecdp.project.dbt import Scope
-from onecdp.project.find import Project
-from onecdp.project.scaffold import PROJECT_PARTS
+from onecdp.project.fingerprint import code_fingerprint, digest
 from onecdp.warehouse.files import Warehouse, connect
 from onecdp.warehouse.schemas import AUDIT, RAW_ERASURE, RAW_PREFIX
 from onecdp.warehouse.sql_text import quoted
@@ -30,9 +28,6 @@ AUDIT_INTERVAL = timedelta(days=7)
 _LAST_BUILD = f"{AUDIT}.last_build"
 _NODE_STATUS = f"{AUDIT}.node_status"
 _GOOD = ("success", "pass", "warn", "no-op")
-_PACKAGES = "dbt_packages"
-# The sample is data: what was loaded of it is in the raw tables.
-_LEFT_OUT = ("__pycache__", ".pyc", "ingestion/sample/")
 
 
 @dataclass(frozen=True)
@@ -162,18 +157,10 @@ def _read(private: duckdb.DuckDBPyConnection) -> _Build | None:
 def _describe(context: Context, private: duckdb.DuckDBPyConnection, as_of: date | None) -> _Build:
     return _Build(
         code=code_fingerprint(context.project),
-        raw=_digest(*_raw_state(private)),
+        raw=digest(*_raw_state(private)),
         as_of=str(as_of or f"today {datetime.now(UTC).date()}"),
         built_at=newest_node(private),
         audited_at=None,
-    )
-
-
-def code_fingerprint(project: Project) -> str:
-    """Returns a hash of the project's files, its dbt packages and this library."""
-    return _digest(
-        *_file_hashes(project.folder, (*PROJECT_PARTS, _PACKAGES)),
-        *_file_hashes(Path(__file__).resolve().parents[1], (".",)),
     )
 
 
@@ -214,17 +201,3 @@ def _raw_state(private: duckdb.DuckDBPyConnection) -> Iterator[str]:
         name = f"{quoted(schema)}.{quoted(table)}"
         newest = "max(loaded_at)" if table == "loads" else "null"
         yield f"{name} {private.execute(f'select count(*), {newest} from {name}').fetchone()}"
-
-
-def _file_hashes(folder: Path, parts: tuple[str, ...]) -> Iterator[str]:
-    for part in parts:
-        root = folder / part
-        files = sorted(root.rglob("*")) if root.is_dir() else [root]
-        for file in files:
-            name = str(file.relative_to(folder))
-            if file.is_file() and not any(part in name for part in _LEFT_OUT):
-                yield f"{name} {hashlib.sha256(file.read_bytes()).hexdigest()}"
-
-
-def _digest(*texts: str) -> str:
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()

@@ -16,6 +16,7 @@ from typing import Any
 from onecdp.errors import OnecdpError
 from onecdp.project.dbt_report import BuildReport, read_results, reason_in
 from onecdp.project.find import Project
+from onecdp.project.parsed import keep_manifest, read_manifest
 from onecdp.project.progress import Progress
 from onecdp.project.quality import read_quality
 
@@ -48,12 +49,16 @@ class Dbt:
         self._done = 0
 
     def invoke(
-        self, *args: str, options: Sequence[str] = (), environment: Mapping[str, str] | None = None
+        self,
+        *args: str,
+        options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        manifest: Any = None,
     ) -> Any:
         """Runs a dbt command and returns dbt's own `dbtRunnerResult`.
 
         dbt logs to the project's logs/dbt.log, not to the terminal. Jinja's `env_var` sees
-        `environment` besides this process's.
+        `environment` besides this process's. With a `manifest` dbt doesn't read the project.
         """
         from dbt.cli.main import dbtRunner
 
@@ -65,7 +70,7 @@ class Dbt:
             },
             command=" ".join(["dbt", *args, *options]),
         )
-        runner = dbtRunner(callbacks=[invocation.on_event, self._on_event])
+        runner = dbtRunner(manifest, callbacks=[invocation.on_event, self._on_event])
         quiet = [
             "--log-level",
             "none",
@@ -87,17 +92,20 @@ class Dbt:
                 _close_files()
 
     def manifest(self) -> Any:
-        """Parses the project and returns dbt's Manifest.
+        """Returns dbt's Manifest of the project, parsed if it has changed since the last time.
 
         Raises:
             OnecdpError: dbt cannot parse the project.
         """
         self._progress.update("reading the project")
+        if kept := read_manifest(self._project):
+            return kept
         answer = self.invoke("parse")
         if answer.exception is not None:
             raise OnecdpError(
                 f"dbt: {reason_in(str(answer.exception), self._project)}"
             ) from answer.exception
+        keep_manifest(self._project, answer.result)
         return answer.result
 
     def build(self, scope: Scope, *, as_of: date | None, full_refresh: bool) -> BuildReport:
@@ -119,18 +127,18 @@ class Dbt:
             options += ["--selector", scope.value]
         if full_refresh:
             options.append("--full-refresh")
-        self._progress.update("build: reading the project")
         return self._report("build", options, as_of)
 
     def test(self, *, as_of: date | None) -> BuildReport:
         """Asks all data tests of the tables as they are; the arguments are those of `build`."""
-        self._progress.update("audit: reading the project")
         return self._report("test", ["--exclude-resource-type", "unit_test"], as_of)
 
     def _report(self, command: str, options: Sequence[str], as_of: date | None) -> BuildReport:
         # Another value of a var would make dbt parse the whole project again.
         environment = {"ONECDP_AS_OF": as_of.isoformat() if as_of else ""}
-        answer = self.invoke(command, options=options, environment=environment)
+        answer = self.invoke(
+            command, options=options, environment=environment, manifest=self.manifest()
+        )
         if isinstance(answer.exception, KeyboardInterrupt):
             raise answer.exception
         if answer.exception is not None:

@@ -15,8 +15,11 @@ from support.cli import BuiltProject, clean_environment, run_cli
 
 from onecdp.pipeline import Context, ingest
 from onecdp.pipeline.plan import plan_run
-from onecdp.project.dbt import Scope
+from onecdp.project.dbt import Dbt, Scope
 from onecdp.project.find import open_project
+from onecdp.project.fingerprint import code_fingerprint
+from onecdp.project.parsed import read_manifest
+from onecdp.project.progress import Silent
 
 AS_OF = date(2026, 6, 6)
 
@@ -151,16 +154,57 @@ def test_a_run_with_nothing_new_starts_no_dbt_and_says_so(project: BuiltProject)
     assert "nothing new since the build of" in told.stdout
 
 
-def test_another_day_needs_no_full_parse(project: BuiltProject) -> None:
+def test_dbt_does_not_read_an_unchanged_project(project: BuiltProject) -> None:
     log = project.folder / "logs" / "dbt.log"
     for day in ("2026-06-07", "2026-06-08"):
         log.unlink(missing_ok=True)
         done = run_cli("run", "--json", cwd=project.folder, environment={"ONECDP_AS_OF": day})
         assert done.code == 0
-    assert "Partial parsing enabled, no changes found" in log.read_text()
+    assert "arsing" not in log.read_text()
     with duckdb.connect(project.warehouse / "marts.duckdb", read_only=True) as marts:
         days = marts.execute("select distinct cast(as_of_date as varchar) from customer_rfm")
         assert days.fetchall() == [("2026-06-08",)]
+
+
+def test_the_environment_that_the_files_name_counts_as_code(
+    project: BuiltProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(
+        project.folder / "models/marts/identity/id_map.sql",
+        "-- {{ env_var('SHOP_COUNTRY', 'nowhere') }}\n",
+    )
+    opened = open_project(project.folder, project.warehouse, {})
+    without = code_fingerprint(opened)
+    monkeypatch.setenv("ANOTHER_COUNTRY", "Spain")
+    monkeypatch.setenv("ONECDP_AS_OF", "2026-06-07")
+    assert code_fingerprint(opened) == without
+    monkeypatch.setenv("SHOP_COUNTRY", "Spain")
+    assert code_fingerprint(opened) != without
+
+
+def test_folders_that_dbt_project_yml_adds_count_as_code(project: BuiltProject) -> None:
+    append(project.folder / "dbt_project.yml", "analysis-paths: [analyses]\n")
+    opened = open_project(project.folder, project.warehouse, {})
+    without = code_fingerprint(opened)
+    (project.folder / "analyses").mkdir()
+    (project.folder / "analyses" / "buyers.sql").write_text("select 1\n")
+    assert code_fingerprint(opened) != without
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[:-100], lambda b: b"", lambda b: b[:200] + b"x" * 99]
+)
+def test_a_damaged_manifest_is_read_from_the_project_again(
+    project: BuiltProject, damage: Callable[[bytes], bytes]
+) -> None:
+    opened = open_project(project.folder, project.warehouse, {})
+    whole = Dbt(opened, Silent()).manifest()
+    kept = project.folder / "target" / "onecdp_manifest.pickle"
+    kept.write_bytes(damage(kept.read_bytes()))
+    assert read_manifest(opened) is None
+    parsed = Dbt(opened, Silent()).manifest().writable_manifest().to_dict()["nodes"]
+    assert parsed.keys() == whole.nodes.keys()
+    assert read_manifest(opened).writable_manifest().to_dict()["nodes"] == parsed
 
 
 def test_a_full_refresh_always_builds(project: BuiltProject) -> None:

@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from onecdp.pipeline import Context, ingest
 from onecdp.pipeline.ingest import SourceReport
-from onecdp.pipeline.plan import code_fingerprint
 from onecdp.project.dbt import Dbt, Scope
 from onecdp.project.find import Project, open_project
+from onecdp.project.fingerprint import code_fingerprint
+from onecdp.project.parsed import MANIFEST
 from onecdp.project.scaffold import PROJECT_PARTS
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -36,7 +37,16 @@ def copy_project(folder: Path) -> Path:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
+    copy_manifest(folder)
     return folder
+
+
+def copy_manifest(folder: Path) -> None:
+    """Spares a copy of the project as it stands in the tree dbt's reading of the whole project."""
+    tree = open_project(REPOSITORY, None, {})
+    Dbt(tree, Quiet()).manifest()
+    (folder / "target").mkdir(exist_ok=True)
+    shutil.copy(tree.folder / MANIFEST, folder / MANIFEST)
 
 
 @dataclass(frozen=True)
@@ -74,8 +84,13 @@ class Line:
         if not options and mark.exists() and mark.read_text() == code:
             options = ("--selector", Scope.NEW_ROWS.value)
         mark.unlink(missing_ok=True)
-        fixed = ("--vars", f"{{as_of_date: {as_of}}}")
-        answer = Dbt(self.project, Quiet()).invoke("build", options=[*fixed, *skipped, *options])
+        dbt = Dbt(self.project, Quiet())
+        answer = dbt.invoke(
+            "build",
+            options=[*skipped, *options],
+            environment={"ONECDP_AS_OF": as_of},
+            manifest=dbt.manifest(),
+        )
         assert answer.exception is None, answer.exception
         failed = [
             (result.node.name, result.message)
@@ -89,8 +104,12 @@ class Line:
     def build_part(self, select: str) -> None:
         """Builds a part and goes no further, as a run that is stopped in the middle."""
         (self.project.warehouse.folder / ".built").unlink(missing_ok=True)
-        answer = Dbt(self.project, Quiet()).invoke(
-            "run", options=["--select", select, "--vars", "{as_of_date: 2026-06-06}"]
+        dbt = Dbt(self.project, Quiet())
+        answer = dbt.invoke(
+            "run",
+            options=["--select", select],
+            environment={"ONECDP_AS_OF": "2026-06-06"},
+            manifest=dbt.manifest(),
         )
         assert answer.success, answer.exception
 
