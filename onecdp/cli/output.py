@@ -75,14 +75,7 @@ def print_ingest(report: IngestReport, console: Console | None = None) -> None:
     console = console or _console()
     sources = report.sources
     print_sources(sources, console)
-    refused = [(f"{s.source}/{file}", reason) for s in sources for file, reason in s.refused]
-    left_out = [(f"{s.source}/{name}", reason) for s in sources for name, reason in s.left_out]
-    notices = [(f"{s.source}/{name}", text) for s in sources for name, text in s.notices]
-    for verb, named in (
-        ("refused", refused),
-        ("left out", [*report.left_out, *left_out]),
-        ("note", notices),
-    ):
+    for verb, named in remarks(report).items():
         for name, reason in named[:SHOWN_FINDINGS]:
             console.print(Text(f"{verb}: {name}: {reason}"), soft_wrap=True)
         if (more := len(named) - SHOWN_FINDINGS) > 0:
@@ -90,6 +83,19 @@ def print_ingest(report: IngestReport, console: Console | None = None) -> None:
     if not any(s.files_loaded or s.files_skipped or s.refused for s in sources):
         folders = " or ".join(f"{source.source}/" for source in sources)
         console.print(f"nothing could be read: no file to load below {folders}")
+
+
+def remarks(report: IngestReport) -> dict[str, list[tuple[str, str]]]:
+    """What there is to tell of places: (name, reason) pairs by what became of them."""
+    sources = report.sources
+    return {
+        "refused": [(f"{s.source}/{name}", reason) for s in sources for name, reason in s.refused],
+        "left out": [
+            *report.left_out,
+            *((f"{s.source}/{name}", reason) for s in sources for name, reason in s.left_out),
+        ],
+        "note": [(f"{s.source}/{name}", text) for s in sources for name, text in s.notices],
+    }
 
 
 def print_sources(sources: Sequence[SourceReport], console: Console | None = None) -> None:

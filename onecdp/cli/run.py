@@ -38,32 +38,58 @@ audit_option = click.option(
 )
 
 
+watch_option = click.option(
+    "--watch",
+    type=click.FloatRange(min=0, min_open=True),
+    is_flag=False,
+    flag_value=15.0,
+    metavar="[SECONDS]",
+    help="Run again every SECONDS (15 if none are given) until stopped.",
+)
+
+
 @click.command()
 @data_option
 @as_of_option
 @full_refresh_option
 @audit_option
 @withdraw_missing_option
+@watch_option
 @wait_option
 @json_option
 @in_project
 def run(
     data: Path | None, as_of: date | None, full_refresh: bool, audit: bool,
-    withdraw_missing: bool, wait: int, as_json: bool, project_dir: Path | None,
-    warehouse: Path | None,
+    withdraw_missing: bool, watch: float | None, wait: int, as_json: bool,
+    project_dir: Path | None, warehouse: Path | None,
 ) -> None:  # fmt: skip
     """Do the daily job: load, build, test, publish.
 
     Builds what has changed: all after a change of code or seeds, what depends on new rows, what
     depends on the date, or nothing. Readers keep the old marts if a test fails.
 
+    With --watch it prints a line for each run that found something to do. SIGTERM and Ctrl-C end it
+    after the running one; a second Ctrl-C ends that, too.
+
     \b
     onecdp run --data exports/ --as-of 2026-06-06
+    onecdp run --data exports/ --watch 30
     """
     project = open_project(project_dir, warehouse)
     from onecdp import pipeline
     from onecdp.cli import output
     from onecdp.cli.progress import progress
+
+    if watch is not None:
+        from onecdp.cli.watch import watch_runs
+
+        if full_refresh or audit or withdraw_missing:
+            raise click.UsageError(
+                "--watch goes with neither --full-refresh, --audit nor --withdraw-missing: run once"
+                " with them, then watch"
+            )
+        is_well = watch_runs(project, data, as_of, watch, wait, as_json=as_json)
+        sys.exit(0 if is_well else EXIT_FAILED)
 
     with progress() as shown:
         context = pipeline.Context(project, shown, wait)

@@ -16,5 +16,6 @@ from onecdp.pipeline.forget import forget
 from onecdp.pipeline.ingest import ingest
 from onecdp.pipeline.publish import publish
 from onecdp.pipeline.run import run
+from onecdp.pipeline.watch import watch
 
-__all__ = ["Context", "audit", "build", "forget", "ingest", "publish", "run"]
+__all__ = ["Context", "audit", "build", "forget", "ingest", "publish", "run", "watch"]
