@@ -1,6 +1,6 @@
 {#-
-    Post-hook of int_events__resolved: lists the customers who lost an event as removed rows, since
-    the event tells only whose it is now.
+    Post-hook: lists the customers who lost an event or an identifier as removed rows, since the row
+    tells only whose it is now. Their number is `former_customer`.
 -#}
 {% macro list_former_customers() -%}
     insert into audit.removed_rows (model, key, removed_at)

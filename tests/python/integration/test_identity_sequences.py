@@ -50,6 +50,8 @@ COMPARED = {
             "star_links",
             "candidate_links",
             "shared_values",
+            "node_clusters",
+            "cluster_one_ids",
         )
     },
 }

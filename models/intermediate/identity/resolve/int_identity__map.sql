@@ -1,20 +1,28 @@
 -- The ID map as published, with node_id.
 -- Key: node_id. Protected from --full-refresh: identifiers that are inactive, or that no source
 -- shows any more, keep the one_id they had last, which only the stored rows tell.
--- New: identifiers of customers whose row changed, and identifiers that were active and belong to
--- no customer now. Unchanged rows are not written: changed_at is the time of a row's last change.
+-- New: identifiers that changed, whose component was resolved again or whose customer has another
+-- one_id; of these, rows that differ, and those that were active and belong to no customer now.
+-- changed_at is the time of a row's last change.
 -- Values that the blocklist matches now, and those of removed types, are deleted.
 -- A rebuild in an empty warehouse lacks the identifiers that were active only before.
 -- depends_on: {{ ref('id_types') }}, {{ ref('int_identity__blocked_values') }}
 
+{%- set since = keyed_increment(
+    unique_key='node_id',
+    stamps={
+        'int_identity__nodes': 'changed_at',
+        'int_identity__clusters': 'changed_at',
+        'int_identity__node_clusters': 'changed_at',
+        'int_identity__cluster_one_ids': 'changed_at',
+    },
+    columns={'former_customer': 'bigint'},
+) %}
 {{
     config(
-        materialized='incremental',
-        unique_key='node_id',
-        incremental_strategy='merge',
         full_refresh=false,
         on_schema_change='fail',
-        post_hook="""
+        post_hook=["{{ list_former_customers() }}", """
             delete from {{ this }}
             where
                 not is_active
@@ -25,7 +33,7 @@
                     )
                     or {{ matches_blocked_pattern('id_type', 'id_value') }}
                 )
-        """,
+        """],
     )
 }}
 
@@ -58,6 +66,32 @@ confidences as (
 
 ),
 
+{%- if since %}
+
+touched as (
+
+    select node_id from nodes
+    where changed_at > {{ since.int_identity__nodes.stamp }}
+    union
+    -- Also where the cluster is the same: the confidence may be another.
+    select node_id from {{ ref('int_identity__clusters') }}
+    where changed_at > {{ since.int_identity__clusters.stamp }}
+    union
+    select node_id from node_clusters
+    where changed_at > {{ since.int_identity__node_clusters.stamp }}
+    {%- for upstream in ['int_identity__nodes', 'int_identity__node_clusters'] %}
+    union
+    select key as node_id from ({{ removed_since(upstream, since) }})
+    {%- endfor %}
+    union
+    select node_clusters.node_id
+    from node_clusters
+    inner join cluster_one_ids on node_clusters.cluster_id = cluster_one_ids.cluster_id
+    where cluster_one_ids.changed_at > {{ since.int_identity__cluster_one_ids.stamp }}
+
+),
+{%- endif %}
+
 present as (
 
     select
@@ -76,26 +110,31 @@ present as (
         nodes.last_seen,
         nodes.is_active
     from nodes
+    {{ of_touched('nodes', ['node_id']) if since }}
     inner join node_clusters on nodes.node_id = node_clusters.node_id
     inner join cluster_one_ids on node_clusters.cluster_id = cluster_one_ids.cluster_id
     left join confidences on nodes.node_id = confidences.node_id
 
 ),
 
-{%- if is_incremental() %}
+{%- if has_stored_rows() %}
 
 stored as (
 
-    select * from {{ this }}
+    select written.* from {{ this }} as written
+    {{ of_touched('written', ['node_id']) if since }}
 
 ),
 {%- endif %}
 
 changed as (
 
-    select present.*
+    select
+        present.*,
+        {{ 'case when stored.one_int <> present.one_int then stored.one_int end'
+            if has_stored_rows() else 'cast(null as bigint)' }} as former_customer
     from present
-    {%- if is_incremental() %}
+    {%- if has_stored_rows() %}
     left join stored on present.node_id = stored.node_id
     where
         stored.node_id is null
@@ -113,7 +152,8 @@ changed as (
         stored.confidence,
         stored.first_seen,
         stored.last_seen,
-        false as is_active
+        false as is_active,
+        cast(null as bigint) as former_customer
     from stored
     left join present on stored.node_id = present.node_id
     where stored.is_active and present.node_id is null

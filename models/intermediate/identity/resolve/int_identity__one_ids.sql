@@ -4,7 +4,11 @@
 -- its first identifier by (first_seen, priority, value). A rebuild in an empty warehouse from the
 -- same raw data, loaded in the same order, mints the same one_ids and the same integers.
 
-{{ config(materialized='incremental', incremental_strategy='append', full_refresh=false) }}
+{%- set since = keyed_increment(
+    unique_key='one_id',
+    stamps={'int_identity__node_clusters': 'changed_at'},
+) %}
+{{ config(full_refresh=false) }}
 
 with node_clusters as (
 
@@ -13,7 +17,36 @@ with node_clusters as (
 
 ),
 
-{%- if is_incremental() %}
+nodes as (
+
+    select * from {{ ref('int_identity__nodes') }}
+
+),
+
+{%- if since %}
+
+touched as (
+
+    select cluster_id from node_clusters
+    where changed_at > {{ since.int_identity__node_clusters.stamp }}
+    union
+    select second_key as cluster_id
+    from ({{ removed_since('int_identity__node_clusters', since) }})
+
+),
+{%- endif %}
+
+candidates as (
+
+    select
+        node_clusters.node_id,
+        node_clusters.cluster_id
+    from node_clusters
+    {{ of_touched('node_clusters', ['cluster_id']) if since }}
+
+),
+
+{%- if has_stored_rows() %}
 
 minted_roots as (
 
@@ -24,17 +57,17 @@ minted_roots as (
 
 claimed as (
 
-    select distinct node_clusters.cluster_id
-    from node_clusters
-    inner join minted_roots on node_clusters.node_id = minted_roots.root_node_id
+    select distinct candidates.cluster_id
+    from candidates
+    inner join minted_roots on candidates.node_id = minted_roots.root_node_id
 
 ),
 
 unclaimed as (
 
-    select node_clusters.*
-    from node_clusters
-    left join claimed on node_clusters.cluster_id = claimed.cluster_id
+    select candidates.*
+    from candidates
+    left join claimed on candidates.cluster_id = claimed.cluster_id
     where claimed.cluster_id is null
 
 ),
@@ -43,15 +76,16 @@ unclaimed as (
 roots as (
 
     select
-        id_type,
-        id_value,
-        priority,
-        first_seen,
+        nodes.id_type,
+        nodes.id_value,
+        nodes.priority,
+        nodes.first_seen,
         row_number() over (
-            partition by cluster_id
-            order by first_seen asc nulls last, priority asc, id_value asc
+            partition by unclaimed.cluster_id
+            order by nodes.first_seen asc nulls last, nodes.priority asc, nodes.id_value asc
         ) as rank_in_cluster
-    from {{ 'unclaimed' if is_incremental() else 'node_clusters' }}
+    from {{ 'unclaimed' if has_stored_rows() else 'candidates' }} as unclaimed
+    inner join nodes on unclaimed.node_id = nodes.node_id
 
 ),
 
@@ -60,7 +94,7 @@ final as (
     select
         'ONE' || left({{ sha256_hex("id_type || ':' || id_value") }}, 16) as one_id,
         cast(
-            {% if is_incremental() -%}
+            {% if has_stored_rows() -%}
                 (select coalesce(max(minted.one_int), 0) from {{ this }} as minted) +
             {% endif -%}
             row_number() over (

@@ -1,0 +1,25 @@
+{#-
+    The last CTE of a snapshot: the rows of the CTE `present` that are new or differ from their
+    stored version. dbt compares all rows that it is given four times; so it is given these alone.
+
+    They are compared by the snapshot's own `check_cols`.
+-#}
+{% macro rows_to_snapshot(present) -%}
+final as (
+
+    select {{ present }}.*
+    from {{ present }}
+    {%- if execute and load_relation(this) is not none %}
+    left join {{ this }} as stored
+        on
+            {{ present }}.{{ config.get('unique_key') }} = stored.{{ config.get('unique_key') }}
+            and stored.dbt_valid_to is null
+    where
+        stored.{{ config.get('unique_key') }} is null
+        {%- for column in config.get('check_cols') %}
+        or stored.{{ column }} is distinct from {{ present }}.{{ column }}
+        {%- endfor %}
+    {%- endif %}
+
+)
+{%- endmacro %}
