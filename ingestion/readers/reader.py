@@ -17,7 +17,7 @@ class Context:
 
     Attributes:
         folder: The source's folder below the data folder; need not exist.
-        loaded: The places that were loaded before.
+        loaded: The places that were loaded before, and the positions of streams.
         scratch: A folder for what has to be unpacked; lasts as long as the load.
         notify: Gets what the user should know.
     """

@@ -1,0 +1,152 @@
+"""Streams: their positions are committed with their rows, whatever is killed when."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+from support.ingestion import EVENTS, ROOT, Warehouse
+from support.live import FakeLog
+
+from ingestion import pipelines
+from ingestion.readers import live
+
+READ_FAKE = """
+from support.live import FakeLog
+from ingestion.readers import live
+live.LIVE = (FakeLog(),)
+"""
+LOAD = """
+import sys
+from pathlib import Path
+from ingestion.pipelines import load
+load(Path(sys.argv[1]), Path(sys.argv[2]), print, sources=["app"])
+"""
+KILLED_AFTER_COPY = """
+import os, signal
+from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
+copy = DuckDbCopyJob.run
+def run(job):
+    copy(job)
+    if job.load_table_name == {table!r}:
+        os.kill(os.getpid(), signal.SIGKILL)
+DuckDbCopyJob.run = run
+"""
+KILLED_WHILE_READING = """
+import os, signal
+from support import live as fake
+fake.string_table = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The stream's file; the fake reader is the only live one."""
+    path = tmp_path / "log"
+    monkeypatch.setattr(live, "LIVE", (FakeLog(),))
+    monkeypatch.setenv("SOURCES__APP__FAKE__PATH", str(path))
+    return path
+
+
+def write(log: Path, *numbers: int) -> None:
+    with log.open("a") as stream:
+        stream.writelines(f"E{n},view,2024-11-01\n" for n in numbers)
+
+
+def events(warehouse: Warehouse) -> list[tuple[object, ...]]:
+    return warehouse.query("select event_id, _file, _line from raw_app.events order by _line")
+
+
+def positions(warehouse: Warehouse) -> list[tuple[object, ...]]:
+    return warehouse.query(
+        "select file, position, rows_read from raw_app.loads where stream = 'fake' order by all"
+    )
+
+
+def test_a_stream_goes_on_where_it_was(warehouse: Warehouse, log: Path) -> None:
+    write(log, 0, 1, 2)
+    assert warehouse.counts(warehouse.load(source="app")["app"]) == (3, 3, 0, 0, 0)
+    write(log, 3, 1)
+    assert warehouse.counts(warehouse.load(source="app")["app"]) == (2, 1, 0, 1, 0)
+    idle = warehouse.load(source="app")["app"]
+    assert (idle.files_loaded, idle.files_skipped, idle.rows_read) == (0, 1, 0)
+    assert events(warehouse) == [
+        ("E0", "fake/0-2", 0), ("E1", "fake/0-2", 1), ("E2", "fake/0-2", 2), ("E3", "fake/3-4", 3)
+    ]  # fmt: skip
+    assert positions(warehouse) == [("fake/0-2", "3", 3), ("fake/3-4", "5", 2)]
+
+
+def test_files_and_streams_come_in_one_load(warehouse: Warehouse, log: Path) -> None:
+    write(log, 0)
+    warehouse.write("app/a.csv", EVENTS, "E9,view,1,2024-11-01")
+    report = warehouse.load(source="app")["app"]
+    assert (report.files_loaded, report.rows_loaded) == (2, 2)
+    found = warehouse.query("select file, stream, position from raw_app.loads order by 1")
+    assert found == [("a.csv", None, None), ("fake/0-0", "fake", "1")]
+
+
+def test_what_cannot_be_read_is_refused_and_read_later(warehouse: Warehouse, log: Path) -> None:
+    warehouse.write("app/a.csv", EVENTS, "E9,view,1,2024-11-01")
+    report = warehouse.load(source="app")["app"]
+    assert report.refused == (("fake", "log can't be reached"),)
+    assert report.rows_loaded == 1
+    write(log, 0, 1)
+    with log.open("a") as stream:
+        stream.write("lost\n")
+    report = warehouse.load(source="app")["app"]
+    assert report.refused == (("fake/0-2", "the connection was lost"),)
+    assert positions(warehouse) == []
+    log.write_text(log.read_text().replace("lost", "E2,view,2024-11-01"))
+    assert warehouse.load(source="app")["app"].rows_loaded == 3
+
+
+@pytest.mark.parametrize(
+    "killed",
+    [KILLED_WHILE_READING, *(KILLED_AFTER_COPY.format(table=t) for t in ("events", "loads"))],
+)
+def test_killed_load_of_a_stream_ends_like_an_undisturbed_one(
+    warehouse: Warehouse, log: Path, killed: str
+) -> None:
+    write(log, *range(5))
+    warehouse.data.mkdir()
+    command = [sys.executable, "-c", killed + READ_FAKE + LOAD]
+    finished = subprocess.run(
+        [*command, str(warehouse.data), str(warehouse.folder)],
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests/python'}", "SOURCES__APP__FAKE__PATH": str(log)},
+        stdout=subprocess.DEVNULL,
+        check=False,
+    )
+    assert finished.returncode == -signal.SIGKILL
+    write(log, 5, 6)
+    warehouse.load(source="app")
+    assert [event for event, *_ in events(warehouse)] == [f"E{n}" for n in range(7)]
+    assert positions(warehouse)[-1][1] == "7"
+    assert warehouse.load(source="app")["app"].files_loaded == 0
+
+
+def test_a_warehouse_from_before_streams_gains_the_columns(warehouse: Warehouse, log: Path) -> None:
+    warehouse.write("app/a.csv", EVENTS, "E9,view,1,2024-11-01")
+    warehouse.load(source="app")
+    with duckdb.connect(str(warehouse.folder / "onecdp.duckdb")) as connection:
+        for column in ("stream", "position"):
+            connection.execute(f"alter table raw_app.loads drop column {column}")
+        connection.execute("delete from raw_app._dlt_version")
+    shutil.rmtree(warehouse.folder / ".dlt")
+    write(log, 0)
+    warehouse.load(source="app")
+    assert positions(warehouse) == [("fake/0-0", "1", 1)]
+    assert warehouse.load(source="app")["app"].files_skipped == 2
+
+
+def test_the_sample_comes_alone(tmp_path: Path, log: Path) -> None:
+    write(log, 0)
+    warehouse = Warehouse(tmp_path)
+    warehouse.data = ROOT / "ingestion" / "sample"
+    assert warehouse.load(source="app")["app"].files_loaded == 1
+    assert pipelines.live_sources() == ("app",)
