@@ -35,6 +35,11 @@ ROUTES = {
 """The calls of the protocol, and the short names that analytics-next uses."""
 
 
+def folders(settings: Settings) -> frozenset[str]:
+    """Returns where rows may go, below the data folder."""
+    return FOLDERS | {webhook.shape.folder for webhook in settings.webhooks.values()}
+
+
 def make_app(settings: Settings, plan: TrackingPlan, sink: Sink) -> Starlette:
     """Returns the application; a `Journal` is started and stopped with it."""
     collector = _Collector(settings, plan, sink)
@@ -48,14 +53,13 @@ def make_app(settings: Settings, plan: TrackingPlan, sink: Sink) -> Starlette:
         Route("/v1/projects/{key}/settings", collector.browser_settings, methods=["GET"]),
         Route("/v1/webhooks/{provider}", collector.webhook, methods=["POST", "HEAD"]),
     ]
-    folders = FOLDERS | {webhook.shape.folder for webhook in settings.webhooks.values()}
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         if not isinstance(sink, Journal):
             yield
             return
-        sink.start(folders)
+        sink.start()
         yield
         await sink.stop()
 
@@ -106,7 +110,7 @@ class _Collector:
         self._keys = WriteKeys(settings.write_keys, settings.events_per_second)
 
     async def health(self, _: Request) -> Response:
-        is_healthy = getattr(self._sink, "is_healthy", True)
+        is_healthy = await self._sink.check()
         document = {"status": "ok" if is_healthy else "events can't be written"}
         return _json(document, 200 if is_healthy else 503)
 
@@ -202,8 +206,7 @@ class _Collector:
             lines[folder].append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
         try:
             await self._sink.append({folder: b"".join(parts) for folder, parts in lines.items()})
-        except NotDurable as error:
-            log.error("events can't be written: %s", error)
+        except NotDurable:
             raise Refusal(503, "not_durable", "the events can't be stored now", 5) from None
         except TooBusy:
             raise Refusal(503, "busy", "the disk can't keep up; send again", 1) from None

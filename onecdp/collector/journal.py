@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
-from onecdp.collector.segments import SegmentWriter, close_abandoned
+from onecdp.collector.segments import SegmentWriter, close_abandoned, probe
+
+log = logging.getLogger("onecdp.collector")
 
 MAX_WAITING = 64 << 20
 """Bytes that may wait for the disk; beyond, requests are told to come again."""
@@ -29,6 +32,10 @@ class Sink(Protocol):
 
     async def append(self, rows: Mapping[str, bytes]) -> None:
         """Returns when the rows are durable: JSON lines by the folder below the data folder."""
+        ...
+
+    async def check(self) -> bool:
+        """Whether rows can be made durable."""
         ...
 
 
@@ -55,18 +62,18 @@ class Journal:
         self.is_healthy = True
         """Whether the last rows became durable."""
 
-    def start(self, folders: frozenset[str]) -> int:
-        """Closes what earlier processes left in these folders, and begins to take rows.
-
-        Returns:
-            How many segments were left.
+    def recover(self, folders: Iterable[str]) -> None:
+        """Closes what earlier processes left open in these folders.
 
         Raises:
-            OSError: The folders can't be written.
+            OSError: A segment can't be closed.
         """
-        found = sum(close_abandoned(self._data / folder) for folder in folders)
+        for folder in folders:
+            close_abandoned(self._data / folder)
+
+    def start(self) -> None:
+        """Begins to take rows, in the running event loop."""
         self._task = asyncio.create_task(self._run())
-        return found
 
     async def stop(self) -> None:
         """Makes what waits durable and closes all segments."""
@@ -75,6 +82,17 @@ class Journal:
         if self._task is not None:
             await self._task
         self._disk.shutdown()
+
+    async def check(self) -> bool:
+        """Whether rows can be made durable; tries it where the last ones could not."""
+        if not self.is_healthy and not self._stopping:
+            loop = asyncio.get_running_loop()
+            try:
+                await loop.run_in_executor(self._disk, probe, self._data)
+            except OSError:
+                return False
+            self._tell(None)
+        return self.is_healthy
 
     async def append(self, rows: Mapping[str, bytes]) -> None:
         """Returns when the rows are durable.
@@ -114,7 +132,7 @@ class Journal:
                 failure = None
             except OSError as error:
                 failure = NotDurable(error.strerror or type(error).__name__)
-            self.is_healthy = failure is None
+            self._tell(failure)
             for durable in waiting:
                 if durable.done():
                     continue
@@ -123,6 +141,14 @@ class Journal:
                 else:
                     durable.set_exception(failure)
         await loop.run_in_executor(self._disk, self._close)
+
+    def _tell(self, failure: NotDurable | None) -> None:
+        """Logs where writing begins to fail, and where it works again."""
+        if failure is not None and self.is_healthy:
+            log.error("events can't be written: %s", failure)
+        elif failure is None and not self.is_healthy:
+            log.warning("events are written again")
+        self.is_healthy = failure is None
 
     def _next_end(self) -> float | None:
         """Seconds until the first segment ends by age."""

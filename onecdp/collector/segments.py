@@ -11,6 +11,7 @@ import datetime as dt
 import fcntl
 import os
 import secrets
+import tempfile
 import time
 from pathlib import Path
 
@@ -82,18 +83,14 @@ def open_path(closed: Path) -> Path:
     return closed.with_name(f".{closed.name}{OPEN_SUFFIX}")
 
 
-def close_abandoned(folder: Path) -> int:
+def close_abandoned(folder: Path) -> None:
     """Closes the segments of processes that ended without doing so.
 
     A last line that was not written whole was never acknowledged; it is cut off.
 
-    Returns:
-        How many segments there were.
-
     Raises:
         OSError: One can't be closed.
     """
-    closed = 0
     for path in sorted(folder.glob(f".*.jsonl{OPEN_SUFFIX}")):
         try:
             file = os.open(path, os.O_RDWR)
@@ -111,13 +108,23 @@ def close_abandoned(folder: Path) -> int:
             os.fsync(file)
             if end:
                 path.rename(path.with_name(path.name[1 : -len(OPEN_SUFFIX)]))
-                closed += 1
             else:
                 path.unlink()
             _sync_folder(folder)
         finally:
             os.close(file)
-    return closed
+
+
+def probe(folder: Path) -> None:
+    """Writes something into the folder, and removes it.
+
+    Raises:
+        OSError: It could not be made durable.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(_TAIL))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _end_of_lines(file: int) -> int:

@@ -6,13 +6,12 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import uvicorn
 
-from onecdp.collector.app import make_app
+from onecdp.collector.app import folders, make_app
 from onecdp.collector.journal import Journal
 from onecdp.collector.settings import Settings
 from onecdp.collector.tracking_plan import TrackingPlan
@@ -50,15 +49,19 @@ def serve(
     if not os.access(data, os.W_OK | os.X_OK):
         raise OnecdpError(f"{data}: events can't be written there")
     journal = Journal(data, int(settings.segment_megabytes * 1e6), settings.segment_seconds)
+    try:
+        journal.recover(folders(settings))
+    except OSError as error:
+        raise OnecdpError(f"{error.filename or data}: {error.strerror}") from error
     listener = _listen(host, port)
-    with listener, _signals_end_normally():
+    with listener:
         address = f"[{host}]" if ":" in host else host
-        notify(f"collecting on http://{address}:{listener.getsockname()[1]} into {data}")
         config = uvicorn.Config(
             make_app(settings, plan, journal),
-            # Addresses and keys of senders stay out of the log.
+            # Addresses and keys of senders stay out of the log, and values of events that the text
+            # of an error may have.
             access_log=False,
-            log_level="warning",
+            log_level="critical",
             log_config=None,
             server_header=False,
             ws="none",
@@ -66,9 +69,9 @@ def serve(
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
         server = uvicorn.Server(config)
-        server.run(sockets=[listener])
-    if not server.started:
-        raise OnecdpError(f"{data}: events can't be written there")
+        with _signals_stop(server):
+            notify(f"collecting on http://{address}:{listener.getsockname()[1]} into {data}")
+            server.run(sockets=[listener])
     notify("stopped; all acknowledged events are in closed files")
 
 
@@ -84,14 +87,18 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _signals_end_normally() -> Iterator[None]:
-    """Lets the process go on after uvicorn has stopped, which raises its signal once more."""
-    before = {
-        number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)
-    }
+def _signals_stop(server: uvicorn.Server) -> Iterator[None]:
+    """Lets signals stop the server also before it handles them itself, and no more than that.
+
+    uvicorn raises its signal once more when it has stopped, which would end the process.
+    """
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        sys.stderr.flush()
         for number, handler in before.items():
             signal.signal(number, handler)
