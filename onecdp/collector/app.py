@@ -41,7 +41,7 @@ def folders(settings: Settings) -> frozenset[str]:
 
 
 def make_app(settings: Settings, plan: TrackingPlan, sink: Sink) -> Starlette:
-    """Returns the application; a `Journal` is started and stopped with it."""
+    """Returns the application; a `Journal` is stopped with it."""
     collector = _Collector(settings, plan, sink)
     routes = [Route("/healthz", collector.health, methods=["GET"])]
     for kind, short in ROUTES.items():
@@ -56,12 +56,9 @@ def make_app(settings: Settings, plan: TrackingPlan, sink: Sink) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        if not isinstance(sink, Journal):
-            yield
-            return
-        sink.start()
         yield
-        await sink.stop()
+        if isinstance(sink, Journal):
+            await sink.stop()
 
     return Starlette(
         routes=routes,

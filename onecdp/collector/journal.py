@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -40,7 +40,7 @@ class Sink(Protocol):
 
 
 class Journal:
-    """The durable sink of one process. Used within one event loop."""
+    """The durable sink of one process. Used within one event loop; one thread does the writing."""
 
     def __init__(self, data: Path, max_bytes: int, max_seconds: float) -> None:
         """Sets where rows go, and when a segment ends; opens nothing.
@@ -55,10 +55,12 @@ class Journal:
         self._lines: dict[str, list[bytes]] = defaultdict(list)
         self._waiting: list[asyncio.Future[None]] = []
         self._bytes = 0
-        self._wake = asyncio.Event()
+        self._is_writing = False
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._stopping = False
         self._disk = ThreadPoolExecutor(1, "journal")
-        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self.is_healthy = True
         """Whether the last rows became durable."""
 
@@ -71,16 +73,12 @@ class Journal:
         for folder in folders:
             close_abandoned(self._data / folder)
 
-    def start(self) -> None:
-        """Begins to take rows, in the running event loop."""
-        self._task = asyncio.create_task(self._run())
-
     async def stop(self) -> None:
         """Makes what waits durable and closes all segments."""
         self._stopping = True
-        self._wake.set()
-        if self._task is not None:
-            await self._task
+        await self._idle.wait()
+        self._cancel_timer()
+        await asyncio.get_running_loop().run_in_executor(self._disk, self._close)
         self._disk.shutdown()
 
     async def check(self) -> bool:
@@ -115,32 +113,49 @@ class Journal:
             self._bytes += len(lines)
         durable = asyncio.get_running_loop().create_future()
         self._waiting.append(durable)
-        self._wake.set()
+        if not self._is_writing:
+            self._write()
         await durable
 
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        while not (self._stopping and not self._waiting):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._next_end())
-            self._wake.clear()
-            lines, self._lines = self._lines, defaultdict(list)
-            waiting, self._waiting = self._waiting, []
-            self._bytes = 0
-            try:
-                await loop.run_in_executor(self._disk, self._commit, lines)
-                failure = None
-            except OSError as error:
-                failure = NotDurable(error.strerror or type(error).__name__)
-            self._tell(failure)
-            for durable in waiting:
-                if durable.done():
-                    continue
-                if failure is None:
-                    durable.set_result(None)
-                else:
-                    durable.set_exception(failure)
-        await loop.run_in_executor(self._disk, self._close)
+    def _write(self) -> None:
+        """Hands everything that waits to the disk, while the event loop goes on."""
+        lines, self._lines = self._lines, defaultdict(list)
+        waiting, self._waiting = self._waiting, []
+        self._bytes, self._is_writing = 0, True
+        self._idle.clear()
+        self._cancel_timer()
+        writing = asyncio.get_running_loop().run_in_executor(self._disk, self._commit, lines)
+        writing.add_done_callback(partial(self._written, waiting))
+
+    def _written(
+        self, waiting: list[asyncio.Future[None]], writing: asyncio.Future[float | None]
+    ) -> None:
+        """Acknowledges what was written, and goes on with what waits by now."""
+        self._is_writing, failure, next_end = False, None, None
+        try:
+            next_end = writing.result()
+        except OSError as error:
+            failure, next_end = NotDurable(error.strerror or type(error).__name__), self._max_seconds
+        self._tell(failure)
+        for durable in waiting:
+            # Who has gone away waits no more.
+            if durable.done():
+                continue
+            if failure is None:
+                durable.set_result(None)
+            else:
+                durable.set_exception(failure)
+        if self._waiting:
+            self._write()
+            return
+        self._idle.set()
+        if next_end is not None and not self._stopping:
+            self._timer = asyncio.get_running_loop().call_later(next_end, self._write)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _tell(self, failure: NotDurable | None) -> None:
         """Logs where writing begins to fail, and where it works again."""
@@ -150,12 +165,8 @@ class Journal:
             log.warning("events are written again")
         self.is_healthy = failure is None
 
-    def _next_end(self) -> float | None:
-        """Seconds until the first segment ends by age."""
-        ends = [writer.due_in for writer in self._writers.values()]
-        return min((end for end in ends if end is not None), default=None)
-
-    def _commit(self, lines: Mapping[str, list[bytes]]) -> None:
+    def _commit(self, lines: Mapping[str, list[bytes]]) -> float | None:
+        """Writes lines; returns the seconds until a segment ends by age, None if none is open."""
         for folder, parts in lines.items():
             if folder not in self._writers:
                 self._writers[folder] = SegmentWriter(
@@ -164,6 +175,8 @@ class Journal:
             self._writers[folder].append(b"".join(parts))
         for writer in self._writers.values():
             writer.close_if_due()
+        ends = [writer.due_in for writer in self._writers.values()]
+        return min((end for end in ends if end is not None), default=None)
 
     def _close(self) -> None:
         for writer in self._writers.values():

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from onecdp.collector.personal import hash_address, hash_phone, without_addresses
 from onecdp.collector.refusals import BadEvent
@@ -82,9 +83,22 @@ class Mapper:
     def _no_event(self) -> Row:
         """All columns of events: the reader of files is quick where every row has them all."""
         named = ["event_id", "device_id", self.settings.user_id_type]
-        named += ["email_hash", "mobile_hash", "event_type"]
+        named += ["email_hash", "mobile_hash", "event_type", "page_name", "channel"]
         last = ["event_name", "event_time", "violation", "received_at"]
         return dict.fromkeys([*named, *self.settings.columns, *last])
+
+    @cached_property
+    def _paths(self) -> list[tuple[str, list[tuple[str, str, tuple[str, ...]]]]]:
+        """The columns with their paths, parted into the section, a key in it, and what is below."""
+        return [
+            (column, [(p[0], p[1], p[2:]) if len(p) > 1 else ("", p[0], ()) for p in paths])
+            for column, paths in self.settings.columns.items()
+        ]
+
+    @cached_property
+    def _sections(self) -> frozenset[str]:
+        """The first keys of all paths: looked up once an event, not once a path."""
+        return frozenset(section for _, paths in self._paths for section, _, _ in paths)
 
     def _event(
         self, message: dict[str, object], kind: str, user: str | None, device: str | None,
@@ -95,11 +109,14 @@ class Mapper:
         if kind == "track" and not name:
             raise BadEvent("event is missing: the name of what happened")
         row = dict(self._no_event)
-        for column, paths in self.settings.columns.items():
-            for path in paths:
-                value = _at(message, path)
-                if value is not None:
-                    row[column] = value
+        sections: dict[str, Any] = {name: message.get(name) for name in self._sections}
+        sections[""] = message
+        for column, paths in self._paths:
+            for section, key, rest in paths:
+                inside = sections[section]
+                value = inside.get(key) if isinstance(inside, dict) else None
+                if value is not None and (text := _scalar(_at(value, rest))) is not None:
+                    row[column] = text
                     break
         if kind in ("page", "screen") and name:
             row["page_name"] = name
@@ -217,13 +234,17 @@ def _text(value: object) -> str | None:
     return without_addresses(value).strip() or None if isinstance(value, str) else None
 
 
-def _at(message: Mapping[str, object], path: tuple[str, ...]) -> str | None:
-    """The value at a path as text; None if there is none, or it is an object or a list."""
-    value: object = message
+def _at(value: object, path: tuple[str, ...]) -> object:
+    """The value at a path below another one; None if there is none."""
     for key in path:
         if not isinstance(value, dict):
             return None
         value = value.get(key)
+    return value
+
+
+def _scalar(value: object) -> str | None:
+    """A value as text; None if it is empty, an object or a list."""
     if isinstance(value, str):
         return without_addresses(value) or None
     if isinstance(value, bool):
