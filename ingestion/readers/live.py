@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ..declaration import TableSpec
 from ..landing.arrivals import Arrivals, Refused
+from .kafka.reader import KafkaReader
 from .reader import Context, Reader
 
 
@@ -30,7 +31,7 @@ class LiveReader(Reader, Protocol):
         ...
 
 
-LIVE: tuple[LiveReader, ...] = ()
+LIVE: tuple[LiveReader, ...] = (KafkaReader(),)
 
 
 def live_readers(source: str) -> list[LiveReader]:
