@@ -175,8 +175,8 @@ def _json_record(
 def _column(key: str, spec: TableSpec, names: dict[str, str]) -> str:
     """The column of a key, which `names` gets."""
     try:
-        # Behind a first key, since the place of a key in its line says nothing.
-        name = resolve_header(["\0", key], spec)[1]
+        # Behind an index, since the place of a key in its line says nothing; no key means the same.
+        name = resolve_header(["", key], spec)[1]
         names[key] = next((n for n in names.values() if n.casefold() == name.casefold()), name)
     except Refused as error:
         raise ValueError(str(error)) from error

@@ -135,7 +135,10 @@ class Journal:
         try:
             next_end = writing.result()
         except OSError as error:
-            failure, next_end = NotDurable(error.strerror or type(error).__name__), self._max_seconds
+            failure, next_end = (
+                NotDurable(error.strerror or type(error).__name__),
+                self._max_seconds,
+            )
         self._tell(failure)
         for durable in waiting:
             # Who has gone away waits no more.

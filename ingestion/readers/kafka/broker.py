@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,12 +35,18 @@ class Partition:
 
 
 @dataclass(frozen=True)
-class Message:
-    """A message: its offset, key and value; a tombstone has no value."""
+class Messages:
+    """Some messages of a partition, in order.
 
-    offset: int
-    key: bytes | None
-    value: bytes | None
+    Attributes:
+        offsets: Of each message.
+        values: Of each message; a tombstone has none.
+        keys: Of the tombstones, by offset.
+    """
+
+    offsets: list[int]
+    values: list[bytes | None]
+    keys: Mapping[int, bytes | None]
 
 
 class Broker:
@@ -101,7 +108,7 @@ class Broker:
             for (topic, number), end in sorted(ends.items())
         ]
 
-    def messages(self, partition: Partition, start: int) -> Iterator[list[Message]]:
+    def messages(self, partition: Partition, start: int) -> Iterator[Messages]:
         """Yields the messages of a partition from an offset up to its end, some at a time.
 
         Raises:
@@ -130,11 +137,11 @@ class Broker:
         finally:
             consumer.close()
 
-    def _drain(self, consumer: Any, partition: Partition) -> Iterator[list[Message]]:
+    def _drain(self, consumer: Any, partition: Partition) -> Iterator[Messages]:
         """Yields messages until the end.
 
         Transactions leave offsets without a message, also before the end: then the end of the
-        partition is told, or a message behind it comes.
+        partition is told, by an error, or a message behind it comes.
         """
         while True:
             # `consume` would wait for as many as it is asked for: one, then what came with it.
@@ -142,22 +149,34 @@ class Broker:
             if first is None:
                 raise self._refused(None)
             got = [first, *consumer.consume(_AT_ONCE, timeout=0)]
-            messages: list[Message] = []
-            for one in got:
-                error, offset = one.error(), one.offset()
-                if error is None and offset < partition.end:
-                    messages.append(Message(offset, one.key(), one.value()))
-                    continue
-                if error is not None and error.code() != self._kafka.KafkaError._PARTITION_EOF:
-                    if not error.retriable():
-                        raise self._refused(error)
-                    continue
-                if offset >= partition.end:
-                    yield messages
-                    return
-            yield messages
-            if messages and messages[-1].offset == partition.end - 1:
+            sound = [one for one in got if one.error() is None]
+            offsets = [one.offset() for one in sound]
+            if offsets and offsets[-1] >= partition.end:
+                sound = sound[: bisect_left(offsets, partition.end)]
+                del offsets[len(sound) :]
+            values = [one.value() for one in sound]
+            keys = {}
+            if None in values:
+                keys = {one.offset(): one.key() for one in sound if one.value() is None}
+            if offsets:
+                yield Messages(offsets, values, keys)
+            if self._is_at_end(got, partition.end):
                 return
+
+    def _is_at_end(self, got: Sequence[Any], end: int) -> bool:
+        """Whether all messages before the end have come.
+
+        Raises:
+            Refused: The broker told that reading can't go on.
+        """
+        for one in got:
+            error = one.error()
+            if error is None or error.code() == self._kafka.KafkaError._PARTITION_EOF:
+                continue
+            if not error.retriable():
+                raise self._refused(error)
+        last = got[-1]
+        return bool(last.offset() >= (end if last.error() else end - 1))
 
     def _client(self) -> dict[str, Any]:
         # What is wrong is told in one line; librdkafka's own log goes to stderr.

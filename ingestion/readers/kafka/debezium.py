@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+import json
+from typing import Any, NoReturn
 
 import orjson
 
@@ -28,9 +29,12 @@ def unwrap(value: bytes, spec: TableSpec) -> bytes:
         NotAnEnvelope: It is none, or a delete in a table whose rows are not deleted.
     """
     try:
-        document = orjson.loads(value)
-    except orjson.JSONDecodeError as error:
-        raise NotAnEnvelope(f"message is not valid JSON ({error.msg})") from None
+        # Numbers with a fraction stay as they are written.
+        document = json.loads(
+            value.decode(), parse_float=orjson.Fragment, parse_int=_whole, parse_constant=_refuse
+        )
+    except (ValueError, RecursionError):
+        raise NotAnEnvelope("message is not valid JSON") from None
     envelope = document.get("payload", document) if isinstance(document, dict) else None
     if not isinstance(envelope, dict) or "op" not in envelope:
         raise NotAnEnvelope("message is no envelope of Debezium: it has no op")
@@ -46,6 +50,15 @@ def unwrap(value: bytes, spec: TableSpec) -> bytes:
         if isinstance(found, int) and not isinstance(found, bool):
             row[name] = _time(found, spec.kind_of(spec.known(name) or name))
     return orjson.dumps(row)
+
+
+def _whole(digits: str) -> int | orjson.Fragment:
+    number = int(digits)
+    return number if abs(number) < 1 << 63 else orjson.Fragment(digits)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
 
 
 def _time(value: int, kind: Kind) -> Any:

@@ -15,7 +15,7 @@ from ...declaration import Kind, TableSpec
 from ...landing.arrivals import FLAW, LINE, BrokenRow, Chunk, string_table
 from ..jsonl_reader import read_lines
 from ..lines import BLOCK
-from .broker import Message
+from .broker import Messages
 from .debezium import NotAnEnvelope, unwrap
 
 # What the serializer of Confluent's registry puts before the JSON: a zero and the schema's number.
@@ -35,7 +35,7 @@ class MessageLines:
         self._offsets = array("q")
         self._broken: list[BrokenRow] = []
 
-    def chunks(self, batches: Iterable[list[Message]]) -> Iterator[Chunk]:
+    def chunks(self, batches: Iterable[Messages]) -> Iterator[Chunk]:
         """Yields the rows of messages, in their order."""
         for chunk in read_lines(self._blocks(batches), self._spec, {}):
             broken = [replace(row, line=self._offsets[row.line - 1]) for row in chunk.broken]
@@ -83,35 +83,49 @@ class MessageLines:
             table = table.set_column(at, column.name, kept).append_column(FLAW, flaws)
         return table
 
-    def _blocks(self, batches: Iterable[list[Message]]) -> Iterator[bytes]:
+    def _blocks(self, batches: Iterable[Messages]) -> Iterator[bytes]:
         """Yields lines with their ends, about 8 MiB at a time; notes the offset of each."""
-        lines: list[bytes] = []
+        waiting: list[bytes] = []
         size = 0
         for messages in batches:
-            for message in messages:
-                try:
-                    line = self._line(message)
-                except ValueError as error:
-                    self._broken.append(_broken(message, str(error)))
-                    continue
-                if line is None:
-                    continue
-                lines.append(line)
-                self._offsets.append(message.offset)
-                size += len(line)
+            lines = self._lines(messages)
+            if lines:
+                waiting.append(lines)
+                size += len(lines)
             if size >= BLOCK:
-                yield b"\n".join(lines) + b"\n"
-                lines.clear()
+                yield b"\n".join([*waiting, b""])
+                waiting.clear()
                 size = 0
-        if lines:
-            yield b"\n".join(lines) + b"\n"
+        if waiting:
+            yield b"\n".join([*waiting, b""])
 
-    def _line(self, message: Message) -> bytes | None:
+    def _lines(self, messages: Messages) -> bytes:
+        """The lines of messages, without the last line's end."""
+        values = messages.values
+        if not self._is_debezium and None not in values:
+            lines = b"\n".join(values)  # type: ignore[arg-type]
+            are_objects = [value[:1] for value in values if value].count(b"{") == len(values)
+            if are_objects and b"\r" not in lines and lines.count(b"\n") == len(values) - 1:
+                self._offsets.extend(messages.offsets)
+                return lines
+        kept: list[bytes] = []
+        for offset, value in zip(messages.offsets, values, strict=True):
+            key = messages.keys.get(offset)
+            try:
+                line = self._line(key, value)
+            except ValueError as error:
+                self._broken.append(_broken(offset, value or key or b"", str(error)))
+                continue
+            if line is not None:
+                kept.append(line)
+                self._offsets.append(offset)
+        return b"\n".join(kept)
+
+    def _line(self, key: bytes | None, value: bytes | None) -> bytes | None:
         """The message's JSON on one line; None where it says nothing that another one did not."""
-        value = message.value
         if value is None:
             # Debezium sends one behind each delete.
-            return None if self._is_debezium else self._tombstone(message.key)
+            return None if self._is_debezium else self._tombstone(key)
         if value.startswith(b"\0") and value[_FRAME:].lstrip().startswith(b"{"):
             value = value[_FRAME:]
         if self._is_debezium:
@@ -143,6 +157,6 @@ class MessageLines:
         return orjson.dumps({column: stated, spec.deleted: True})
 
 
-def _broken(message: Message, reason: str) -> BrokenRow:
-    text = (message.value or message.key or b"").decode("utf-8", "backslashreplace")
-    return BrokenRow(message.offset, reason, text.replace("\0", "\\x00"))
+def _broken(offset: int, content: bytes, reason: str) -> BrokenRow:
+    text = content.decode("utf-8", "backslashreplace")
+    return BrokenRow(offset, reason, text.replace("\0", "\\x00"))
