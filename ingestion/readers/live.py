@@ -13,6 +13,7 @@ from typing import Protocol
 from ..declaration import TableSpec
 from ..landing.arrivals import Arrivals, Refused
 from .reader import Context, Reader
+from .sql.reader import Sql
 
 
 class LiveReader(Reader, Protocol):
@@ -30,7 +31,7 @@ class LiveReader(Reader, Protocol):
         ...
 
 
-LIVE: tuple[LiveReader, ...] = ()
+LIVE: tuple[LiveReader, ...] = (Sql(),)
 
 
 def live_readers(source: str) -> list[LiveReader]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 from support.cli import BuiltProject, make_project, run_cli
 from support.ingestion import Warehouse
+from support.sql_servers import Server, mariadb, postgresql
 
 # How long an example takes says nothing on a busy machine; no property test here is about time.
 hypothesis.settings.register_profile("onecdp", deadline=None)
@@ -44,3 +46,17 @@ def warehouse(empty_warehouse: Path, tmp_path: Path) -> Warehouse:
     made = Warehouse(tmp_path)
     shutil.copytree(empty_warehouse, made.folder)
     return made
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A MariaDB with an empty database, shared by all tests: make tables of your own names."""
+    with mariadb(tmp_path_factory.mktemp("mariadb")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A PostgreSQL with an empty schema `shop`, shared likewise."""
+    with postgresql(tmp_path_factory.mktemp("postgresql")) as server:
+        yield server

@@ -1,0 +1,198 @@
+"""Tables of a real MariaDB and a real PostgreSQL: what is new, late, changed, deleted or odd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.ingestion import Warehouse
+from support.sql_servers import Server
+
+from ingestion.landing.arrivals import Ledger
+from ingestion.readers.files import Files
+from ingestion.readers.live import list_arrivals
+from ingestion.readers.reader import Context
+from ingestion.readers.sql.reader import Sql
+from ingestion.sources.crm import MEMBERS
+
+COLUMNS = "customer_no, email_hash, real_name, birthday, total_points, updated_at"
+
+
+@pytest.fixture(params=["mariadb", "postgresql"])
+def server(request: pytest.FixtureRequest) -> Server:
+    """Either server, with an empty table `customers`; its zone is eight hours ahead of UTC."""
+    made: Server = request.getfixturevalue(f"{request.param}_server")
+    time = "timestamp(6) null" if made.is_mysql else "timestamptz"
+    made.execute(
+        "drop table if exists customers",
+        "create table customers (customer_no varchar(20) primary key, email_hash varchar(64), "
+        f"real_name varchar(100), birthday date, total_points decimal(24, 0), updated_at {time}, "
+        "notes varchar(9) default 'x')",
+        "create index by_update on customers (updated_at)",
+    )
+    return made
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets the settings of the table as a user would."""
+
+    def use(server: Server, **values: object) -> None:
+        table = "customers" if server.is_mysql else "shop.customers"
+        said = {"table": table, "cursor": "updated_at", "columns": {"customer_no": "member_id"}}
+        server.configure(monkeypatch, "crm", "sql", {"members": {**said, **values}})
+
+    return use
+
+
+Configure = Callable[..., None]
+
+
+def insert(server: Server, *rows: str) -> None:
+    server.execute(*(f"insert into customers ({COLUMNS}) values ({row})" for row in rows))
+
+
+def members(warehouse: Warehouse, columns: str = "member_id, real_name, updated_at") -> list[str]:
+    found = warehouse.query(f"select {columns} from raw_crm.members order by all")
+    return ["|".join("" if value is None else str(value) for value in row) for row in found]
+
+
+def test_odd_values_arrive_or_are_set_aside(
+    warehouse: Warehouse, server: Server, configure: Configure
+) -> None:
+    configure(server)
+    insert(
+        server,
+        "'C1', 'AA', '张三 😀 100% :x', '1990-02-03', 123456789012, '2024-01-01 08:00:00.25'",
+        "'C2', null, '', null, null, null",
+        "'C3', null, null, null, 999999999999999999999, '2024-01-01 08:00:00'",
+        "'C4', null, null, '1850-01-01', 1, '2030-01-01 08:00:00'",
+    )
+    if server.is_mysql:
+        insert(server, "'C5', null, null, '0000-00-00', 1, '2024-01-01 08:00:00'")
+        server.execute("update customers set updated_at = '0000-00-00' where customer_no = 'C2'")
+    report = warehouse.load(source="crm")["crm"]
+    assert report.refused == ()
+    columns = "member_id, email_hash, real_name, birthday, total_points, updated_at, is_deleted"
+    assert members(warehouse, columns) == [
+        "C1|AA|张三 😀 100% :x|1990-02-03|123456789012|2024-01-01 00:00:00.250000|False",
+        *([] if server.is_mysql else ["C2||||||False"]),
+        "C3|||||2024-01-01 00:00:00|False",
+        *(["C5||||1|2024-01-01 00:00:00|False"] if server.is_mysql else []),
+    ]
+    reasons = [reason for *_, reason in warehouse.quarantine("crm")]
+    assert [reason.split("'")[0] for reason in reasons] == ["updated_at: "] * len(reasons)
+    assert report.rows_quarantined == (2 if server.is_mysql else 1)
+    warned = warehouse.query("select column_name, value from raw_crm.warnings order by all")
+    assert ("total_points", "999999999999999999999") in warned
+    assert (("birthday", "0000-00-00") in warned) == server.is_mysql
+    assert warehouse.load(source="crm")["crm"].files_loaded == 0
+
+
+def test_a_day_reads_what_changed_and_late_commits(
+    warehouse: Warehouse, server: Server, configure: Configure
+) -> None:
+    configure(server, lag=600)
+    insert(server, *(f"'C{n}', null, 'n', null, 1, '2024-01-01 08:{n:02}:00'" for n in range(40)))
+    assert warehouse.load(source="crm")["crm"].rows_read == 40
+    assert warehouse.load(source="crm")["crm"].files_skipped == 1
+    # Committed late, behind the newest cursor, which does not move.
+    insert(server, "'L1', null, 'late', null, 1, '2024-01-01 08:31:00'")
+    late = warehouse.load(source="crm")["crm"]
+    assert (late.rows_read, late.rows_loaded, late.rows_duplicate) == (12, 1, 11)
+    server.execute(
+        "update customers set real_name = 'new', updated_at = '2024-01-02 08:00:00' "
+        "where customer_no in ('C1', 'C2')"
+    )
+    changed = warehouse.load(source="crm")["crm"]
+    assert (changed.rows_loaded, changed.rows_read) == (2, 14)
+    assert members(warehouse)[1] == "C1|new|2024-01-02 00:00:00"
+    assert warehouse.load(source="crm")["crm"].files_loaded == 0
+
+
+def test_deleted_rows_are_found_and_come_back(
+    warehouse: Warehouse, server: Server, configure: Configure
+) -> None:
+    configure(server, detect_deletes=0)
+    insert(server, *(f"'C{n}', 'h', 'n', null, 1, '2024-01-01 08:00:00'" for n in range(3)))
+    warehouse.write("crm/a.csv", "member_id,real_name", "F1,of a file")
+    warehouse.load(source="crm")
+    server.execute("delete from customers where customer_no = 'C1'")
+    assert warehouse.load(source="crm")["crm"].rows_read == 3
+    deleted = "member_id, is_deleted, real_name"
+    assert members(warehouse, deleted) == ["C0|False|n", "C1|True|n", "C2|False|n", "F1||of a file"]
+    assert warehouse.load(source="crm")["crm"].files_loaded == 0
+    insert(server, "'C1', 'h', 'again', null, 1, '2024-01-01 08:00:01'")
+    warehouse.load(source="crm")
+    assert members(warehouse, deleted)[1] == "C1|False|again"
+
+
+def test_changed_columns_are_told(
+    warehouse: Warehouse, server: Server, configure: Configure
+) -> None:
+    configure(server)
+    insert(server, "'C1', 'h', 'n', null, 1, '2024-01-01 08:00:00'")
+    warehouse.load(source="crm")
+    server.execute("alter table customers add column gender varchar(9) default 'f'")
+    report = warehouse.load(source="crm")["crm"]
+    assert [text for _, text in report.notices] == [
+        "customers has a new column gender: it is read as a whole"
+    ]
+    assert members(warehouse, "gender") == ["f"]
+    server.execute(
+        "alter table customers drop column gender",
+        "alter table customers drop column total_points",
+        "alter table customers add column total_points varchar(9) default 'many'",
+    )
+    insert(server, "'C2', 'h', 'n', null, 'many', '2024-01-01 08:00:01'")
+    report = warehouse.load(source="crm")["crm"]
+    assert report.notices[0][1] == "customers has no column gender any more; its values stay"
+    assert members(warehouse, "member_id, gender, total_points") == ["C1|f|", "C2||"]
+    warned = warehouse.query("select column_name, value from raw_crm.warnings")
+    assert warned == [("total_points", "many")] * 2
+    server.execute("alter table customers drop column updated_at")
+    report = warehouse.load(source="crm")["crm"]
+    assert report.refused == (
+        ("sql/members", f"{server.schema}customers has no column updated_at, which is its cursor"),
+    )
+
+
+def test_what_cannot_work_is_one_line_without_the_password(
+    tmp_path: Path, server: Server, configure: Configure
+) -> None:
+    url = server.url
+
+    def refused(**values: object) -> str:
+        configure(server, **values)
+        listed = list_arrivals(
+            Files(), [Sql()], [MEMBERS], Context(tmp_path, Ledger(), tmp_path, print)
+        )
+        ((_, reason),) = listed["members"].refused.items()
+        assert "secret" not in reason
+        assert "\n" not in reason
+        return reason
+
+    assert refused(table="nothing") == "there is no table nothing"
+    assert "cursor is missing" in refused(cursor="")
+    assert "has no column number" in refused(columns={"number": "member_id"})
+    assert "can't be called 'X; --'" in refused(columns={"customer_no": "X; --"})
+    assert "has no column member_id" in refused(columns={})
+    server.url = url.replace(f":{server.port}/", ":1/")
+    assert refused().startswith("the database can't be read: ")
+    server.url = url.replace("reader", "nobody")
+    assert refused().startswith("the database can't be read: ")
+    server.url = url
+
+
+def test_options_that_only_sqlalchemy_knows_are_kept(
+    warehouse: Warehouse, server: Server, configure: Configure
+) -> None:
+    url = server.url
+    option = "read_timeout=60" if server.is_mysql else "application_name=onecdp"
+    server.url = f"{url}?{option}"
+    configure(server)
+    server.url = url
+    insert(server, "'C1', 'h', '张三', '1990-01-01', 1, '2024-01-01 08:00:00'")
+    warehouse.load(source="crm")
+    assert members(warehouse) == ["C1|张三|2024-01-01 00:00:00"]
