@@ -1,4 +1,4 @@
-"""Stored rows whose keys a source does not have any more."""
+"""Stored rows by keys that a source has, or has not any more."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def find_gone(
     connection: duckdb.DuckDBPyConnection,
     spec: TableSpec,
     present: Iterable[pa.Table],
-    brought_by: str,
+    brought_by: str = "",
+    *,
+    among: bool = False,
 ) -> pa.Table:
     """The keys of stored rows, not deleted ones, that are not among those that a source has.
 
@@ -28,6 +30,7 @@ def find_gone(
         spec: The table.
         present: The keys that the source has, as text.
         brought_by: What the `_file` of the rows to compare begins with.
+        among: Finds the keys that are among `present` instead.
 
     Returns:
         A table with a column of text per column of the key.
@@ -52,7 +55,9 @@ def find_gone(
         stands = f"s.{quoted(spec.deleted)} is distinct from true"
     found = connection.execute(
         f"""select {texts} from {spec.table}__stored as s
-        anti join (select {read} from (select {written} from present_keys)) as p on {equal}
+        {"semi" if among else "anti"} join (
+            select {read} from (select {written} from present_keys)
+        ) as p on {equal}
         where {stands} and starts_with(s._file, $1)
         order by all""",
         [brought_by],

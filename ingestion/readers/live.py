@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ..declaration import TableSpec
 from ..landing.arrivals import Arrivals, Refused
+from .binlog.reader import Binlog
 from .reader import Context, Reader
 from .sql.reader import Sql
 
@@ -31,7 +32,7 @@ class LiveReader(Reader, Protocol):
         ...
 
 
-LIVE: tuple[LiveReader, ...] = (Sql(),)
+LIVE: tuple[LiveReader, ...] = (Sql(), Binlog())
 
 
 def live_readers(source: str) -> list[LiveReader]:

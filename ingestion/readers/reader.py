@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,12 +12,25 @@ import pyarrow as pa
 from ..declaration import TableSpec
 from ..landing.arrivals import Arrivals, Ledger, Notify
 
-FindGone = Callable[[TableSpec, Iterable[pa.Table], str], pa.Table]
-"""Given a table, the keys that a system has and what the `_file` of its rows begins with, the keys
-of the stored rows that it has not."""
+
+class FindGone(Protocol):
+    """Compares keys with those of stored rows, as `landing.gone.find_gone` does."""
+
+    def __call__(
+        self,
+        spec: TableSpec,
+        present: Iterable[pa.Table],
+        brought_by: str = "",
+        *,
+        among: bool = False,
+    ) -> pa.Table:
+        """The keys of stored rows that are not in `present`, or with `among` those that are."""
+        ...
 
 
-def _find_none(spec: TableSpec, present: Iterable[pa.Table], brought_by: str) -> pa.Table:
+def _find_none(
+    spec: TableSpec, present: Iterable[pa.Table], brought_by: str = "", *, among: bool = False
+) -> pa.Table:
     return pa.table({name: pa.array([], pa.string()) for name in spec.key})
 
 

@@ -81,6 +81,11 @@ class Header:
         lines = pa.array(range(first_line, first_line + rows.num_rows), pa.int64())
         return pa.table([*arrays, lines], names=[*names, LINE])
 
+    def empty(self) -> pa.Table:
+        """The table of a chunk without rows."""
+        no_rows = pa.table([pa.array([], pa.string()) for _ in self.columns], self.names)
+        return self.chunk_table(no_rows, 1)
+
 
 def choose_columns(
     spec: TableSpec,

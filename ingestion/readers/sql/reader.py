@@ -13,6 +13,7 @@ import orjson
 from ...declaration import TableSpec
 from ...landing.arrivals import Arrivals, Chunk, Place, Refused
 from ..reader import Context
+from .cursor import EARLIEST, Cursor, make_cursor
 from .settings import NEEDS_EXTRA, Database, TableSettings, is_configured, read_settings
 
 if TYPE_CHECKING:
@@ -89,60 +90,58 @@ def _arrivals(
 ) -> Arrivals:
     from .deletions import find_deletions
     from .remote import find_table
+    from .window import CursorTable
 
     stream = f"sql/{spec.table}"
     stored = Position.read(context.loaded.positions.get(stream))
-    remote, slow = find_table(connection, database, spec, settings)
-    newest = remote.newest(connection)
-    notices = [slow] if slow else []
-    lower, told = _lower(remote, stored)
+    remote = find_table(connection, database, spec, settings)
+    sort = remote.sorts.get(settings.cursor)
+    cursor = make_cursor(settings.cursor, sort, settings.lag, settings.table)
+    table = CursorTable(remote, cursor)
+    notices = []
+    if not table.is_indexed(connection):
+        slow = f"has no index on {cursor.remote}: each run scans it as a whole"
+        notices.append(f"{settings.table} {slow}")
+    end = table.newest(connection)
+    if end is None and table.has_rows(connection):
+        end = EARLIEST.isoformat(" ") if cursor.is_time else "0"
+    lower, told = _lower(remote, cursor, stored)
     notices += told
-    upper = newest if newest is not None else (stored.cursor if stored else None)
     places: list[Place] = []
-    if upper is not None or _has_rows(connection, remote):
-        # A hash of what may be joined by late commits, taken before the rows are read: what is
-        # committed in between is read again.
-        end = upper if upper is not None else "1900-01-01" if remote.cursor.is_time else "0"
+    if end is not None:
+        # A hash of what late commits may join, taken before the rows are read: what is committed
+        # in between is read again.
         names = [spec.group] if spec.group else list(spec.key)
-        recent = remote.window(remote.cursor.before_lag(end), end)
-        position = Position(
-            end, remote.digest(connection, names, recent), tuple(sorted(remote.header.names))
-        )
+        recent = table.window(cursor.before_lag(end), end)
+        window = table.digest(connection, names, recent)
+        position = Position(end, window, tuple(sorted(remote.header.names)))
         if position != stored:
-            name = f"{stream}/{end.replace(' ', 'T')}/{_now()}"
-            where = remote.window(lower, end)
-            chunks = partial(_chunks, remote, where, position.text())
+            name = f"{stream}/{end.replace(' ', 'T')}/{now()}"
+            chunks = partial(_chunks, remote, table.window(lower, end), position.text())
             places.append(Place(name, name, chunks, stream=stream))
-    deleted = find_deletions(remote, spec, settings, context, _now())
-    if deleted:
+    if deleted := find_deletions(remote, spec, settings, context, now()):
         places.append(deleted)
     shown = {(places[0].name if places else stream): "; ".join(notices)} if notices else {}
     return Arrivals(places, idle=int(not places), notices=shown)
 
 
-def _lower(remote: RemoteTable, stored: Position | None) -> tuple[str | None, list[str]]:
+def _lower(
+    remote: RemoteTable, cursor: Cursor, stored: Position | None
+) -> tuple[str | None, list[str]]:
     """From where to read, None for all, and what to tell of a table that has changed."""
     if stored is None:
         return None, []
-    names = set(remote.header.names)
+    names, table = set(remote.header.names), remote.table
     if added := sorted(names - set(stored.columns)):
-        return None, [f"{remote.table} has a new column {', '.join(added)}: it is read as a whole"]
+        return None, [f"{table} has a new column {', '.join(added)}: it is read as a whole"]
     told = []
     if gone := sorted(set(stored.columns) - names):
-        told = [f"{remote.table} has no column {', '.join(gone)} any more; its values stay"]
+        told = [f"{table} has no column {', '.join(gone)} any more; its values stay"]
     try:
-        return remote.cursor.before_lag(stored.cursor), told
+        return cursor.before_lag(stored.cursor), told
     except ValueError:
-        changed = (
-            f"{remote.cursor.remote} of {remote.table} has another type: it is read as a whole"
-        )
+        changed = f"{cursor.remote} of {table} has another type: the table is read as a whole"
         return None, [*told, changed]
-
-
-def _has_rows(connection: sa.Connection, remote: RemoteTable) -> bool:
-    from .remote import _text
-
-    return bool(connection.execute(_text(f"select 1 from {remote.name} limit 1")).fetchall())
 
 
 def _chunks(remote: RemoteTable, where: str, position: str) -> Iterator[Chunk]:
@@ -150,15 +149,9 @@ def _chunks(remote: RemoteTable, where: str, position: str) -> Iterator[Chunk]:
     for rows in remote.rows(where):
         yield Chunk(remote.header.chunk_table(rows, line))
         line += rows.num_rows
-    yield replace(_nothing(remote), position=position)
+    yield replace(Chunk(remote.header.empty()), position=position)
 
 
-def _nothing(remote: RemoteTable) -> Chunk:
-    import pyarrow as pa
-
-    empty = pa.table([pa.array([], pa.string()) for _ in remote.header.names], remote.header.names)
-    return Chunk(remote.header.chunk_table(empty, 1))
-
-
-def _now() -> str:
+def now() -> str:
+    """The time in UTC, for the name of a place."""
     return f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S.%fZ}"

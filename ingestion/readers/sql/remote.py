@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +15,7 @@ from dlt.sources.sql_database import sql_table
 from ...declaration import TableSpec
 from ...landing.arrivals import Refused
 from ..header import CHUNK_ROWS
-from .columns import Header, RemoteColumn, choose_columns
-from .cursor import EARLIEST, Cursor, latest_time, make_cursor
+from .columns import Header, RemoteColumn, Sort, choose_columns
 from .dialect import Dialect, sort_of
 from .settings import Database, TableSettings
 
@@ -71,8 +69,8 @@ class RemoteTable:
         dialect: The SQL of the database.
         schema: Its schema; None is that of the connection.
         table: Its name there.
+        sorts: What each of its columns holds.
         header: What is read of it.
-        cursor: Its cursor.
         group: The column with the document that a row belongs to, of tables that state documents.
     """
 
@@ -80,47 +78,14 @@ class RemoteTable:
     dialect: Dialect
     schema: str | None
     table: str
+    sorts: Mapping[str, Sort]
     header: Header
-    cursor: Cursor
     group: RemoteColumn | None
 
     @property
     def name(self) -> str:
         """Its name as SQL."""
         return self.dialect.name(self.schema, self.table)
-
-    def newest(self, connection: sa.Connection) -> str | None:
-        """The text of the newest cursor that is believed; None if there is none."""
-        column = RemoteColumn(self.cursor.remote, "", self.cursor.sort)
-        quoted = self.dialect.name(self.cursor.remote)
-        where = ""
-        if self.cursor.is_time:
-            where = f" where {quoted} <= {self._literal(latest_time())}"
-            where += f" and {quoted} >= {self._literal(EARLIEST.isoformat(' '))}"
-        text = self.dialect.text(column, f"max({quoted})")
-        found = connection.execute(_text(f"select {text} from {self.name}{where}")).scalar()
-        return None if found is None else str(found)
-
-    def window(self, lower: str | None, upper: str) -> str:
-        """SQL for whether a row is from `lower` to `upper`, or its cursor is none to believe."""
-        quoted = self.dialect.name(self.cursor.remote)
-        ends = [f"{quoted} <= {self._literal(upper)}"]
-        if lower is not None:
-            ends.insert(0, f"{quoted} >= {self._literal(lower)}")
-        odd = [f"{quoted} is null"]
-        if self.cursor.is_time:
-            odd.append(f"{quoted} > {self._literal(latest_time())}")
-            odd.append(f"{quoted} < {self._literal(EARLIEST.isoformat(' '))}")
-        return f"({' and '.join(ends)}) or {' or '.join(odd)}"
-
-    def digest(self, connection: sa.Connection, names: Sequence[str], where: str) -> str:
-        """A hash of the keys and cursors of some rows, in any order."""
-        columns = self.header.remote_of(names)
-        columns.append(RemoteColumn(self.cursor.remote, "", self.cursor.sort))
-        texts = ", ".join(self.dialect.text(column) for column in columns)
-        rows = connection.execute(_text(f"select {texts} from {self.name} where {where}"))
-        hashes = sorted(hashlib.md5(repr(tuple(row)).encode()).digest() for row in rows)
-        return hashlib.sha256(b"".join(hashes)).hexdigest()[:16]
 
     def rows(self, where: str) -> Iterator[pa.Table]:
         """Yields rows as text, a column per column of the header.
@@ -151,7 +116,7 @@ class RemoteTable:
                 reflection_level="minimal",
                 backend="connectorx" if fast else "pyarrow",
                 backend_kwargs={"conn": fast, "return_type": "arrow_stream"} if fast else {},
-                query_adapter_callback=lambda *_: _text(query),
+                query_adapter_callback=lambda *_: statement(query),
             )
             for rows in found:
                 if isinstance(rows, pa.Table) and rows.num_rows:
@@ -166,38 +131,25 @@ class RemoteTable:
         finally:
             engine.dispose()
 
-    def _literal(self, value: str) -> str:
-        return self.dialect.literal(self.cursor, value)
-
 
 def find_table(
     connection: sa.Connection, database: Database, spec: TableSpec, settings: TableSettings
-) -> tuple[RemoteTable, str | None]:
-    """Looks at a remote table; also tells what makes it slow to read.
+) -> RemoteTable:
+    """Looks at a remote table.
 
     Raises:
         Refused: It isn't there, or lacks a column.
     """
     schema, _, table = settings.table.rpartition(".")
-    inspector = sa.inspect(connection)
     try:
-        found = inspector.get_columns(table, schema=schema or None)
+        found = sa.inspect(connection).get_columns(table, schema=schema or None)
     except sa.exc.NoSuchTableError:
         raise Refused(f"there is no table {settings.table}") from None
     sorts = {str(column["name"]): sort_of(column["type"]) for column in found}
     header = choose_columns(spec, settings, list(sorts.items()), database.time_zone)
-    cursor = make_cursor(settings.cursor, sorts.get(settings.cursor), settings.lag, settings.table)
     group = header.remote_of([spec.group])[0] if spec.group else None
-    firsts = {index["column_names"][0] for index in inspector.get_indexes(table, schema or None)}
-    firsts |= set(inspector.get_pk_constraint(table, schema or None)["constrained_columns"][:1])
-    slow = None
-    if cursor.remote not in firsts:
-        slow = f"{settings.table} has no index on {cursor.remote}: each run scans it as a whole"
     dialect = Dialect(connection.engine)
-    return (
-        RemoteTable(database, dialect, schema or None, table, header, cursor, group),
-        slow,
-    )
+    return RemoteTable(database, dialect, schema or None, table, sorts, header, group)
 
 
 def _without_reflection() -> sa.MetaData:
@@ -206,7 +158,7 @@ def _without_reflection() -> sa.MetaData:
     return metadata
 
 
-def _text(query: str) -> Any:
+def statement(query: str) -> Any:
     """A statement without parameters; a colon in it is a colon."""
     return sa.text(query.replace(":", "\\:"))
 
