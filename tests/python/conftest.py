@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import hypothesis
 import pytest
 from support.cli import BuiltProject, make_project, run_cli
 from support.ingestion import Warehouse
-from support.sql_servers import Server, mariadb, postgresql
+from support.sql_servers import NotInstalled, Server, mariadb, postgresql
 
 # How long an example takes says nothing on a busy machine; no property test here is about time.
 hypothesis.settings.register_profile("onecdp", deadline=None)
@@ -51,12 +52,20 @@ def warehouse(empty_warehouse: Path, tmp_path: Path) -> Warehouse:
 @pytest.fixture(scope="session")
 def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A MariaDB with an empty database, shared by all tests: make tables of your own names."""
-    with mariadb(tmp_path_factory.mktemp("mariadb")) as server:
-        yield server
+    yield from _running(mariadb, tmp_path_factory.mktemp("mariadb"))
 
 
 @pytest.fixture(scope="session")
 def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A PostgreSQL with an empty schema `shop`, shared likewise."""
-    with postgresql(tmp_path_factory.mktemp("postgresql")) as server:
-        yield server
+    yield from _running(postgresql, tmp_path_factory.mktemp("postgresql"))
+
+
+def _running(
+    start: Callable[[Path], AbstractContextManager[Server]], folder: Path
+) -> Iterator[Server]:
+    try:
+        with start(folder) as server:
+            yield server
+    except NotInstalled as missing:
+        pytest.skip(str(missing))
