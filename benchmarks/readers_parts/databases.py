@@ -70,7 +70,7 @@ print(json.dumps({"rows": rows, "seconds": time.perf_counter() - started}))
 
 def measure_mariadb(bench: Bench) -> None:
     """The reader `sql` on MariaDB, then the reader `binlog`."""
-    with mariadb(_folder(bench)) as server:
+    with mariadb() as server:
         _fill(server, bench.rows)
         _measure_sql(bench, server, "mariadb")
         _measure_binlog(bench, server)
@@ -78,15 +78,9 @@ def measure_mariadb(bench: Bench) -> None:
 
 def measure_postgresql(bench: Bench) -> None:
     """The reader `sql` on PostgreSQL."""
-    with postgresql(_folder(bench)) as server:
+    with postgresql() as server:
         _fill(server, bench.rows)
         _measure_sql(bench, server, "postgresql")
-
-
-def _folder(bench: Bench) -> Path:
-    folder = bench.folder / f"server{next(_COUNT)}"
-    folder.mkdir()
-    return folder
 
 
 def _warehouses(bench: Bench) -> Iterator[Path]:

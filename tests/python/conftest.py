@@ -50,22 +50,20 @@ def warehouse(empty_warehouse: Path, tmp_path: Path) -> Warehouse:
 
 
 @pytest.fixture(scope="session")
-def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def mariadb_server() -> Iterator[Server]:
     """A MariaDB with an empty database, shared by all tests: make tables of your own names."""
-    yield from _running(mariadb, tmp_path_factory.mktemp("mariadb"))
+    yield from _running(mariadb)
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def postgresql_server() -> Iterator[Server]:
     """A PostgreSQL with an empty schema `shop`, shared likewise."""
-    yield from _running(postgresql, tmp_path_factory.mktemp("postgresql"))
+    yield from _running(postgresql)
 
 
-def _running(
-    start: Callable[[Path], AbstractContextManager[Server]], folder: Path
-) -> Iterator[Server]:
+def _running(start: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:
     try:
-        with start(folder) as server:
+        with start() as server:
             yield server
     except NotInstalled as missing:
         pytest.skip(str(missing))

@@ -7,10 +7,11 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +28,11 @@ class Server:
         url: SQLAlchemy's URL of the user that readers use.
         port: On 127.0.0.1.
         connection: Of the administrator, with autocommit.
-        command: How it was started, to start it again.
-        process: What runs.
     """
 
     url: str
     port: int
     connection: Any
-    command: Sequence[str] = ()
-    process: subprocess.Popen[bytes] | None = None
-    options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_mysql(self) -> bool:
@@ -82,15 +78,27 @@ def _program(name: str) -> str:
 
 
 @contextmanager
-def mariadb(folder: Path) -> Iterator[Server]:
-    """MariaDB with a binary log by rows; the users are root and reader, without passwords."""
+def _own_folder() -> Iterator[Path]:
+    """A folder outside of pytest's, which another user could not enter."""
+    with tempfile.TemporaryDirectory(prefix="server-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def mariadb() -> Iterator[Server]:
+    """MariaDB with a binary log by rows, eight hours ahead; the user `reader` may read it."""
+    with _own_folder() as folder:
+        yield from _mariadb(folder)
+
+
+def _mariadb(folder: Path) -> Iterator[Server]:
     import pymysql
 
     server, install = _program("mariadbd"), _program("mariadb-install-db")
     data, port = folder / "data", free_port()
-    run = ["--no-defaults", f"--datadir={data}", "--user=root"] if os.geteuid() == 0 else [
-        "--no-defaults", f"--datadir={data}"
-    ]  # fmt: skip
+    run = ["--no-defaults", f"--datadir={data}"]
+    if os.geteuid() == 0:
+        run.append("--user=root")
     subprocess.run(
         [install, *run, "--auth-root-authentication-method=normal", "--skip-test-db"],
         check=True,
@@ -113,7 +121,6 @@ def mariadb(folder: Path) -> Iterator[Server]:
             process,
         )
         made = Server(f"mysql+pymysql://reader:secret@127.0.0.1:{port}/shop", port, administrator)
-        made.command, made.process = command, process
         made.execute(
             "create database shop character set utf8mb4",
             "create user reader@'%' identified by 'secret'",
@@ -126,15 +133,18 @@ def mariadb(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[Server]:
-    """PostgreSQL; it refuses to run as root, so root starts it as somebody else."""
+def postgresql() -> Iterator[Server]:
+    """PostgreSQL, eight hours ahead; it refuses to run as root, who starts it as another user."""
+    with _own_folder() as folder:
+        yield from _postgresql(folder)
+
+
+def _postgresql(folder: Path) -> Iterator[Server]:
     import psycopg2
 
     as_user: dict[str, Any] = {}
     if os.geteuid() == 0:
         as_user = {"user": "postgres", "group": "postgres"}
-        for part in (folder, *list(folder.parents)[:-2]):
-            part.chmod(part.stat().st_mode | 0o011)
         shutil.chown(folder, **as_user)
     data, port = folder / "data", free_port()
     subprocess.run(
@@ -155,7 +165,7 @@ def postgresql(folder: Path) -> Iterator[Server]:
         )
         administrator.autocommit = True
         url = f"postgresql+psycopg2://reader:secret@127.0.0.1:{port}/postgres"
-        made = Server(url, port, administrator, command, process, {"cwd": folder, **as_user})
+        made = Server(url, port, administrator)
         made.execute(
             "create user reader password 'secret'",
             "create schema shop",
