@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -68,6 +69,17 @@ class Dialect:
         epoch = f"unix_timestamp({value})"
         time = as_text(f"timestamp'1970-01-01 00:00:00' + interval {epoch} second")
         return f"case when {epoch} = 0 then '0000-00-00 00:00:00' else {time} end"
+
+    def digest(self, texts: Sequence[str]) -> str:
+        """SQL for a number that tells sets of rows apart: the sum of hashes of 64 bits.
+
+        The server computes it: a bulk change may have given all rows of a table one cursor.
+        """
+        row = "concat_ws('|', " + ", ".join(f"coalesce({text}, '')" for text in texts) + ")"
+        half = f"left(md5({row}), 16)"
+        if self.is_mysql:
+            return f"sum(cast(conv({half}, 16, 10) as unsigned))"
+        return f"sum(cast(cast('x' || {half} as bit(64)) as bigint))"
 
     def literal(self, cursor: Cursor, value: str) -> str:
         """SQL for a value of a cursor.

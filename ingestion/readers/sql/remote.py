@@ -121,13 +121,11 @@ class RemoteTable:
             for rows in found:
                 if isinstance(rows, pa.Table) and rows.num_rows:
                     yield rows.select([f"c{no}" for no in range(len(columns))])
-        except Exception as error:
-            raise Refused(f"the database stopped answering: {self.database.told(error)}") from None
         except BaseException as error:
-            # The client is written in Rust, whose panics are no `Exception`.
-            if type(error).__name__ != "PanicException":
+            # ConnectorX is written in Rust, whose panics are no `Exception`.
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            raise Refused(f"the database can't be read: {self.database.told(error)}") from None
+            raise Refused(f"the database stopped answering: {self.database.told(error)}") from None
         finally:
             engine.dispose()
 

@@ -17,6 +17,9 @@ from support.raw_store import RawStore
 from ingestion import pipelines
 from ingestion.readers import live
 from ingestion.sources.app import EVENTS as TABLE
+from onecdp.errors import UsageProblem
+from onecdp.pipeline.ingest import check
+from onecdp.project.find import open_project
 
 READ_FAKE = """
 from support.live import FakeLog
@@ -159,3 +162,14 @@ def test_the_sample_comes_alone(tmp_path: Path, log: Path) -> None:
     warehouse.data = ROOT / "ingestion" / "sample"
     assert warehouse.load(source="app")["app"].files_loaded == 1
     assert pipelines.live_sources() == ("app",)
+
+
+def test_a_live_source_needs_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = open_project(ROOT, tmp_path / "warehouse", {})
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageProblem, match="holds no source"):
+        check(project, tmp_path / "empty")
+    monkeypatch.setenv("SOURCES__CRM__SQL__CREDENTIALS", "mysql://reader@localhost/shop")
+    assert check(project, tmp_path / "empty").data == tmp_path / "empty"
+    with pytest.raises(UsageProblem, match="holds no source"):
+        check(project, tmp_path / "empty", ["app"])

@@ -210,7 +210,7 @@ def test_events_by_a_number_and_whole_invoices(
     server.execute(
         "drop table if exists happened",
         "create table happened (number bigint primary key, event_id varchar(9), event_type text, "
-        "event_time timestamp null)",
+        f"event_time {'datetime' if server.is_mysql else 'timestamp'})",
         "insert into happened select 10 * n, concat('E', n), 'view', '2024-01-01 08:00:00' "
         "from (select 1 as n union select 2 union select 3) as numbers",
         "drop table if exists bills",
