@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ Key = tuple[Any, ...]
 MOST_KEYS = 500_000
 """Of one table; to read more rows by their keys takes longer than to read them all."""
 _PURGED = 1236
+_UNTIL_VISIBLE = 1.0
 _NOT_ALLOWED = (1044, 1045, 1227)
 _CHANGES = re.compile(
     r"\b(alter|create|drop|rename|truncate|insert|update|delete|replace|load)\b", re.IGNORECASE
@@ -118,10 +120,7 @@ def current(connection: sa.Connection) -> tuple[str, Position]:
         if (value := variables.get(name, "unknown").upper()) != wanted:
             raise Gap(f"the server's {name} is {value}: set it to {wanted}")
     try:
-        try:
-            row = connection.execute(statement("show binary log status")).fetchone()
-        except sa.exc.ProgrammingError:
-            row = connection.execute(statement("show master status")).fetchone()
+        file, byte = _end(connection)
     except sa.exc.DatabaseError as error:
         if getattr(error.orig, "args", (0,))[0] not in _NOT_ALLOWED:
             raise
@@ -129,11 +128,37 @@ def current(connection: sa.Connection) -> tuple[str, Position]:
             "the user may not read the log: grant replication slave and replication client "
             "(binlog monitor in MariaDB) on *.*"
         ) from None
-    if row is None:
-        raise Gap("the server writes no binary log: start it with log_bin")
     names = ("server_id", "server_uuid", "server_uid")
     server = "/".join(variables[name] for name in names if name in variables)
-    return server, Position.of(str(row[0]), int(row[1]))
+    return server, Position.of(file, byte)
+
+
+def _end(connection: sa.Connection) -> tuple[str, int]:
+    """The file and the byte up to which the transactions of the log are visible to others.
+
+    A transaction is in the log shortly before its rows are visible. MariaDB tells the position of
+    a snapshot; of MySQL, transactions at the end of the log get a second.
+
+    Raises:
+        Gap: There is no log.
+    """
+    if getattr(connection.dialect, "is_mariadb", False):
+        connection.rollback()
+        connection.execute(statement("start transaction with consistent snapshot"))
+        found = connection.execute(statement("show status like 'binlog_snapshot_%'"))
+        snapshot = {str(name).lower(): str(value) for name, value in found}
+        connection.rollback()
+        file = snapshot.get("binlog_snapshot_file", "")
+        if file.rpartition(".")[2].isdecimal():
+            return file, int(snapshot["binlog_snapshot_position"])
+    try:
+        row = connection.execute(statement("show binary log status")).fetchone()
+    except sa.exc.ProgrammingError:
+        row = connection.execute(statement("show master status")).fetchone()
+    if row is None:
+        raise Gap("the server writes no binary log: start it with log_bin")
+    time.sleep(_UNTIL_VISIBLE)
+    return str(row[0]), int(row[1])
 
 
 def read_changes(

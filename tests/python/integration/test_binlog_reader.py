@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -114,7 +115,7 @@ def test_cursor_log_and_files_give_equal_tables(
         (tmp_path / reader).mkdir()
         stores[reader] = RawStore(tmp_path / reader, MEMBERS)
     gone: set[object] = set()
-    for day in range(4):
+    for day in range(3):
         before = {row[0] for row in rows_there(server)}
         if day:
             change(server, day)
@@ -158,6 +159,36 @@ def test_killed_loads_lose_and_double_nothing(
     twice = "select member_id from raw_crm.members group by 1 having count(*) > 1"
     assert warehouse.query(twice) == []
     assert warehouse.load(source="crm")["crm"].files_loaded == 0
+
+
+def test_what_is_written_while_the_log_is_read_comes_once(
+    store: RawStore, server: Server, configure: Configure
+) -> None:
+    configure(server, "binlog")
+    stopped = threading.Event()
+
+    def write() -> None:
+        chance = random.Random(1)
+        with server.again() as connection, connection.cursor() as cursor:
+            while not stopped.is_set():
+                number = chance.randrange(60)
+                cursor.execute(
+                    "replace into people values (%s, 'x', null, %s, now(3))",
+                    (f"M{number}", chance.randrange(1000)),
+                )
+                cursor.execute("delete from people where member_id = %s", (f"M{number // 2}",))
+                connection.commit()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(3):
+            assert store.load(Binlog()).refused == ()
+    finally:
+        stopped.set()
+        writer.join()
+    store.load(Binlog())
+    assert rows_here(store) == rows_there(server)
 
 
 def test_changes_of_the_table_and_gaps_of_the_log(

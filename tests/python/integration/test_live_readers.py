@@ -173,3 +173,30 @@ def test_a_live_source_needs_no_folder(tmp_path: Path, monkeypatch: pytest.Monke
     assert check(project, tmp_path / "empty").data == tmp_path / "empty"
     with pytest.raises(UsageProblem, match="holds no source"):
         check(project, tmp_path / "empty", ["app"])
+
+
+WITHOUT_CLIENTS = """
+import sys
+for name in ("sqlalchemy", "pymysql", "psycopg2", "connectorx", "pymysqlreplication"):
+    sys.modules[name] = None
+"""
+
+
+def test_without_the_extra_a_configured_database_names_it(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    told = LOAD.rstrip().replace("\nload(", "\n(report,) = load(") + "\nprint(report.refused)"
+    settings = {
+        f"SOURCES__APP__{reader}__{name}": value
+        for reader in ("SQL", "BINLOG")
+        for name, value in (("CREDENTIALS", "mysql://reader@localhost/shop"), ("TABLES", "{}"))
+    }
+    finished = subprocess.run(
+        [sys.executable, "-c", WITHOUT_CLIENTS + told, tmp_path / "data", tmp_path / "warehouse"],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), **settings},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    needs = "needs the database clients: pip install 'onecdp[sql]'"
+    assert finished.stdout.splitlines()[-1] == repr((("binlog", needs), ("sql", needs)))

@@ -119,6 +119,7 @@ def test_a_day_reads_what_changed_and_late_commits(
     assert store.load(Sql()).places_loaded == 0
 
 
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
 def test_deleted_rows_are_found_and_come_back(
     store: RawStore, server: Server, configure: Configure
 ) -> None:
@@ -136,6 +137,7 @@ def test_deleted_rows_are_found_and_come_back(
     assert members(store, deleted)[1] == "C1|False|again"
 
 
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
 def test_changed_columns_are_told(store: RawStore, server: Server, configure: Configure) -> None:
     configure(server)
     insert(server, "'C1', 'h', 'n', null, 1, '2024-01-01 08:00:00'")
@@ -204,6 +206,7 @@ def test_options_that_only_sqlalchemy_knows_are_kept(
     assert members(store) == ["C1|张三|2024-01-01 00:00:00"]
 
 
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
 def test_events_by_a_number_and_whole_invoices(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

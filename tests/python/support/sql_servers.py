@@ -51,6 +51,12 @@ class Server:
         monkeypatch.setenv(f"{section}CREDENTIALS", self.url)
         monkeypatch.setenv(f"{section}TABLES", json.dumps(tables))
 
+    def again(self) -> Any:
+        """One more connection of the administrator of MariaDB, without autocommit."""
+        import pymysql
+
+        return pymysql.connect(host="127.0.0.1", port=self.port, user="root", database="shop")
+
     def execute(self, *statements: str) -> list[tuple[Any, ...]]:
         with self.connection.cursor() as cursor:
             for statement in statements:
