@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 import dlt
@@ -25,6 +26,7 @@ from .declaration import BadDeclaration, DateOrder, TableSpec
 from .dlt_load import IngestError, PrepareLoad, ProjectContext, run_load
 from .identifiers import DeclaredIdentifier, attach_identifiers, read_identifiers
 from .landing.arrivals import Arrivals, Ledger
+from .landing.gone import find_gone
 from .landing.land import land
 from .landing.landed import Landed
 from .landing.resources import resources
@@ -206,7 +208,9 @@ def _load_source(
         connection: duckdb.DuckDBPyConnection, scratch: Path
     ) -> tuple[Landed, Iterable[DltResource]]:
         def list_places(loaded: Ledger) -> Mapping[str, Arrivals]:
-            context = Context(data_dir / source.name, loaded, scratch, notify)
+            context = Context(
+                data_dir / source.name, loaded, scratch, notify, partial(find_gone, connection)
+            )
             live = [] if data_dir.resolve() == SAMPLE else live_readers(source.name)
             return list_arrivals(source.reader, live, specs, context)
 

@@ -12,8 +12,10 @@ from typing import Protocol
 
 from ..declaration import TableSpec
 from ..landing.arrivals import Arrivals, Refused
+from .binlog.reader import Binlog
 from .kafka.reader import KafkaReader
 from .reader import Context, Reader
+from .sql.reader import Sql
 
 
 class LiveReader(Reader, Protocol):
@@ -31,7 +33,7 @@ class LiveReader(Reader, Protocol):
         ...
 
 
-LIVE: tuple[LiveReader, ...] = (KafkaReader(),)
+LIVE: tuple[LiveReader, ...] = (Sql(), Binlog(), KafkaReader())
 
 
 def live_readers(source: str) -> list[LiveReader]:

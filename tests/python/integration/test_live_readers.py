@@ -12,9 +12,14 @@ import duckdb
 import pytest
 from support.ingestion import EVENTS, ROOT, Warehouse
 from support.live import FakeLog
+from support.raw_store import RawStore
 
 from ingestion import pipelines
 from ingestion.readers import live
+from ingestion.sources.app import EVENTS as TABLE
+from onecdp.errors import UsageProblem
+from onecdp.pipeline.ingest import check
+from onecdp.project.find import open_project
 
 READ_FAKE = """
 from support.live import FakeLog
@@ -53,56 +58,63 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.fixture
+def store(tmp_path: Path) -> RawStore:
+    """An empty table of events, loaded without dlt."""
+    return RawStore(tmp_path, TABLE)
+
+
 def write(log: Path, *numbers: int) -> None:
     with log.open("a") as stream:
         stream.writelines(f"E{n},view,2024-11-01\n" for n in numbers)
 
 
-def events(warehouse: Warehouse) -> list[tuple[object, ...]]:
+def events(warehouse: Warehouse | RawStore) -> list[tuple[object, ...]]:
     return warehouse.query("select event_id, _file, _line from raw_app.events order by _line")
 
 
-def positions(warehouse: Warehouse) -> list[tuple[object, ...]]:
+def positions(warehouse: Warehouse | RawStore) -> list[tuple[object, ...]]:
     return warehouse.query(
         "select file, position, rows_read from raw_app.loads where stream = 'fake' order by all"
     )
 
 
-def test_a_stream_goes_on_where_it_was(warehouse: Warehouse, log: Path) -> None:
+def test_a_stream_goes_on_where_it_was(store: RawStore, log: Path) -> None:
     write(log, 0, 1, 2)
-    assert warehouse.counts(warehouse.load(source="app")["app"]) == (3, 3, 0, 0, 0)
+    assert store.load(FakeLog()).counts.loaded == 3
     write(log, 3, 1)
-    assert warehouse.counts(warehouse.load(source="app")["app"]) == (2, 1, 0, 1, 0)
-    idle = warehouse.load(source="app")["app"]
-    assert (idle.files_loaded, idle.files_skipped, idle.rows_read) == (0, 1, 0)
-    assert events(warehouse) == [
+    later = store.load(FakeLog()).counts
+    assert (later.read, later.loaded, later.duplicate) == (2, 1, 1)
+    idle = store.load(FakeLog())
+    assert (idle.places_loaded, idle.places_skipped, idle.counts.read) == (0, 1, 0)
+    assert events(store) == [
         ("E0", "fake/0-2", 0), ("E1", "fake/0-2", 1), ("E2", "fake/0-2", 2), ("E3", "fake/3-4", 3)
     ]  # fmt: skip
-    assert positions(warehouse) == [("fake/0-2", "3", 3), ("fake/3-4", "5", 2)]
+    assert positions(store) == [("fake/0-2", "3", 3), ("fake/3-4", "5", 2)]
 
 
-def test_files_and_streams_come_in_one_load(warehouse: Warehouse, log: Path) -> None:
+def test_files_and_streams_come_in_one_load(store: RawStore, log: Path) -> None:
     write(log, 0)
-    warehouse.write("app/a.csv", EVENTS, "E9,view,1,2024-11-01")
-    report = warehouse.load(source="app")["app"]
-    assert (report.files_loaded, report.rows_loaded) == (2, 2)
-    found = warehouse.query("select file, stream, position from raw_app.loads order by 1")
+    store.write("a.csv", EVENTS, "E9,view,1,2024-11-01")
+    report = store.load(FakeLog())
+    assert (report.places_loaded, report.counts.loaded) == (2, 2)
+    found = store.query("select file, stream, position from raw_app.loads order by 1")
     assert found == [("a.csv", None, None), ("fake/0-0", "fake", "1")]
 
 
-def test_what_cannot_be_read_is_refused_and_read_later(warehouse: Warehouse, log: Path) -> None:
-    warehouse.write("app/a.csv", EVENTS, "E9,view,1,2024-11-01")
-    report = warehouse.load(source="app")["app"]
+def test_what_cannot_be_read_is_refused_and_read_later(store: RawStore, log: Path) -> None:
+    store.write("a.csv", EVENTS, "E9,view,1,2024-11-01")
+    report = store.load(FakeLog())
     assert report.refused == (("fake", "log can't be reached"),)
-    assert report.rows_loaded == 1
+    assert report.counts.loaded == 1
     write(log, 0, 1)
     with log.open("a") as stream:
         stream.write("lost\n")
-    report = warehouse.load(source="app")["app"]
+    report = store.load(FakeLog())
     assert report.refused == (("fake/0-2", "the connection was lost"),)
-    assert positions(warehouse) == []
+    assert positions(store) == []
     log.write_text(log.read_text().replace("lost", "E2,view,2024-11-01"))
-    assert warehouse.load(source="app")["app"].rows_loaded == 3
+    assert store.load(FakeLog()).counts.loaded == 3
 
 
 @pytest.mark.parametrize(
@@ -150,3 +162,41 @@ def test_the_sample_comes_alone(tmp_path: Path, log: Path) -> None:
     warehouse.data = ROOT / "ingestion" / "sample"
     assert warehouse.load(source="app")["app"].files_loaded == 1
     assert pipelines.live_sources() == ("app",)
+
+
+def test_a_live_source_needs_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = open_project(ROOT, tmp_path / "warehouse", {})
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageProblem, match="holds no source"):
+        check(project, tmp_path / "empty")
+    monkeypatch.setenv("SOURCES__CRM__SQL__CREDENTIALS", "mysql://reader@localhost/shop")
+    assert check(project, tmp_path / "empty").data == tmp_path / "empty"
+    with pytest.raises(UsageProblem, match="holds no source"):
+        check(project, tmp_path / "empty", ["app"])
+
+
+WITHOUT_CLIENTS = """
+import sys
+for name in ("sqlalchemy", "pymysql", "psycopg2", "connectorx", "pymysqlreplication"):
+    sys.modules[name] = None
+"""
+
+
+def test_without_the_extra_a_configured_database_names_it(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    told = LOAD.rstrip().replace("\nload(", "\n(report,) = load(") + "\nprint(report.refused)"
+    settings = {
+        f"SOURCES__APP__{reader}__{name}": value
+        for reader in ("SQL", "BINLOG")
+        for name, value in (("CREDENTIALS", "mysql://reader@localhost/shop"), ("TABLES", "{}"))
+    }
+    finished = subprocess.run(
+        [sys.executable, "-c", WITHOUT_CLIENTS + told, tmp_path / "data", tmp_path / "warehouse"],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), **settings},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    needs = "needs the database clients: pip install 'onecdp[sql]'"
+    assert finished.stdout.splitlines()[-1] == repr((("binlog", needs), ("sql", needs)))
