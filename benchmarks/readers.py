@@ -10,6 +10,7 @@ a second.
     mariadb      `sql`: a table by a cursor, and a day of 1,000 changes; `binlog`: a snapshot, and
                  changes of a tenth of the rows
     postgresql   `sql`, likewise
+    kafka        a topic of one partition, beside confluent-kafka alone and a file of the same lines
 """
 
 from __future__ import annotations
@@ -23,10 +24,15 @@ from pathlib import Path
 from days_parts.report import Findings
 from readers_parts.bench import Bench, Reader
 from readers_parts.databases import measure_mariadb, measure_postgresql
+from readers_parts.kafka import measure_kafka
 from rich.console import Console
 from support.sql_servers import NotInstalled
 
-READERS: dict[str, Reader] = {"mariadb": measure_mariadb, "postgresql": measure_postgresql}
+READERS: dict[str, Reader] = {
+    "mariadb": measure_mariadb,
+    "postgresql": measure_postgresql,
+    "kafka": measure_kafka,
+}
 
 
 def main() -> None:
