@@ -8,10 +8,13 @@ import fcntl
 import hashlib
 import hmac
 import os
+import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from onecdp.cli.main import main
 from onecdp.collector.journal import Journal, NotDurable
 from onecdp.collector.keys import Rate, WriteKeys, key_of_basic
 from onecdp.collector.messages import Mapper
@@ -114,6 +117,23 @@ def test_another_process_that_closes_a_new_segment_costs_nothing(
     writer.close()
 
     assert closed(tmp_path) == [b"1\n"]
+
+
+def test_without_the_extra_the_command_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dbt_project.yml").write_text("name: onecdp\n")
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "onecdp.collector.server", raising=False)
+
+    done = CliRunner().invoke(
+        main, ["collect", "--data", str(tmp_path / "data"), "--project-dir", str(tmp_path)]
+    )
+
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "onecdp: `onecdp collect` needs more packages: pip install 'onecdp[server]'\n"
+    )
 
 
 # Settings

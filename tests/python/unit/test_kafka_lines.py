@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
 
 from ingestion.declaration import DateOrder, TableSpec
-from ingestion.landing.arrivals import FLAW, LINE
-from ingestion.readers.kafka.broker import Messages, Partition
+from ingestion.landing.arrivals import FLAW, LINE, Refused
+from ingestion.readers.kafka.broker import Broker, Messages, Partition
 from ingestion.readers.kafka.debezium import NotAnEnvelope, unwrap
 from ingestion.readers.kafka.lines import MessageLines
 from ingestion.readers.kafka.reader import _start
+from ingestion.readers.kafka.settings import Kafka
 from ingestion.sources.app import EVENTS
 from ingestion.sources.crm import SOURCE as CRM
 
@@ -125,3 +127,10 @@ def test_where_a_partition_goes_on(stored: object, start: int, gap: str | None) 
     assert found == start
     assert (gap or "") in (told or "")
     assert (told is None) == (gap is None)
+
+
+def test_without_the_extra_the_reader_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "confluent_kafka", None)
+
+    with pytest.raises(Refused, match=r"pip install 'onecdp\[kafka\]'"):
+        Broker(Kafka({"bootstrap.servers": "x"}, {}, False, False, 1))
