@@ -1,15 +1,17 @@
 """Loads every source into the raw tables: source + destination + progress.
 
-What comes: the files of each source, then what the ID graph's service answers, where one is
-configured.
+What comes: the files of each source and what is new in its live readers, then what the ID graph's
+service answers, where one is configured.
 """
 
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 import dlt
@@ -24,9 +26,11 @@ from .declaration import BadDeclaration, DateOrder, TableSpec
 from .dlt_load import IngestError, PrepareLoad, ProjectContext, run_load
 from .identifiers import DeclaredIdentifier, attach_identifiers, read_identifiers
 from .landing.arrivals import Arrivals, Ledger
+from .landing.gone import find_gone
 from .landing.land import land
 from .landing.landed import Landed
 from .landing.resources import resources
+from .readers.live import list_arrivals, live_readers
 from .readers.reader import Context
 from .sources import SOURCES
 from .sources.id_graph.answers import land_answers
@@ -39,12 +43,14 @@ __all__ = [
     "IngestError",
     "SourceReport",
     "identifiers",
+    "live_sources",
     "load",
     "source_names",
     "tables",
 ]
 
 PROJECT = Path(__file__).resolve().parent.parent
+SAMPLE = PROJECT / "ingestion" / "sample"
 
 
 def tables() -> list[TableSpec]:
@@ -76,12 +82,22 @@ def source_names() -> tuple[str, ...]:
     return tuple(source.name for source in SOURCES)
 
 
+def live_sources() -> tuple[str, ...]:
+    """The sources that have a live reader by the settings; they need no folder with files."""
+    with (
+        tempfile.TemporaryDirectory() as work,
+        switched_run_context(ProjectContext(PROJECT, Path(work))),
+    ):
+        return tuple(source.name for source in SOURCES if live_readers(source.name))
+
+
 @dataclass(frozen=True)
 class SourceReport:
     """What one run did with one source.
 
-    Rows are those of the files that were loaded, and of the service's answers. `warnings` are
-    values of loaded rows that could not be read and are null.
+    Rows are those of the files that were loaded, of live readers and of the service's answers.
+    A range of a stream counts as a file, a stream with nothing new as one that was skipped.
+    `warnings` are values of loaded rows that could not be read and are null.
     `refused` pairs each file of which nothing was loaded with the reason; `left_out` does so for
     what else was not read: other files, linked folders, sheets. `notices` tells what else there
     is to know of a file.
@@ -112,6 +128,8 @@ def load(
     withdraw_missing: bool = False,
 ) -> list[SourceReport]:
     """Loads what is new or changed below `data_dir/<source>/` into the warehouse.
+
+    And what is new in the live readers that the settings name; but the sample comes alone.
 
     Args:
         data_dir: a folder with the folder of any source in it.
@@ -190,8 +208,11 @@ def _load_source(
         connection: duckdb.DuckDBPyConnection, scratch: Path
     ) -> tuple[Landed, Iterable[DltResource]]:
         def list_places(loaded: Ledger) -> Mapping[str, Arrivals]:
-            context = Context(data_dir / source.name, loaded, scratch, notify)
-            return source.reader.arrivals(specs, context)
+            context = Context(
+                data_dir / source.name, loaded, scratch, notify, partial(find_gone, connection)
+            )
+            live = [] if data_dir.resolve() == SAMPLE else live_readers(source.name)
+            return list_arrivals(source.reader, live, specs, context)
 
         database = Warehouse(warehouse).build_file
         landed = land(connection, specs, list_places, database, notify, withdraw_missing)

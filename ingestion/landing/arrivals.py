@@ -46,7 +46,8 @@ class Chunk:
     every row has all of them; or null means that a row lacks the column, where the chunk
     `has_gaps`. `part` is the part of the place that holds the rows, such as a sheet.
     `notice` is something the user should know about how the place was read, `left_out` what part of
-    it was not read, and why.
+    it was not read, and why. `position` says where the next load of the place's stream goes on once
+    this chunk is in.
     """
 
     table: pa.Table
@@ -56,6 +57,7 @@ class Chunk:
     part: str | None = None
     notice: str | None = None
     left_out: str | None = None
+    position: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,16 @@ class Place:
         chunks: Starts reading. It raises `Refused`, also half-way, if nothing of the place can be
             loaded.
         content: What is the same for places with the same rows: a hash of a file's unpacked bytes.
+        stream: The stream that the place is a range of, such as a partition of a topic. The last
+            position of its chunks is stored with its rows. Its name tells the range, so that it is
+            no new version of an earlier one; a load has one place of a stream at most.
     """
 
     name: str
     fingerprint: str
     chunks: Callable[[], Iterator[Chunk]]
     content: str | None = None
+    stream: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,10 +102,12 @@ class Ledger:
     Attributes:
         current: The fingerprint that each was last loaded in, and its content, by its name.
         contents: When each content was first loaded, by the content and the name of the place.
+        positions: Where the next load goes on, by stream.
     """
 
     current: Mapping[str, Collection[str]] = field(default_factory=dict)
     contents: Mapping[str, Mapping[str, dt.datetime]] = field(default_factory=dict)
+    positions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,8 @@ class Arrivals:
         copies: Those of `unchanged` that have another name than the place that was loaded, by name.
         refused: Why others cannot be read at all, by name.
         left_out: Why what is no place is not read, by name.
+        idle: How many streams have nothing new.
+        notices: What to tell of places that will be read, or of streams, by name.
     """
 
     new: Sequence[Place] = ()
@@ -120,6 +130,8 @@ class Arrivals:
     copies: Mapping[str, Copy] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    idle: int = 0
+    notices: Mapping[str, str] = field(default_factory=dict)
 
 
 def string_table(

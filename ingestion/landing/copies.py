@@ -39,7 +39,11 @@ def read_ledger(
     for content, file, loaded_at in found.fetchall():
         contents.setdefault(content, {})[file] = loaded_at
     current = {file: version for file, version in loaded.items() if file not in again}
-    return frozenset(loaded), Ledger(current, contents)
+    positions = connection.execute(
+        f"select stream, arg_max(position, loaded_at) from {loads} "
+        "where position is not null group by stream"
+    )
+    return frozenset(loaded), Ledger(current, contents, dict(positions.fetchall()))
 
 
 def notice_of_copy(copy: Copy) -> str:

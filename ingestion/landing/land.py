@@ -110,7 +110,8 @@ def land(
             place.name not in table.refused
             for spec, table in zip(tables, landed, strict=True)
             for place in arrivals.get(spec.table, Arrivals()).unchanged
-        ),
+        )
+        + sum(listed.idle for listed in arrivals.values()),
         refused=tuple(sorted(pair for table in landed for pair in table.refused.items())),
         left_out=tuple(sorted(pair for table in landed for pair in table.left_out)),
         notices=tuple(pair for table in landed for pair in table.notices),
@@ -152,7 +153,8 @@ class _Load:
         left_out += [(place, f"it {reason}") for place, reason in arrivals.left_out.items()]
         for place_name, reason in left_out:
             self.notify(f"{spec.source}/{place_name}: left out, {reason}")
-        notices = [*staged.notices, *self._misread(spec, arrivals.new, staged)]
+        notices = [*arrivals.notices.items(), *staged.notices]
+        notices += self._misread(spec, arrivals.new, staged)
         refused = {place: ("", reason) for place, reason in arrivals.refused.items()}
         for place_no, reason in staged.refused.items():
             place = arrivals.new[place_no]
@@ -254,17 +256,17 @@ class _Load:
 
 
 def _list_places(connection: duckdb.DuckDBPyConnection, arrivals: Arrivals, into: str) -> None:
-    """Makes `into` (_place_no, name, fingerprint, is_new, content); the new places come first."""
+    """Makes `into`, the relation `Results.places`; the new places come first."""
     connection.execute(
         f"create table {into} (_place_no integer, name varchar, fingerprint varchar, "
-        "is_new boolean, content varchar)"
+        "is_new boolean, content varchar, stream varchar)"
     )
     rows = [
-        (no, place.name, place.fingerprint, no < len(arrivals.new), place.content)
+        (no, place.name, place.fingerprint, no < len(arrivals.new), place.content, place.stream)
         for no, place in enumerate([*arrivals.new, *arrivals.unchanged])
     ]
     if rows:
-        connection.executemany(f"insert into {into} values ($1, $2, $3, $4, $5)", rows)
+        connection.executemany(f"insert into {into} values ($1, $2, $3, $4, $5, $6)", rows)
 
 
 def _set_load_time(connection: duckdb.DuckDBPyConnection, stored: Stored) -> None:

@@ -28,7 +28,8 @@ class Landed:
         loads: The relation of loads, a row per place.
         load_time: The relation with the time of the load, `loaded_at`.
         places_loaded: Places that were read.
-        places_skipped: Places that were loaded before and have not changed.
+        places_skipped: Places that were loaded before and have not changed, and streams with
+            nothing new.
         refused: Places of which nothing was loaded, with the reason.
         left_out: What else was not read, with the reason.
         notices: What else to tell, by place.

@@ -41,7 +41,7 @@ class Results:
         staged: The rows as read.
         checked: The rows by soundness.
         outcomes: What becomes of the sound ones.
-        places: `_place_no`, `name`, `fingerprint`, `is_new` and `content` of the places.
+        places: `_place_no`, `name`, `fingerprint`, `is_new`, `content` and `stream` of the places.
         load_time: One row, `loaded_at`.
     """
 
@@ -226,6 +226,8 @@ def write_loads(connection: duckdb.DuckDBPyConnection, results: Results, into: s
             coalesce(rows_erased, 0) as rows_erased,
             list_contains($ambiguous, _place_no) as has_ambiguous_dates,
             content,
+            stream,
+            map($streamed::integer[], $positions::varchar[])[_place_no] as position,
             (select loaded_at from {results.load_time}) as loaded_at
         from {results.places}
         left join staged using (_place_no)
@@ -236,6 +238,8 @@ def write_loads(connection: duckdb.DuckDBPyConnection, results: Results, into: s
         {
             "refused": list(results.staged.refused),
             "ambiguous": list(results.staged.ambiguous_dates),
+            "streamed": list(results.staged.positions),
+            "positions": list(results.staged.positions.values()),
         },
     )
     unbalanced = connection.execute(

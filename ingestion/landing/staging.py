@@ -49,6 +49,7 @@ class Staged:
         notices: What else to tell of places, by their names.
         ambiguous_dates: The places whose slash dates are all ambiguous, by index.
         other_dates: The places that were refused for the order of their dates, by index.
+        positions: Where the next load of a place's stream goes on, by index.
     """
 
     text: str
@@ -60,6 +61,7 @@ class Staged:
     notices: tuple[tuple[str, str], ...]
     ambiguous_dates: tuple[int, ...]
     other_dates: tuple[int, ...]
+    positions: dict[int, str]
 
 
 def stage(
@@ -96,6 +98,7 @@ def stage(
         tuple(staging.notices),
         tuple(staging.ambiguous_dates),
         tuple(staging.other_dates),
+        staging.positions,
     )
 
 
@@ -135,6 +138,7 @@ class _Staging:
         self.notices: list[tuple[str, str]] = []
         self.ambiguous_dates: list[int] = []
         self.other_dates: list[int] = []
+        self.positions: dict[int, str] = {}
         self._connection = connection
         self._spec = spec
         self._notify = notify
@@ -185,6 +189,8 @@ class _Staging:
         rows, dates = 0, SlashDates(self._spec)
         is_index_told = False
         for chunk in place.chunks():
+            if chunk.position is not None:
+                self.positions[place_no] = chunk.position
             if chunk.notice:
                 self.notices.append((place.name, chunk.notice))
                 continue

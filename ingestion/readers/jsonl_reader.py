@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NoReturn
 
 import numpy as np
@@ -46,10 +46,23 @@ def read_jsonl(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
     ):
         raise Refused("is named .jsonl, but does not hold one JSON object a line")
     names: dict[str, str] = {}
+    yield from read_lines(text_blocks(stream), spec, names)
+    if names:
+        require_columns(list(dict.fromkeys(names.values())), spec)
+
+
+def read_lines(blocks: Iterable[bytes], spec: TableSpec, names: dict[str, str]) -> Iterator[Chunk]:
+    """Yields the rows of blocks of whole lines; a line that is no JSON object is broken.
+
+    Args:
+        blocks: Lines with their ends, about 8 MiB at a time.
+        spec: The table.
+        names: Gets the column of each key.
+    """
     codes = code_columns(spec)
     number = 0
     rows = _Rows(spec, names, codes)
-    for text, sound in _blocks(stream, spec, names, codes):
+    for text, sound in _blocks(blocks, spec, names, codes):
         if sound is None:
             number = rows.read(text.splitlines(keepends=True), number)
         if rows.count and (sound is not None or rows.count >= CHUNK_ROWS):
@@ -61,15 +74,13 @@ def read_jsonl(stream: BinaryIO, spec: TableSpec) -> Iterator[Chunk]:
             number += table.num_rows
             yield Chunk(table.append_column(LINE, numbers), has_gaps=has_gaps)
     yield rows.chunk()
-    if names:
-        require_columns(list(dict.fromkeys(names.values())), spec)
 
 
 def _blocks(
-    stream: BinaryIO, spec: TableSpec, names: dict[str, str], codes: frozenset[str]
+    blocks: Iterable[bytes], spec: TableSpec, names: dict[str, str], codes: frozenset[str]
 ) -> Iterator[tuple[bytes, tuple[pa.Table, bool] | None]]:
     """Yields the text in blocks, or pieces of them, with the rows of those read as a whole."""
-    for block in text_blocks(stream):
+    for block in blocks:
         sound = _read_block(block, spec, names, codes)
         if sound is not None or len(block) <= PIECE:
             yield block, sound
@@ -164,8 +175,8 @@ def _json_record(
 def _column(key: str, spec: TableSpec, names: dict[str, str]) -> str:
     """The column of a key, which `names` gets."""
     try:
-        # Behind a first key, since the place of a key in its line says nothing.
-        name = resolve_header(["\0", key], spec)[1]
+        # Behind an index, since the place of a key in its line says nothing; no key means the same.
+        name = resolve_header(["", key], spec)[1]
         names[key] = next((n for n in names.values() if n.casefold() == name.casefold()), name)
     except Refused as error:
         raise ValueError(str(error)) from error

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import pyarrow as pa
+
 from ..declaration import TableSpec
 from ..landing.arrivals import Arrivals, Ledger, Notify
+
+
+class FindGone(Protocol):
+    """Compares keys with those of stored rows, as `landing.gone.find_gone` does."""
+
+    def __call__(
+        self,
+        spec: TableSpec,
+        present: Iterable[pa.Table],
+        brought_by: str = "",
+        *,
+        among: bool = False,
+    ) -> pa.Table:
+        """The keys of stored rows that are not in `present`, or with `among` those that are."""
+        ...
+
+
+def _find_none(
+    spec: TableSpec, present: Iterable[pa.Table], brought_by: str = "", *, among: bool = False
+) -> pa.Table:
+    return pa.table({name: pa.array([], pa.string()) for name in spec.key})
 
 
 @dataclass(frozen=True)
@@ -17,15 +40,17 @@ class Context:
 
     Attributes:
         folder: The source's folder below the data folder; need not exist.
-        loaded: The places that were loaded before.
+        loaded: The places that were loaded before, and the positions of streams.
         scratch: A folder for what has to be unpacked; lasts as long as the load.
         notify: Gets what the user should know.
+        find_gone: Compares the keys that a system has with those stored (`landing.gone`).
     """
 
     folder: Path
     loaded: Ledger
     scratch: Path
     notify: Notify
+    find_gone: FindGone = _find_none
 
 
 class Reader(Protocol):

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from onecdp import __version__
+from onecdp.cli.collect import collect
 from onecdp.cli.forget import forget
 from onecdp.cli.generate import generate
 from onecdp.cli.identity import explain, identity
@@ -55,6 +56,7 @@ for command in (
     build,
     audit,
     publish,
+    collect,
     deps,
     init,
     generate,

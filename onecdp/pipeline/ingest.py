@@ -121,11 +121,12 @@ def check(
     """Returns what is to be loaded; takes no lock and writes nothing.
 
     Raises:
-        UsageProblem: A source isn't one of the project's, or `data` isn't there or has no folder of
-            any source.
+        UsageProblem: A source isn't one of the project's, or `data` isn't there, or it has no
+            folder of any source and no live reader is configured.
     """
     data = project.sample_data if data is None else data
-    known: tuple[str, ...] = load_ingestion(project.folder).pipelines.source_names()
+    pipelines = load_ingestion(project.folder).pipelines
+    known: tuple[str, ...] = pipelines.source_names()
     chosen = known if sources is None else tuple(name for name in known if name in sources)
     if unknown := [name for name in sources or () if name not in known]:
         raise UsageProblem(f"no source is called {unknown[0]!r}; expected {' or '.join(known)}")
@@ -133,7 +134,8 @@ def check(
     if not data.is_dir():
         raise UsageProblem(f"{data} is not a folder; {expected}")
     left_out, foreign = _outside(data, known)
-    if not any((data / source).is_dir() for source in chosen):
+    has_files = any((data / source).is_dir() for source in chosen)
+    if not has_files and not set(chosen) & set(pipelines.live_sources()):
         near = "".join(f"; {name} {reason}" for name, reason in left_out if name.endswith("/"))
         raise UsageProblem(f"{data} holds no source; {expected}{near}")
     chosen_only = None if sources is None else chosen

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import hypothesis
 import pytest
 from support.cli import BuiltProject, make_project, run_cli
 from support.ingestion import Warehouse
+from support.sql_servers import NotInstalled, Server, mariadb, postgresql
 
 # How long an example takes says nothing on a busy machine; no property test here is about time.
 hypothesis.settings.register_profile("onecdp", deadline=None)
@@ -44,3 +47,23 @@ def warehouse(empty_warehouse: Path, tmp_path: Path) -> Warehouse:
     made = Warehouse(tmp_path)
     shutil.copytree(empty_warehouse, made.folder)
     return made
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[Server]:
+    """A MariaDB with an empty database, shared by all tests: make tables of your own names."""
+    yield from _running(mariadb)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """A PostgreSQL with an empty schema `shop`, shared likewise."""
+    yield from _running(postgresql)
+
+
+def _running(start: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:
+    try:
+        with start() as server:
+            yield server
+    except NotInstalled as missing:
+        pytest.skip(str(missing))

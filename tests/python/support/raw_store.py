@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from ingestion.declaration import TableSpec
+from ingestion.landing.gone import find_gone
+from ingestion.landing.land import land
+from ingestion.landing.landed import Landed
 from ingestion.landing.scratch import open_scratch
 from ingestion.raw_tables import LOADS, QUARANTINE, SUPERSEDED, WARNINGS, columns_sql
-from support.ingestion import land_files
+from ingestion.readers.files import Files
+from ingestion.readers.live import LiveReader, list_arrivals
+from ingestion.readers.reader import Context
 
 BESIDE = {
     "quarantine": QUARANTINE, "warnings": WARNINGS, "superseded": SUPERSEDED, "loads": LOADS,
@@ -40,15 +46,32 @@ class RawStore:
     def write(self, name: str, *lines: str) -> None:
         (self.files / name).write_text("".join(line + "\n" for line in lines))
 
-    def load(self) -> None:
-        """Does what dlt does with a load, in a statement per table."""
+    def load(self, *live: LiveReader) -> Landed:
+        """Does what dlt does with a load, in a statement per table.
+
+        Args:
+            live: The live readers to read beside the files; no settings are asked about it.
+        """
         scratch = open_scratch(self.files.parent)
-        landed = land_files(
-            scratch, self.spec, self.files, self.database, self.files.parent, self.notices.append
+        context = partial(
+            Context,
+            self.files,
+            scratch=self.files.parent,
+            notify=self.notices.append,
+            find_gone=partial(find_gone, scratch),
+        )
+        files = Files(excel=self.spec.source == "retail")
+        landed = land(
+            scratch,
+            [self.spec],
+            lambda loaded: list_arrivals(files, live, [self.spec], context(loaded=loaded)),
+            self.database,
+            self.notices.append,
         )
         ((_, rows),) = landed.tables
         relations = {
-            self.spec.table: rows, "superseded": landed.superseded, "loads": landed.loads,
+            self.spec.table: rows, "quarantine": landed.quarantine, "warnings": landed.warnings,
+            "superseded": landed.superseded, "loads": landed.loads,
         }  # fmt: skip
         with duckdb.connect(str(self.database)) as connection:
             for table, relation in relations.items():
@@ -59,6 +82,7 @@ class RawStore:
                     f"insert {upsert} into {self.spec.dataset}.{table} by name from new"
                 )
         scratch.close()
+        return landed
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.database), read_only=True) as connection:

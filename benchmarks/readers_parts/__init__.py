@@ -1,0 +1,1 @@
+"""The parts of benchmarks/readers.py: a module per kind of reader."""

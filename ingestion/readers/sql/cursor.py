@@ -1,0 +1,74 @@
+"""Cursors: the values of a growing column as text, and arithmetic with them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from ...landing.arrivals import Refused
+from .columns import Sort
+
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+DEFAULT_LAG = {Sort.NUMBER: 1000.0}
+"""Others have five minutes."""
+FIVE_MINUTES = 300.0
+EARLIEST = dt.datetime(1900, 1, 1)
+AHEAD = dt.timedelta(days=2)
+"""No clock and no zone is so far ahead of UTC: later times are mistakes."""
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A cursor column.
+
+    Attributes:
+        remote: Its name.
+        sort: What it holds.
+        lag: How far behind the newest value rows may still be committed.
+    """
+
+    remote: str
+    sort: Sort
+    lag: float
+
+    def before_lag(self, value: str) -> str:
+        """The value from which rows are read again.
+
+        Raises:
+            ValueError: It is no value of the column, which may have had another type.
+        """
+        if self.sort is Sort.NUMBER:
+            if not _NUMBER.fullmatch(value):
+                raise ValueError(value)
+            return format(Decimal(value) - Decimal(str(self.lag)), "f")
+        time = dt.datetime.fromisoformat(value)
+        try:
+            return (time - dt.timedelta(seconds=self.lag)).isoformat(" ")
+        except OverflowError:
+            return EARLIEST.isoformat(" ")
+
+    @property
+    def is_time(self) -> bool:
+        """Whether its values are dates or times."""
+        return self.sort is not Sort.NUMBER
+
+
+def make_cursor(name: str, sort: Sort | None, lag: float | None, table: str) -> Cursor:
+    """A cursor, with the default lag of its sort.
+
+    Raises:
+        Refused: The table has no such column, or it holds neither times nor numbers.
+    """
+    if sort is None:
+        raise Refused(f"{table} has no column {name}, which is its cursor")
+    if sort not in (Sort.NUMBER, Sort.DATE, Sort.LOCAL_TIME, Sort.INSTANT):
+        raise Refused(f"{table}: a cursor must be a time or a number, and {name} is {sort}")
+    return Cursor(name, sort, DEFAULT_LAG.get(sort, FIVE_MINUTES) if lag is None else lag)
+
+
+def latest_time() -> str:
+    """The latest time that a cursor is believed."""
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
+    return (now + AHEAD).isoformat(" ")

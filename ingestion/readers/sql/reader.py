@@ -1,0 +1,157 @@
+"""The SQL reader: what has changed in each table since its stored position."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import orjson
+
+from ...declaration import TableSpec
+from ...landing.arrivals import Arrivals, Chunk, Place, Refused
+from ..reader import Context
+from .cursor import EARLIEST, Cursor, make_cursor
+from .settings import NEEDS_EXTRA, Database, TableSettings, is_configured, read_settings
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from .remote import RemoteTable
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where the next load of a table goes on.
+
+    Attributes:
+        cursor: The newest cursor that was read.
+        window: A hash of the keys and cursors that may still be joined by late commits.
+        columns: What was read.
+    """
+
+    cursor: str
+    window: str
+    columns: tuple[str, ...]
+
+    def text(self) -> str:
+        """As it is stored."""
+        return orjson.dumps(
+            {"cursor": self.cursor, "window": self.window, "columns": self.columns}
+        ).decode()
+
+    @classmethod
+    def read(cls, text: str | None) -> Position | None:
+        """A stored position; None where there is none."""
+        if text is None:
+            return None
+        found = orjson.loads(text)
+        return cls(found["cursor"], found["window"], tuple(found["columns"]))
+
+
+class Sql:
+    """Reads `[sources.<source>.sql]`; a stream per table."""
+
+    name = "sql"
+
+    def is_configured(self, source: str) -> bool:
+        """Whether the settings name a database for the source."""
+        return is_configured(source, self.name)
+
+    def arrivals(self, tables: Sequence[TableSpec], context: Context) -> Mapping[str, Arrivals]:
+        """Lists a place per table in which something is new, and one of deleted rows."""
+        try:
+            from .remote import connected
+        except ImportError:
+            raise Refused(NEEDS_EXTRA) from None
+        database = read_settings(tables, self.name, ("table", "cursor"))
+        found: dict[str, Arrivals] = {}
+        with connected(database) as connection:
+            for spec in tables:
+                if spec.table not in database.tables:
+                    continue
+                settings = database.tables[spec.table]
+                try:
+                    found[spec.table] = _arrivals(connection, database, spec, settings, context)
+                except Refused as refusal:
+                    refused = {f"{self.name}/{spec.table}": str(refusal)}
+                    found[spec.table] = Arrivals(refused=refused)
+        return found
+
+
+def _arrivals(
+    connection: sa.Connection,
+    database: Database,
+    spec: TableSpec,
+    settings: TableSettings,
+    context: Context,
+) -> Arrivals:
+    from .deletions import find_deletions
+    from .remote import find_table
+    from .window import CursorTable
+
+    stream = f"sql/{spec.table}"
+    stored = Position.read(context.loaded.positions.get(stream))
+    remote = find_table(connection, database, spec, settings)
+    sort = remote.sorts.get(settings.cursor)
+    cursor = make_cursor(settings.cursor, sort, settings.lag, settings.table)
+    table = CursorTable(remote, cursor)
+    notices = []
+    if not table.is_indexed(connection):
+        slow = f"has no index on {cursor.remote}: each run scans it as a whole"
+        notices.append(f"{settings.table} {slow}")
+    end = table.newest(connection)
+    if end is None and table.has_rows(connection):
+        end = EARLIEST.isoformat(" ") if cursor.is_time else "0"
+    lower, told = _lower(remote, cursor, stored)
+    notices += told
+    places: list[Place] = []
+    if end is not None:
+        # A hash of what late commits may join, taken before the rows are read: what is committed
+        # in between is read again.
+        names = [spec.group] if spec.group else list(spec.key)
+        recent = table.window(cursor.before_lag(end), end)
+        window = table.digest(connection, names, recent)
+        position = Position(end, window, tuple(sorted(remote.header.names)))
+        if position != stored:
+            name = f"{stream}/{end.replace(' ', 'T')}/{now()}"
+            chunks = partial(_chunks, remote, table.window(lower, end), position.text())
+            places.append(Place(name, name, chunks, stream=stream))
+    if deleted := find_deletions(remote, spec, settings, context, now()):
+        places.append(deleted)
+    shown = {(places[0].name if places else stream): "; ".join(notices)} if notices else {}
+    return Arrivals(places, idle=int(not places), notices=shown)
+
+
+def _lower(
+    remote: RemoteTable, cursor: Cursor, stored: Position | None
+) -> tuple[str | None, list[str]]:
+    """From where to read, None for all, and what to tell of a table that has changed."""
+    if stored is None:
+        return None, []
+    names, table = set(remote.header.names), remote.table
+    if added := sorted(names - set(stored.columns)):
+        return None, [f"{table} has a new column {', '.join(added)}: it is read as a whole"]
+    told = []
+    if gone := sorted(set(stored.columns) - names):
+        told = [f"{table} has no column {', '.join(gone)} any more; its values stay"]
+    try:
+        return cursor.before_lag(stored.cursor), told
+    except ValueError:
+        changed = f"{cursor.remote} of {table} has another type: the table is read as a whole"
+        return None, [*told, changed]
+
+
+def _chunks(remote: RemoteTable, where: str, position: str) -> Iterator[Chunk]:
+    line = 1
+    for rows in remote.rows(where):
+        yield Chunk(remote.header.chunk_table(rows, line))
+        line += rows.num_rows
+    yield replace(Chunk(remote.header.empty()), position=position)
+
+
+def now() -> str:
+    """The time in UTC, for the name of a place."""
+    return f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S.%fZ}"

@@ -1,0 +1,235 @@
+"""The settings of the collector: `[collector]` in .dlt/config.toml, .dlt/secrets.toml, environment.
+
+They follow dlt's conventions, without dlt, which the library doesn't import: the environment
+(`COLLECTOR__WRITE_KEYS__WEB`) goes before secrets.toml, and that before config.toml.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from onecdp.collector.event_columns import DEFAULT_COLUMNS, DEFAULT_EVENT_TYPES
+from onecdp.collector.webhooks.shapes import BadShape, Shape, make_shape
+from onecdp.errors import UsageProblem
+
+PREFIX = "COLLECTOR__"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+Path_ = tuple[str, ...]
+"""Where a value stands in an event: its keys, from the outside."""
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A service that sends signed calls.
+
+    Attributes:
+        secret: What it signs with.
+        shape: How it signs, and which row a call is.
+        url: The address that it calls, where that is signed, too.
+    """
+
+    secret: str = field(repr=False)
+    shape: Shape
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the project says of the collector.
+
+    Attributes:
+        write_keys: The name of each write key, by the key.
+        user_id_type: The type of identifier that `userId` is; the column of events that holds it.
+        previous_id_type: The type that an alias's `previousId` is.
+        columns: Where the value of a column of events stands, the first that is there counts.
+        event_types: Types of events, by the names that SDKs send.
+        origins: Web origins that may send; `*` is any.
+        events_per_second: How many events a write key may send, on average over ten seconds.
+        segment_seconds: Age at which a segment is closed, so that `ingest` reads it.
+        segment_megabytes: Size at which it is.
+        webhooks: By provider.
+    """
+
+    write_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    user_id_type: str = "union_id"
+    previous_id_type: str = "device_id"
+    columns: Mapping[str, Sequence[Path_]] = field(default_factory=lambda: DEFAULT_COLUMNS)
+    event_types: Mapping[str, str] = field(default_factory=lambda: DEFAULT_EVENT_TYPES)
+    origins: tuple[str, ...] = ("*",)
+    events_per_second: float = 5_000.0
+    segment_seconds: float = 60.0
+    segment_megabytes: float = 64.0
+    webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+
+
+def read_settings(project: Path, environment: Mapping[str, str]) -> Settings:
+    """Returns the project's settings.
+
+    Args:
+        project: Its folder.
+        environment: Usually `os.environ`.
+
+    Raises:
+        UsageProblem: A setting can't be used, or there is neither a write key nor a webhook; the
+            message names it, and no secret.
+    """
+    said: dict[str, Any] = {}
+    for name in ("config.toml", "secrets.toml"):
+        _merge(said, _read(project / ".dlt" / name))
+    _merge(said, _from_environment(environment))
+    settings = _settings(said)
+    if not settings.write_keys and not settings.webhooks:
+        raise UsageProblem(
+            "nobody could send anything: no write key and no webhook; add a line "
+            'web = "KEY" below [collector.write_keys] in .dlt/secrets.toml (docs/collector.md)'
+        )
+    return settings
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        section = tomllib.loads(file.read_text(encoding="utf-8")).get("collector", {})
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageProblem(f"{file}: it can't be read ({error})") from None
+    except tomllib.TOMLDecodeError as error:
+        # Its text has a position, and no value.
+        raise UsageProblem(f"{file}: {error}") from None
+    if not isinstance(section, dict):
+        raise UsageProblem(f"{file}: collector must be a section, [collector]")
+    return section
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    for name, value in environment.items():
+        if name.startswith(PREFIX):
+            *sections, last = name.removeprefix(PREFIX).lower().split("__")
+            inner = said
+            for section in sections:
+                inner = inner.setdefault(section, {})
+                if not isinstance(inner, dict):
+                    raise UsageProblem(f"{name} and a shorter name of it are both set; drop one")
+            inner[last] = value
+    return said
+
+
+def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+    for name, value in other.items():
+        if isinstance(value, dict) and isinstance(into.get(name), dict):
+            _merge(into[name], value)
+        else:
+            into[name] = value
+
+
+def _settings(said: Mapping[str, Any]) -> Settings:
+    known = tuple(Settings.__dataclass_fields__)
+    for name in said:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise UsageProblem(f"[collector] has no setting {name!r}; {hint}")
+    default = Settings()
+    origins = said.get("origins", ["*"])
+    return Settings(
+        write_keys=_keys(_section(said, "write_keys")),
+        columns={**DEFAULT_COLUMNS, **_columns("columns", _section(said, "columns"))},
+        event_types={**DEFAULT_EVENT_TYPES, **_texts("event_types", _section(said, "event_types"))},
+        origins=tuple(
+            _list("origins", origins.split(",") if isinstance(origins, str) else origins)
+        ),
+        webhooks={
+            provider: _webhook(provider, _section(_section(said, "webhooks"), provider))
+            for provider in _section(said, "webhooks")
+        },
+        user_id_type=_type(said, "user_id_type", default.user_id_type),
+        previous_id_type=_type(said, "previous_id_type", default.previous_id_type),
+        events_per_second=_number(said, "events_per_second", default.events_per_second),
+        segment_seconds=_number(said, "segment_seconds", default.segment_seconds),
+        segment_megabytes=_number(said, "segment_megabytes", default.segment_megabytes),
+    )
+
+
+def _section(said: Mapping[str, Any], name: str) -> dict[str, Any]:
+    section = said.get(name, {})
+    if not isinstance(section, dict):
+        raise UsageProblem(f"collector.{name} must be a section with names and values")
+    return section
+
+
+def _keys(section: Mapping[str, Any]) -> dict[str, str]:
+    keys: dict[str, str] = {}
+    for name, key in section.items():
+        if not isinstance(key, str) or len(key) < 8 or not key.isascii() or ":" in key:
+            raise UsageProblem(
+                f"collector.write_keys.{name} must be a text of 8 ASCII characters or more, "
+                "without a colon"
+            )
+        if key in keys:
+            raise UsageProblem(f"collector.write_keys: {keys[key]} and {name} are the same key")
+        keys[key] = name
+    return keys
+
+
+def _number(said: Mapping[str, Any], name: str, default: float) -> float:
+    value = said.get(name, default)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise UsageProblem(f"collector.{name} is {value!r}; it must be a number above 0")
+    return number
+
+
+def _type(said: Mapping[str, Any], name: str, default: str) -> str:
+    value = said.get(name, default)
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise UsageProblem(f"collector.{name} is {value!r}; expected a type such as member_id")
+    return value
+
+
+def _columns(name: str, section: Mapping[str, Any]) -> dict[str, tuple[Path_, ...]]:
+    found: dict[str, tuple[Path_, ...]] = {}
+    for column, paths in section.items():
+        if not _NAME.fullmatch(column):
+            raise UsageProblem(f"collector.{name}: {column!r} is no name of a column")
+        texts = [paths] if isinstance(paths, str) else paths
+        found[column] = tuple(
+            tuple(text.split(".")) for text in _list(f"{name}.{column}", texts) if text
+        )
+    return found
+
+
+def _list(name: str, value: object) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
+        raise UsageProblem(f"collector.{name} must be a text or a list of texts")
+    return [part.strip() for part in value]
+
+
+def _texts(name: str, section: Mapping[str, Any]) -> dict[str, str]:
+    for key, value in section.items():
+        if not isinstance(value, str):
+            raise UsageProblem(f"collector.{name}: the value of {key!r} must be a text")
+    return dict(section)
+
+
+def _webhook(provider: str, section: dict[str, Any]) -> Webhook:
+    where = f"collector.webhooks.{provider}"
+    secret, url = section.pop("secret", ""), section.pop("url", "")
+    if not isinstance(secret, str) or len(secret) < 8:
+        raise UsageProblem(f"{where}.secret must be a text of 8 characters or more")
+    try:
+        shape = make_shape(provider, section)
+    except BadShape as error:
+        raise UsageProblem(f"{where}: {error}") from None
+    if shape.signature.covers_url and not url:
+        raise UsageProblem(f"{where}.url must be the address that {provider} calls: it is signed")
+    return Webhook(secret, shape, str(url))

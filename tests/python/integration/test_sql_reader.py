@@ -1,0 +1,256 @@
+"""Tables of a real MariaDB and a real PostgreSQL: what is new, late, changed, deleted or odd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.raw_store import RawStore
+from support.sql_servers import Server
+
+from ingestion.landing.arrivals import Ledger
+from ingestion.readers.files import Files
+from ingestion.readers.live import list_arrivals
+from ingestion.readers.reader import Context
+from ingestion.readers.sql.reader import Sql
+from ingestion.sources.app import EVENTS
+from ingestion.sources.crm import MEMBERS
+from ingestion.sources.retail import TRANSACTIONS
+
+COLUMNS = "customer_no, email_hash, real_name, birthday, total_points, updated_at"
+
+
+@pytest.fixture(params=["mariadb", "postgresql"])
+def server(request: pytest.FixtureRequest) -> Server:
+    """Either server, with an empty table `customers`; its zone is eight hours ahead of UTC."""
+    made: Server = request.getfixturevalue(f"{request.param}_server")
+    time = "timestamp(6) null" if made.is_mysql else "timestamptz"
+    made.execute(
+        "drop table if exists customers",
+        "create table customers (customer_no varchar(20) primary key, email_hash varchar(64), "
+        f"real_name varchar(100), birthday date, total_points decimal(24, 0), updated_at {time}, "
+        "notes varchar(9) default 'x')",
+        "create index by_update on customers (updated_at)",
+    )
+    return made
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets the settings of the table as a user would."""
+
+    def use(server: Server, **values: object) -> None:
+        table = "customers" if server.is_mysql else "shop.customers"
+        said = {"table": table, "cursor": "updated_at", "columns": {"customer_no": "member_id"}}
+        server.configure(monkeypatch, "crm", "sql", {"members": {**said, **values}})
+
+    return use
+
+
+Configure = Callable[..., None]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RawStore:
+    """An empty table of members, loaded without dlt: what is tested here comes before it."""
+    return RawStore(tmp_path, MEMBERS)
+
+
+def insert(server: Server, *rows: str) -> None:
+    server.execute(*(f"insert into customers ({COLUMNS}) values ({row})" for row in rows))
+
+
+def members(store: RawStore, columns: str = "member_id, real_name, updated_at") -> list[str]:
+    found = store.query(f"select {columns} from raw_crm.members order by all")
+    return ["|".join("" if value is None else str(value) for value in row) for row in found]
+
+
+def test_odd_values_arrive_or_are_set_aside(
+    store: RawStore, server: Server, configure: Configure
+) -> None:
+    configure(server)
+    insert(
+        server,
+        "'C1', 'AA', '张三 😀 100% :x', '1990-02-03', 123456789012, '2024-01-01 08:00:00.25'",
+        "'C2', null, '', null, null, null",
+        "'C3', null, null, null, 999999999999999999999, '2024-01-01 08:00:00'",
+        "'C4', null, null, '1850-01-01', 1, '2030-01-01 08:00:00'",
+    )
+    if server.is_mysql:
+        insert(server, "'C5', null, null, '0000-00-00', 1, '2024-01-01 08:00:00'")
+        server.execute("update customers set updated_at = '0000-00-00' where customer_no = 'C2'")
+    report = store.load(Sql())
+    assert report.refused == ()
+    columns = "member_id, email_hash, real_name, birthday, total_points, updated_at, is_deleted"
+    assert members(store, columns) == [
+        "C1|AA|张三 😀 100% :x|1990-02-03|123456789012|2024-01-01 00:00:00.250000|False",
+        *([] if server.is_mysql else ["C2||||||False"]),
+        "C3|||||2024-01-01 00:00:00|False",
+        *(["C5||||1|2024-01-01 00:00:00|False"] if server.is_mysql else []),
+    ]
+    reasons = [text for (text,) in store.query("select reason from raw_crm.quarantine")]
+    assert [reason.split("'")[0] for reason in reasons] == ["updated_at: "] * len(reasons)
+    assert report.counts.quarantined == (2 if server.is_mysql else 1)
+    warned = store.query("select column_name, value from raw_crm.warnings order by all")
+    assert ("total_points", "999999999999999999999") in warned
+    assert (("birthday", "0000-00-00") in warned) == server.is_mysql
+    assert store.load(Sql()).places_loaded == 0
+
+
+def test_a_day_reads_what_changed_and_late_commits(
+    store: RawStore, server: Server, configure: Configure
+) -> None:
+    configure(server, lag=600)
+    insert(server, *(f"'C{n}', null, 'n', null, 1, '2024-01-01 08:{n:02}:00'" for n in range(40)))
+    assert store.load(Sql()).counts.read == 40
+    assert store.load(Sql()).places_skipped == 1
+    # Committed late, behind the newest cursor, which does not move.
+    insert(server, "'L1', null, 'late', null, 1, '2024-01-01 08:31:00'")
+    late = store.load(Sql())
+    assert (late.counts.read, late.counts.loaded, late.counts.duplicate) == (12, 1, 11)
+    server.execute(
+        "update customers set real_name = 'new', updated_at = '2024-01-02 08:00:00' "
+        "where customer_no in ('C1', 'C2')"
+    )
+    changed = store.load(Sql())
+    assert (changed.counts.loaded, changed.counts.read) == (2, 14)
+    assert members(store)[1] == "C1|new|2024-01-02 00:00:00"
+    assert store.load(Sql()).places_loaded == 0
+
+
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+def test_deleted_rows_are_found_and_come_back(
+    store: RawStore, server: Server, configure: Configure
+) -> None:
+    configure(server, detect_deletes=0)
+    insert(server, *(f"'C{n}', 'h', 'n', null, 1, '2024-01-01 08:00:00'" for n in range(3)))
+    store.write("a.csv", "member_id,real_name", "F1,of a file")
+    store.load(Sql())
+    server.execute("delete from customers where customer_no = 'C1'")
+    assert store.load(Sql()).counts.read == 3
+    deleted = "member_id, is_deleted, real_name"
+    assert members(store, deleted) == ["C0|False|n", "C1|True|n", "C2|False|n", "F1||of a file"]
+    assert store.load(Sql()).places_loaded == 0
+    insert(server, "'C1', 'h', 'again', null, 1, '2024-01-01 08:00:01'")
+    store.load(Sql())
+    assert members(store, deleted)[1] == "C1|False|again"
+
+
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+def test_changed_columns_are_told(store: RawStore, server: Server, configure: Configure) -> None:
+    configure(server)
+    insert(server, "'C1', 'h', 'n', null, 1, '2024-01-01 08:00:00'")
+    store.load(Sql())
+    server.execute("alter table customers add column gender varchar(9) default 'f'")
+    report = store.load(Sql())
+    assert [text for _, text in report.notices] == [
+        "customers has a new column gender: it is read as a whole"
+    ]
+    assert members(store, "gender") == ["f"]
+    server.execute(
+        "alter table customers drop column gender",
+        "alter table customers drop column total_points",
+        "alter table customers add column total_points varchar(9) default 'many'",
+    )
+    insert(server, "'C2', 'h', 'n', null, 'many', '2024-01-01 08:00:01'")
+    report = store.load(Sql())
+    assert report.notices[0][1] == "customers has no column gender any more; its values stay"
+    assert members(store, "member_id, gender, total_points") == ["C1|f|", "C2||"]
+    warned = store.query("select column_name, value from raw_crm.warnings")
+    assert warned == [("total_points", "many")] * 2
+    server.execute("alter table customers drop column updated_at")
+    report = store.load(Sql())
+    assert report.refused == (
+        ("sql/members", f"{server.schema}customers has no column updated_at, which is its cursor"),
+    )
+
+
+def test_what_cannot_work_is_one_line_without_the_password(
+    tmp_path: Path, server: Server, configure: Configure
+) -> None:
+    url = server.url
+
+    def refused(**values: object) -> str:
+        configure(server, **values)
+        listed = list_arrivals(
+            Files(), [Sql()], [MEMBERS], Context(tmp_path, Ledger(), tmp_path, print)
+        )
+        ((_, reason),) = listed["members"].refused.items()
+        assert "secret" not in reason
+        assert "\n" not in reason
+        return reason
+
+    assert refused(table="nothing") == "there is no table nothing"
+    assert "cursor is missing" in refused(cursor="")
+    assert "has no column number" in refused(columns={"number": "member_id"})
+    assert "can't be called 'X; --'" in refused(columns={"customer_no": "X; --"})
+    assert "has no column member_id" in refused(columns={})
+    server.url = url.replace(f":{server.port}/", ":1/")
+    assert refused().startswith("the database can't be read: ")
+    server.url = url.replace("reader", "nobody")
+    assert refused().startswith("the database can't be read: ")
+    server.url = url
+
+
+def test_options_that_only_sqlalchemy_knows_are_kept(
+    store: RawStore, server: Server, configure: Configure
+) -> None:
+    url = server.url
+    option = "read_timeout=60" if server.is_mysql else "application_name=onecdp"
+    server.url = f"{url}?{option}"
+    configure(server)
+    server.url = url
+    insert(server, "'C1', 'h', '张三', '1990-01-01', 1, '2024-01-01 08:00:00'")
+    store.load(Sql())
+    assert members(store) == ["C1|张三|2024-01-01 00:00:00"]
+
+
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+def test_events_by_a_number_and_whole_invoices(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.execute(
+        "drop table if exists happened",
+        "create table happened (number bigint primary key, event_id varchar(9), event_type text, "
+        f"event_time {'datetime' if server.is_mysql else 'timestamp'})",
+        "insert into happened select 10 * n, concat('E', n), 'view', '2024-01-01 08:00:00' "
+        "from (select 1 as n union select 2 union select 3) as numbers",
+        "drop table if exists bills",
+        "create table bills (invoice varchar(9), stock_code varchar(9), quantity int, "
+        "invoice_date date, price numeric(9, 2), customer_id decimal(9, 1), "
+        "changed timestamp null)",
+        "insert into bills values ('1', 'A', 1, '2024-01-01', 2.5, 17850, '2024-01-01 08:00:00'), "
+        "('1', 'A', 1, '2024-01-01', 2.5, 17850, '2024-01-01 08:00:00')",
+    )
+    happened = {"table": f"{server.schema}happened", "cursor": "number", "lag": 20}
+    server.configure(monkeypatch, "app", "sql", {"events": happened})
+    bills = {"table": f"{server.schema}bills", "cursor": "changed", "lag": 0}
+    server.configure(monkeypatch, "retail", "sql", {"transactions": bills})
+    monkeypatch.setenv("SOURCES__APP__SQL__TIME_ZONE", "Asia/Shanghai")
+    stores = {}
+    for spec in (EVENTS, TRANSACTIONS):
+        (tmp_path / spec.source).mkdir()
+        stores[spec.source] = RawStore(tmp_path / spec.source, spec)
+    app, retail = stores["app"], stores["retail"]
+    assert app.load(Sql()).counts.loaded == 3
+    server.execute(
+        "insert into happened values (15, 'E9', 'late', '2024-01-01 08:00:00')",
+        "update happened set event_type = 'changed' where number = 20",
+        "insert into bills values ('1', 'B', 1, '2024-01-01', 2.5, 17850, '2024-01-02 08:00:00')",
+    )
+    later = app.load(Sql()).counts
+    assert (later.read, later.loaded, later.duplicate, later.quarantined) == (4, 1, 2, 1)
+    assert app.query("select distinct event_time::varchar from raw_app.events") == [
+        ("2024-01-01 00:00:00",)
+    ]
+    assert retail.load(Sql()).counts.loaded == 3
+    server.execute(
+        "insert into bills values ('1', 'C', 1, '2024-01-01', 2.5, 17850, '2024-01-03 08:00:00')"
+    )
+    # A load states all lines of the invoices that it names, so it must read all of them.
+    again = retail.load(Sql()).counts
+    assert (again.read, again.withdrawn) == (4, 0)
+    lines = "select stock_code, customer_id from raw_retail.transactions where not is_withdrawn"
+    found = sorted(retail.query(lines))
+    assert found == [("A", "17850"), ("A", "17850"), ("B", "17850"), ("C", "17850")]
