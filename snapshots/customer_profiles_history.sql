@@ -8,6 +8,6 @@ with customer_profiles as (
 
 {{ rows_to_snapshot('customer_profiles') }}
 
-select * from final
+select * from final -- noqa: AM04
 
 {% endsnapshot %}

@@ -1,8 +1,8 @@
 -- The one_id of each customer: of those whose root the cluster holds, the one minted first. The
 -- others stay reserved: when a split separates their root again, the side that holds it gets them
 -- back.
--- Key: cluster_id. New: clusters with a changed identifier, or that lost one. A rebuild gives the same
--- rows, except for changed_at.
+-- Key: cluster_id. New: clusters with a changed identifier, or that lost one. A rebuild gives the
+-- same rows, except for changed_at.
 
 {%- set since = keyed_increment(
     unique_key='cluster_id',

@@ -18,24 +18,11 @@
     },
     columns={'former_customer': 'bigint'},
 ) %}
-{{
-    config(
-        full_refresh=false,
-        on_schema_change='fail',
-        post_hook=["{{ list_former_customers() }}", """
-            delete from {{ this }}
-            where
-                not is_active
-                and (
-                    id_type not in (select id_type from {{ ref('id_types') }})
-                    or (id_type, lower(id_value)) in (
-                        select (id_type, id_value) from {{ ref('int_identity__blocked_values') }}
-                    )
-                    or {{ matches_blocked_pattern('id_type', 'id_value') }}
-                )
-        """],
-    )
-}}
+{{ config(
+    full_refresh=false,
+    on_schema_change='fail',
+    post_hook=['{{ list_former_customers() }}', '{{ delete_unusable_identifiers() }}'],
+) }}
 
 {#- Columns that can change: node_id determines the identifier, one_int the one_id. -#}
 {%- set facts = [
@@ -70,20 +57,15 @@ confidences as (
 
 touched as (
 
-    select node_id from nodes
-    where changed_at > {{ since.int_identity__nodes.stamp }}
+    {%- for upstream in ['nodes', 'clusters', 'node_clusters'] %}
+    {%- set name = 'int_identity__' ~ upstream %}
+    -- Of clusters also where the cluster is the same: the confidence may be another.
+    select node_id from {{ ref(name) }}
+    where changed_at > {{ since[name].stamp }}
     union
-    -- Also where the cluster is the same: the confidence may be another.
-    select node_id from {{ ref('int_identity__clusters') }}
-    where changed_at > {{ since.int_identity__clusters.stamp }}
+    select key as node_id from ({{ removed_since(name, since) }})
     union
-    select node_id from node_clusters
-    where changed_at > {{ since.int_identity__node_clusters.stamp }}
-    {%- for upstream in ['int_identity__nodes', 'int_identity__node_clusters'] %}
-    union
-    select key as node_id from ({{ removed_since(upstream, since) }})
     {%- endfor %}
-    union
     select node_clusters.node_id
     from node_clusters
     inner join cluster_one_ids on node_clusters.cluster_id = cluster_one_ids.cluster_id
@@ -110,22 +92,12 @@ present as (
         nodes.last_seen,
         nodes.is_active
     from nodes
-    {{ of_touched('nodes', ['node_id']) if since }}
     inner join node_clusters on nodes.node_id = node_clusters.node_id
     inner join cluster_one_ids on node_clusters.cluster_id = cluster_one_ids.cluster_id
     left join confidences on nodes.node_id = confidences.node_id
+    {{ of_touched('nodes', ['node_id']) if since }}
 
 ),
-
-{%- if has_stored_rows() %}
-
-stored as (
-
-    select written.* from {{ this }} as written
-    {{ of_touched('written', ['node_id']) if since }}
-
-),
-{%- endif %}
 
 changed as (
 
@@ -135,7 +107,7 @@ changed as (
             if has_stored_rows() else 'cast(null as bigint)' }} as former_customer
     from present
     {%- if has_stored_rows() %}
-    left join stored on present.node_id = stored.node_id
+    left join {{ this }} as stored on present.node_id = stored.node_id
     where
         stored.node_id is null
         {%- for fact in facts %}
@@ -154,8 +126,9 @@ changed as (
         stored.last_seen,
         false as is_active,
         cast(null as bigint) as former_customer
-    from stored
+    from {{ this }} as stored
     left join present on stored.node_id = present.node_id
+    {{ of_touched('stored', ['node_id']) if since }}
     where stored.is_active and present.node_id is null
     {%- endif %}
 

@@ -80,8 +80,8 @@ clustered as (
         nodes.priority,
         nodes.is_active
     from nodes
-    {{ of_touched('nodes', ['node_id']) if since }}
     left join clusters on nodes.node_id = clusters.node_id
+    {{ of_touched('nodes', ['node_id']) if since }}
 
 ),
 

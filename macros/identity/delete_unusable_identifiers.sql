@@ -1,0 +1,16 @@
+{#-
+    Post-hook of int_identity__map: deletes inactive identifiers that the blocklist matches now, and
+    those of removed types.
+-#}
+{% macro delete_unusable_identifiers() -%}
+    delete from {{ this }}
+    where
+        not is_active
+        and (
+            id_type not in (select id_type from {{ ref('id_types') }})
+            or (id_type, lower(id_value)) in (
+                select (id_type, id_value) from {{ ref('int_identity__blocked_values') }}
+            )
+            or {{ matches_blocked_pattern('id_type', 'id_value') }}
+        )
+{%- endmacro %}
