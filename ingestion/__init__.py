@@ -3,7 +3,7 @@
 - `sources/<name>/`: a source each: its tables (`TableSpec`: columns, key, what a repeated key
   means) and its reader.
 - `readers/`: where rows come from. A reader names places, such as files, and yields their rows as
-  Arrow chunks of text.
+  Arrow chunks of text. `live.py` lists those of live systems, which every source has.
 - `landing/`: the only entrance to the raw tables: types, quarantine, deduplication, balance.
 - `erasure/`: keeps erased people out, and erases them from what is stored.
 - `identifiers`: which columns hold identifiers, read from the YAML of the staging models.

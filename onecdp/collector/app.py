@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -26,6 +27,9 @@ from onecdp.collector.requests import MAX_EVENT, parse_object, read_body
 from onecdp.collector.settings import Settings
 from onecdp.collector.tracking_plan import TrackingPlan
 from onecdp.collector.webhooks.shapes import BadCall
+
+Rows = list[tuple[str, dict[str, str | None]]]
+Lines = dict[str, bytes]
 
 log = logging.getLogger("onecdp.collector")
 
@@ -116,14 +120,7 @@ class _Collector:
 
         async def endpoint(request: Request) -> Response:
             body = await read_body(request, MAX_EVENT)
-            message = parse_object(body)
-            name = self._sender(request, message)
-            self._keys.spend(name, 1)
-            try:
-                rows = self._mapper.rows(message, kind, name, times.now())
-            except BadEvent as error:
-                raise Refusal(400, "invalid_event", str(error)) from None
-            await self._append(rows)
+            await self._append(self._lines_of_call(kind, body, request.headers))
             return _json({"success": True})
 
         return endpoint
@@ -131,15 +128,35 @@ class _Collector:
     async def batch(self, request: Request) -> Response:
         """Takes a batch; its bad events are set aside in the quarantine, not refused."""
         body = await read_body(request)
+        lines, rejected = self._lines_of_batch(body, request.headers)
+        await self._append(lines)
+        return _json({"success": True, **({"rejected": rejected} if rejected else {})})
+
+    # What waits for the disk is bytes: thousands of small objects that live for so long would be
+    # looked through by the garbage collector again and again.
+
+    def _lines_of_call(self, kind: str, body: bytes, headers: Headers) -> Lines:
+        message = parse_object(body)
+        name = self._sender(headers, message)
+        self._keys.spend(name, 1)
+        try:
+            return _lines(self._mapper.rows(message, kind, name, times.now()))
+        except BadEvent as error:
+            raise Refusal(400, "invalid_event", str(error)) from None
+
+    def _lines_of_batch(
+        self, body: bytes, headers: Headers
+    ) -> tuple[Lines, list[dict[str, object]]]:
+        """The lines of a batch, and what to answer of its bad events."""
         document = parse_object(body)
-        name = self._sender(request, document)
+        name = self._sender(headers, document)
         messages = document.get("batch")
         if not isinstance(messages, list):
             raise Refusal(400, "invalid_request", "batch must be a list of events")
         self._keys.spend(name, len(messages))
         received_at = times.now()
-        rows = []
-        rejected = []
+        rows: Rows = []
+        rejected: list[dict[str, object]] = []
         for index, message in enumerate(messages):
             try:
                 # No event is longer than all of them.
@@ -149,8 +166,7 @@ class _Collector:
             except BadEvent as error:
                 rows.append(self._mapper.set_aside(message, str(error), received_at))
                 rejected.append({"index": index, "code": "invalid_event", "message": str(error)})
-        await self._append(rows)
-        return _json({"success": True, **({"rejected": rejected} if rejected else {})})
+        return _lines(rows), rejected
 
     async def browser_settings(self, request: Request) -> Response:
         """What analytics-next asks before it sends: send to this host, and nowhere else."""
@@ -184,26 +200,31 @@ class _Collector:
         if not shape.signature.is_of(webhook.secret, webhook.url, request.headers, body):
             raise Refusal(401, "invalid_signature", "the signature is missing or wrong")
         try:
-            rows = shape.rows(body)
+            lines = _lines([(shape.folder, row) for row in shape.rows(body)])
         except BadCall as error:
             raise Refusal(400, "invalid_call", str(error)) from None
-        await self._append([(shape.folder, row) for row in rows])
+        await self._append(lines)
         return _json({"success": True})
 
-    def _sender(self, request: Request, document: dict[str, Any]) -> str:
-        key = key_of_basic(request.headers.get("authorization"))
+    def _sender(self, headers: Headers, document: dict[str, Any]) -> str:
+        key = key_of_basic(headers.get("authorization"))
         stated = document.get("writeKey")
         name = self._keys.name_of(key or (stated if isinstance(stated, str) else None))
         self._keys.check_rate(name)
         return name
 
-    async def _append(self, rows: list[tuple[str, dict[str, str | None]]]) -> None:
-        lines: dict[str, list[bytes]] = defaultdict(list)
-        for folder, row in rows:
-            lines[folder].append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+    async def _append(self, lines: Lines) -> None:
         try:
-            await self._sink.append({folder: b"".join(parts) for folder, parts in lines.items()})
+            await self._sink.append(lines)
         except NotDurable:
             raise Refusal(503, "not_durable", "the events can't be stored now", 5) from None
         except TooBusy:
             raise Refusal(503, "busy", "the disk can't keep up; send again", 1) from None
+
+
+def _lines(rows: Rows) -> Lines:
+    """Rows as JSON lines, by their folder."""
+    lines: dict[str, list[bytes]] = defaultdict(list)
+    for folder, row in rows:
+        lines[folder].append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+    return {folder: b"".join(parts) for folder, parts in lines.items()}

@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 from ingestion.pipelines import load
 print("ready", flush=True)
-load(Path(sys.argv[1]), Path(sys.argv[2]), lambda text: None, sources=["crm"])
+load(Path(sys.argv[1]), Path(sys.argv[2]), lambda text: print(text, flush=True), sources=["crm"])
 """
 BY_LOAD = ("_file", "_line", "_loaded_at", "_dlt_load_id", "_column_sources")
 Configure = Callable[..., None]
@@ -151,8 +151,12 @@ def test_killed_loads_lose_and_double_nothing(
             change(server, day)
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
             assert child.stdout is not None
-            child.stdout.readline()
-            time.sleep(chance.uniform(0, 1.2))
+            # While it asks the server, compares the rows, or writes them.
+            stage = ("ready", "rows read", "writing")[day % 3]
+            for line in child.stdout:
+                if stage in line:
+                    break
+            time.sleep(chance.uniform(0, 0.5))
             child.send_signal(signal.SIGKILL)
     warehouse.load(source="crm")
     assert rows_here(warehouse) == rows_there(server)
