@@ -132,8 +132,7 @@ class _Collector:
         await self._append(lines)
         return _json({"success": True, **({"rejected": rejected} if rejected else {})})
 
-    # What waits for the disk is bytes: thousands of small objects that live for so long would be
-    # looked through by the garbage collector again and again.
+    # What waits for the disk is bytes, which take less memory than rows.
 
     def _lines_of_call(self, kind: str, body: bytes, headers: Headers) -> Lines:
         message = parse_object(body)
