@@ -20,6 +20,7 @@ from dlt.extract import DltResource
 
 from onecdp.warehouse.files import Warehouse
 
+from .column_names import BadColumns, with_own_names
 from .declaration import BadDeclaration, DateOrder, TableSpec
 from .dlt_load import IngestError, PrepareLoad, ProjectContext, run_load
 from .identifiers import DeclaredIdentifier, attach_identifiers, read_identifiers
@@ -145,7 +146,7 @@ def load(
         # none: then it would report every load to its makers.
         stop_telemetry()
         context.initialize_runtime()
-        declared = [_with_date_order(spec) for spec in declared]
+        declared = _with_settings(declared)
         try:
             service = read_settings()
         except BadSettings as error:
@@ -160,6 +161,14 @@ def load(
         # Last, because it asks about what the files brought.
         answered = _load_answers(service, declared, warehouse, notify)
         return [_sum(r, answered) if r.source == answered.source else r for r in reports]
+
+
+def _with_settings(declared: Sequence[TableSpec]) -> list[TableSpec]:
+    """The tables with what the project's settings say of their files."""
+    try:
+        return [_with_date_order(spec) for spec in with_own_names(declared)]
+    except BadColumns as error:
+        raise IngestError(str(error)) from error
 
 
 def _with_date_order(spec: TableSpec) -> TableSpec:

@@ -60,6 +60,8 @@ LOADS = {
     "rows_erased": "bigint",
     "has_ambiguous_dates": "boolean",
     "content": "varchar",
+    "columns": "varchar",
+    "own_names": "varchar",
     "loaded_at": "timestamptz",
 }
 TABLE_NAME = {"table_name": "varchar"}

@@ -78,10 +78,10 @@ def land(
     """
     stored = attach(connection, tables, warehouse)
     tombstones = read_tombstones(connection, "warehouse", warehouse.parent)
-    loaded, ledger = read_ledger(connection, stored.loads, tables[0].date_order)
+    loaded, ledger, renamed = read_ledger(connection, stored.loads, tables)
     arrivals = list_places(ledger)
     _set_load_time(connection, stored)
-    load = _Load(connection, stored, tombstones, loaded, notify, withdraw_missing)
+    load = _Load(connection, stored, tombstones, loaded, renamed, notify, withdraw_missing)
     landed = [load.land(spec, arrivals.get(spec.table, Arrivals())) for spec in tables]
     for name in (QUARANTINE, WARNINGS, SUPERSEDED, LOADS):
         _unite(connection, tables, name)
@@ -139,6 +139,7 @@ class _Load:
     stored: Stored
     tombstones: Tombstones | None
     loaded_before: frozenset[str]
+    renamed: Mapping[str, str]
     notify: Notify
     withdraw_missing: bool
 
@@ -152,7 +153,8 @@ class _Load:
         left_out += [(place, f"it {reason}") for place, reason in arrivals.left_out.items()]
         for place_name, reason in left_out:
             self.notify(f"{spec.source}/{place_name}: left out, {reason}")
-        notices = [*staged.notices, *self._misread(spec, arrivals.new, staged)]
+        notices = [(p.name, self.renamed[p.name]) for p in arrivals.new if p.name in self.renamed]
+        notices += [*staged.notices, *self._misread(spec, arrivals.new, staged)]
         refused = {place: ("", reason) for place, reason in arrivals.refused.items()}
         for place_no, reason in staged.refused.items():
             place = arrivals.new[place_no]
@@ -193,7 +195,7 @@ class _Load:
         )
         write_warnings(connection, results, name + WARNINGS)
         write_superseded(connection, results, name + SUPERSEDED)
-        write_loads(connection, results, name + LOADS)
+        write_loads(connection, spec, results, name + LOADS)
         return _LandedTable(
             rows,
             spec.table in self.stored.unseen or replaces_rows(connection, spec, outcomes),

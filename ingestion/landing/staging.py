@@ -49,6 +49,7 @@ class Staged:
         notices: What else to tell of places, by their names.
         ambiguous_dates: The places whose slash dates are all ambiguous, by index.
         other_dates: The places that were refused for the order of their dates, by index.
+        columns: The columns of each place.
     """
 
     text: str
@@ -60,6 +61,7 @@ class Staged:
     notices: tuple[tuple[str, str], ...]
     ambiguous_dates: tuple[int, ...]
     other_dates: tuple[int, ...]
+    columns: tuple[list[str], ...]
 
 
 def stage(
@@ -96,6 +98,7 @@ def stage(
         tuple(staging.notices),
         tuple(staging.ambiguous_dates),
         tuple(staging.other_dates),
+        tuple(list(staging.columns.get(no, ())) for no in range(len(places))),
     )
 
 
@@ -135,6 +138,7 @@ class _Staging:
         self.notices: list[tuple[str, str]] = []
         self.ambiguous_dates: list[int] = []
         self.other_dates: list[int] = []
+        self.columns: dict[int, dict[str, None]] = {}
         self._connection = connection
         self._spec = spec
         self._notify = notify
@@ -217,12 +221,12 @@ class _Staging:
             table=chunk.table.rename_columns(names),
             columns=chunk.columns and [map(self._spelled, columns) for columns in chunk.columns],
         )
+        held = self.columns.setdefault(place_no, {})
         for name in chunk.table.column_names:
-            if (
-                name not in (LINE, FLAW, WARNED)
-                and name not in self._known
-                and name not in self.extras
-            ):
+            if name in (LINE, FLAW, WARNED):
+                continue
+            held[name] = None
+            if name not in self._known and name not in self.extras:
                 self.extras.append(name)
         if chunk.table.num_rows:
             dates.read(self._connection, chunk.table)

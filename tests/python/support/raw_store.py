@@ -10,6 +10,7 @@ import duckdb
 from ingestion.declaration import TableSpec
 from ingestion.landing.scratch import open_scratch
 from ingestion.raw_tables import LOADS, QUARANTINE, SUPERSEDED, WARNINGS, columns_sql
+from onecdp.warehouse.sql_text import quoted
 from support.ingestion import land_files
 
 BESIDE = {
@@ -46,14 +47,21 @@ class RawStore:
         landed = land_files(
             scratch, self.spec, self.files, self.database, self.files.parent, self.notices.append
         )
-        ((_, rows),) = landed.tables
+        ((_, written),) = landed.tables
         relations = {
-            self.spec.table: rows, "superseded": landed.superseded, "loads": landed.loads,
+            self.spec.table: written, "superseded": landed.superseded, "loads": landed.loads,
         }  # fmt: skip
         with duckdb.connect(str(self.database)) as connection:
             for table, relation in relations.items():
                 new = scratch.execute(f"select *, '1' as _dlt_load_id from {relation}")
-                connection.register("new", new.to_arrow_table())
+                rows = new.to_arrow_table()
+                connection.register("new", rows)
+                # As dlt does for a column that a file brings.
+                for name in rows.column_names if table == self.spec.table else ():
+                    connection.execute(
+                        f"alter table {self.spec.dataset}.{table} "
+                        f"add column if not exists {quoted(name)} varchar"
+                    )
                 upsert = "or replace" if table == self.spec.table else ""
                 connection.execute(
                     f"insert {upsert} into {self.spec.dataset}.{table} by name from new"
