@@ -34,6 +34,7 @@ from .outputs import (
     write_superseded,
     write_warnings,
 )
+from .row_outcomes import show_outcomes
 from .staging import Staged, stage
 from .stored import Stored, attach, check_types, detach
 
@@ -100,6 +101,7 @@ def land(
         replacing=frozenset(
             spec.table for spec, table in zip(tables, landed, strict=True) if table.replaces
         ),
+        outcomes={spec.table: t.outcomes for spec, t in zip(tables, landed, strict=True)},
         quarantine=QUARANTINE,
         warnings=WARNINGS,
         superseded=SUPERSEDED,
@@ -124,6 +126,7 @@ def land(
 @dataclass(frozen=True)
 class _LandedTable:
     rows: str
+    outcomes: str
     replaces: bool
     places_loaded: int
     refused: dict[str, str]
@@ -196,8 +199,10 @@ class _Load:
         write_warnings(connection, results, name + WARNINGS)
         write_superseded(connection, results, name + SUPERSEDED)
         write_loads(connection, spec, results, name + LOADS)
+        show_outcomes(connection, spec, results, f"{name}outcomes")
         return _LandedTable(
             rows,
+            f"{name}outcomes",
             spec.table in self.stored.unseen or replaces_rows(connection, spec, outcomes),
             len(arrivals.new) - len(staged.refused),
             {place: reason for place, (_, reason) in refused.items()},

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from onecdp import __version__
+from onecdp.cli.check import check
 from onecdp.cli.forget import forget
 from onecdp.cli.generate import generate
 from onecdp.cli.identity import explain, identity
@@ -51,6 +52,7 @@ def main() -> None:
 
 for command in (
     run,
+    check,
     ingest,
     build,
     audit,
