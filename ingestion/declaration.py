@@ -104,6 +104,8 @@ class TableSpec:
         amount: Two columns whose product is money.
         date_order: What comes first in dates with slashes. None: the files must show it, and are
             read month first until then. The setting `[sources.<source>] date_order` goes before.
+        own_names: The user's names of columns and which columns they are: the setting `columns`.
+            They go before the declared names.
         identifiers: Identifier columns, highest priority first. They are not written here:
             `identifiers.attach_identifiers` reads them from the YAML of the staging model.
         id_types: The types that there are, where a column says the type of another; attached, too.
@@ -121,6 +123,7 @@ class TableSpec:
     traces: tuple[str, ...] = ()
     amount: tuple[str, str] | None = None
     date_order: DateOrder | None = None
+    own_names: tuple[tuple[str, str], ...] = ()
     identifiers: tuple[Identifier, ...] = ()
     id_types: frozenset[str] = frozenset()
 
@@ -153,11 +156,20 @@ class TableSpec:
 
     def known(self, header: str) -> str | None:
         """The column that a header name means, however it is cased, spaced or underlined."""
-        wanted = _letters(header)
+        wanted = letters(header)
+        for name, meant in self.own_names:
+            if header == name or (wanted and wanted == letters(name)):
+                return meant
         for column in self.columns:
-            if wanted in map(_letters, (column.name, *column.aliases)):
+            if wanted in map(letters, (column.name, *column.aliases)):
                 return column.name
         return None
+
+    @property
+    def known_names(self) -> list[str]:
+        """All names that `known` knows, as they are declared or set."""
+        declared = [name for column in self.columns for name in (column.name, *column.aliases)]
+        return [*declared, *(name for name, _ in self.own_names)]
 
     def limited_to(self, present: Iterable[str]) -> TableSpec:
         """The same table without identifiers whose columns are not present.
@@ -169,5 +181,6 @@ class TableSpec:
         return replace(self, identifiers=tuple(kept))
 
 
-def _letters(name: str) -> str:
-    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name)).lower()
+def letters(name: str) -> str:
+    """A name of a column without what may differ: case, spaces, underlines, punctuation."""
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name)).casefold()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dlt
@@ -72,6 +73,21 @@ def run_load(
         raise IngestError(f"{source}: {error}") from error
     except (DltException, duckdb.Error, OSError) as error:
         raise IngestError(_in_one_line(error, source, database)) from error
+
+
+@contextmanager
+def reading(source: str, database: Path) -> Iterator[None]:
+    """Turns what can stop the reading of a source into errors for the user."""
+    try:
+        yield
+    except (TypeChanged, KeyProblem) as error:
+        raise IngestError(f"{source}: {error}") from error
+    except (duckdb.Error, OSError) as error:
+        text = _root(error)
+        if is_lock_problem(text):
+            raise IngestError(opening_problem(text, database)) from error
+        first = next((line for line in text.splitlines() if line.strip()), text)
+        raise IngestError(f"{source}: could not be checked against {database}: {first}") from error
 
 
 def _run(

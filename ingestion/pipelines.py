@@ -9,7 +9,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from dlt.extract import DltResource
 
 from onecdp.warehouse.files import Warehouse
 
+from .column_names import BadColumns, with_own_names
 from .declaration import BadDeclaration, DateOrder, TableSpec
 from .dlt_load import IngestError, PrepareLoad, ProjectContext, run_load
 from .identifiers import DeclaredIdentifier, attach_identifiers, read_identifiers
@@ -157,13 +159,8 @@ def load(
     work.mkdir(parents=True, exist_ok=True)
     for leftover in work.glob("scratch*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    context = ProjectContext(PROJECT, work)
-    with switched_run_context(context):
-        # Before the switch dlt has started by the settings of the current folder, which may have
-        # none: then it would report every load to its makers.
-        stop_telemetry()
-        context.initialize_runtime()
-        declared = [_with_date_order(spec) for spec in declared]
+    with project_settings(work):
+        declared = with_settings(declared)
         try:
             service = read_settings()
         except BadSettings as error:
@@ -178,6 +175,30 @@ def load(
         # Last, because it asks about what the files brought.
         answered = _load_answers(service, declared, warehouse, notify)
         return [_sum(r, answered) if r.source == answered.source else r for r in reports]
+
+
+@contextmanager
+def project_settings(work: Path) -> Iterator[None]:
+    """Sets dlt to the settings of the project, and to `work` as its folder."""
+    context = ProjectContext(PROJECT, work)
+    with switched_run_context(context):
+        # Before the switch dlt has started by the settings of the current folder, which may have
+        # none: then it would report every load to its makers.
+        stop_telemetry()
+        context.initialize_runtime()
+        yield
+
+
+def with_settings(declared: Sequence[TableSpec]) -> list[TableSpec]:
+    """The tables with what the project's settings say of their files.
+
+    Raises:
+        IngestError: A setting cannot be used.
+    """
+    try:
+        return [_with_date_order(spec) for spec in with_own_names(declared)]
+    except BadColumns as error:
+        raise IngestError(str(error)) from error
 
 
 def _with_date_order(spec: TableSpec) -> TableSpec:
@@ -245,7 +266,7 @@ def _timed(
 ) -> SourceReport:
     start = time.monotonic()
     landed = run_load(source, prepare, warehouse, notify)
-    return _report(landed, time.monotonic() - start)
+    return report_of(landed, time.monotonic() - start)
 
 
 def _sum(files: SourceReport, answers: SourceReport) -> SourceReport:
@@ -253,7 +274,8 @@ def _sum(files: SourceReport, answers: SourceReport) -> SourceReport:
     return replace(files, **{name: getattr(files, name) + getattr(answers, name) for name in names})
 
 
-def _report(landed: Landed, seconds: float) -> SourceReport:
+def report_of(landed: Landed, seconds: float) -> SourceReport:
+    """What a run did with one source."""
     counts = landed.counts
     return SourceReport(
         source=landed.source,

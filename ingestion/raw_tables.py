@@ -62,6 +62,8 @@ LOADS = {
     "content": "varchar",
     "stream": "varchar",
     "position": "varchar",
+    "columns": "varchar",
+    "own_names": "varchar",
     "loaded_at": "timestamptz",
 }
 TABLE_NAME = {"table_name": "varchar"}

@@ -7,28 +7,34 @@ since.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import duckdb
 
-from ..declaration import DateOrder
+from ..declaration import DateOrder, TableSpec
 from .arrivals import Copy, Ledger
 from .date_order import read_month_first
+from .renamed import find_renamed
 
 
 def read_ledger(
-    connection: duckdb.DuckDBPyConnection, loads: str, date_order: DateOrder | None
-) -> tuple[frozenset[str], Ledger]:
+    connection: duckdb.DuckDBPyConnection, loads: str, tables: Sequence[TableSpec]
+) -> tuple[frozenset[str], Ledger, dict[str, str]]:
     """The names of all places that were loaded, and the ledger without those to be read again.
 
-    Read again is what was read month first before the setting said day first.
+    Read again is what was read month first before the setting said day first, and what has a column
+    that the setting `columns` names otherwise now. The third value tells why, for the latter, by
+    the names of the places.
     """
     known = connection.execute(
         f"select file, arg_max([fingerprint, coalesce(content, fingerprint)], loaded_at) "
         f"from {loads} group by file"
     )
     loaded: dict[str, list[str]] = dict(known.fetchall())
-    is_misread = date_order is DateOrder.DAY_FIRST
+    is_misread = tables[0].date_order is DateOrder.DAY_FIRST
     again = set(read_month_first(connection, loads)) if is_misread else set()
+    renamed = find_renamed(connection, loads, tables)
+    again |= set(renamed)
     # Loads of an earlier version of onecdp have no content; it is the fingerprint of plain files.
     found = connection.execute(
         f"""select coalesce(content, fingerprint), file, min(loaded_at)
@@ -43,7 +49,8 @@ def read_ledger(
         f"select stream, arg_max(position, loaded_at) from {loads} "
         "where position is not null group by stream"
     )
-    return frozenset(loaded), Ledger(current, contents, dict(positions.fetchall()))
+    ledger = Ledger(current, contents, dict(positions.fetchall()))
+    return frozenset(loaded), ledger, renamed
 
 
 def notice_of_copy(copy: Copy) -> str:

@@ -34,6 +34,7 @@ from .outputs import (
     write_superseded,
     write_warnings,
 )
+from .row_outcomes import show_outcomes
 from .staging import Staged, stage
 from .stored import Stored, attach, check_types, detach
 
@@ -78,10 +79,10 @@ def land(
     """
     stored = attach(connection, tables, warehouse)
     tombstones = read_tombstones(connection, "warehouse", warehouse.parent)
-    loaded, ledger = read_ledger(connection, stored.loads, tables[0].date_order)
+    loaded, ledger, renamed = read_ledger(connection, stored.loads, tables)
     arrivals = list_places(ledger)
     _set_load_time(connection, stored)
-    load = _Load(connection, stored, tombstones, loaded, notify, withdraw_missing)
+    load = _Load(connection, stored, tombstones, loaded, renamed, notify, withdraw_missing)
     landed = [load.land(spec, arrivals.get(spec.table, Arrivals())) for spec in tables]
     for name in (QUARANTINE, WARNINGS, SUPERSEDED, LOADS):
         _unite(connection, tables, name)
@@ -100,6 +101,7 @@ def land(
         replacing=frozenset(
             spec.table for spec, table in zip(tables, landed, strict=True) if table.replaces
         ),
+        outcomes={spec.table: t.outcomes for spec, t in zip(tables, landed, strict=True)},
         quarantine=QUARANTINE,
         warnings=WARNINGS,
         superseded=SUPERSEDED,
@@ -125,6 +127,7 @@ def land(
 @dataclass(frozen=True)
 class _LandedTable:
     rows: str
+    outcomes: str
     replaces: bool
     places_loaded: int
     refused: dict[str, str]
@@ -140,6 +143,7 @@ class _Load:
     stored: Stored
     tombstones: Tombstones | None
     loaded_before: frozenset[str]
+    renamed: Mapping[str, str]
     notify: Notify
     withdraw_missing: bool
 
@@ -153,7 +157,8 @@ class _Load:
         left_out += [(place, f"it {reason}") for place, reason in arrivals.left_out.items()]
         for place_name, reason in left_out:
             self.notify(f"{spec.source}/{place_name}: left out, {reason}")
-        notices = [*arrivals.notices.items(), *staged.notices]
+        notices = [(p.name, self.renamed[p.name]) for p in arrivals.new if p.name in self.renamed]
+        notices += [*arrivals.notices.items(), *staged.notices]
         notices += self._misread(spec, arrivals.new, staged)
         refused = {place: ("", reason) for place, reason in arrivals.refused.items()}
         for place_no, reason in staged.refused.items():
@@ -195,9 +200,11 @@ class _Load:
         )
         write_warnings(connection, results, name + WARNINGS)
         write_superseded(connection, results, name + SUPERSEDED)
-        write_loads(connection, results, name + LOADS)
+        write_loads(connection, spec, results, name + LOADS)
+        show_outcomes(connection, spec, results, f"{name}outcomes")
         return _LandedTable(
             rows,
+            f"{name}outcomes",
             spec.table in self.stored.unseen or replaces_rows(connection, spec, outcomes),
             len(arrivals.new) - len(staged.refused),
             {place: reason for place, (_, reason) in refused.items()},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -22,6 +22,7 @@ class Landed:
         connection: The scratch database.
         tables: The tables of the source, each with the relation of its new rows.
         replacing: Those of them in which a new row takes the place of a stored one.
+        outcomes: The view of each table's sound rows (`row_outcomes`), by the table's name.
         quarantine: The relation of quarantined rows.
         warnings: The relation of values that could not be read and are null in loaded rows.
         superseded: The relation of superseded rows.
@@ -42,6 +43,7 @@ class Landed:
     connection: duckdb.DuckDBPyConnection
     tables: tuple[tuple[TableSpec, str], ...]
     replacing: frozenset[str]
+    outcomes: Mapping[str, str]
     quarantine: str
     warnings: str
     superseded: str

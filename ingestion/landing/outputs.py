@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -13,6 +14,7 @@ from ..declaration import TableSpec
 from ..raw_tables import PLACE, columns_sql
 from .checking import Checked
 from .deduplicate import Outcomes
+from .renamed import own_names_json
 from .staging import Staged, payload
 
 
@@ -175,7 +177,9 @@ def write_superseded(connection: duckdb.DuckDBPyConnection, results: Results, in
         raise AssertionError(f"nothing is named that superseded {unnamed}")
 
 
-def write_loads(connection: duckdb.DuckDBPyConnection, results: Results, into: str) -> None:
+def write_loads(
+    connection: duckdb.DuckDBPyConnection, spec: TableSpec, results: Results, into: str
+) -> None:
     """Makes `into`: a row per place that was loaded, with what became of its rows.
 
     Also one per place that was not, but no longer names invoices that are withdrawn.
@@ -228,6 +232,8 @@ def write_loads(connection: duckdb.DuckDBPyConnection, results: Results, into: s
             content,
             stream,
             map($streamed::integer[], $positions::varchar[])[_place_no] as position,
+            if(is_new, list_extract($columns::varchar[], _place_no + 1), null) as columns,
+            $own_names as own_names,
             (select loaded_at from {results.load_time}) as loaded_at
         from {results.places}
         left join staged using (_place_no)
@@ -240,6 +246,8 @@ def write_loads(connection: duckdb.DuckDBPyConnection, results: Results, into: s
             "ambiguous": list(results.staged.ambiguous_dates),
             "streamed": list(results.staged.positions),
             "positions": list(results.staged.positions.values()),
+            "columns": [json.dumps(names, ensure_ascii=False) for names in results.staged.columns],
+            "own_names": own_names_json(spec),
         },
     )
     unbalanced = connection.execute(

@@ -50,6 +50,7 @@ class Staged:
         ambiguous_dates: The places whose slash dates are all ambiguous, by index.
         other_dates: The places that were refused for the order of their dates, by index.
         positions: Where the next load of a place's stream goes on, by index.
+        columns: The columns of each place.
     """
 
     text: str
@@ -62,6 +63,7 @@ class Staged:
     ambiguous_dates: tuple[int, ...]
     other_dates: tuple[int, ...]
     positions: dict[int, str]
+    columns: tuple[list[str], ...]
 
 
 def stage(
@@ -99,6 +101,7 @@ def stage(
         tuple(staging.ambiguous_dates),
         tuple(staging.other_dates),
         staging.positions,
+        tuple(list(staging.columns.get(no, ())) for no in range(len(places))),
     )
 
 
@@ -139,6 +142,7 @@ class _Staging:
         self.ambiguous_dates: list[int] = []
         self.other_dates: list[int] = []
         self.positions: dict[int, str] = {}
+        self.columns: dict[int, dict[str, None]] = {}
         self._connection = connection
         self._spec = spec
         self._notify = notify
@@ -223,12 +227,12 @@ class _Staging:
             table=chunk.table.rename_columns(names),
             columns=chunk.columns and [map(self._spelled, columns) for columns in chunk.columns],
         )
+        held = self.columns.setdefault(place_no, {})
         for name in chunk.table.column_names:
-            if (
-                name not in (LINE, FLAW, WARNED)
-                and name not in self._known
-                and name not in self.extras
-            ):
+            if name in (LINE, FLAW, WARNED):
+                continue
+            held[name] = None
+            if name not in self._known and name not in self.extras:
                 self.extras.append(name)
         if chunk.table.num_rows:
             dates.read(self._connection, chunk.table)

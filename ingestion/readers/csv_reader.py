@@ -27,8 +27,8 @@ class _KeyNames:
 
     def __init__(self, names: Sequence[str], header: Sequence[str], spec: TableSpec) -> None:
         self._places = [names.index(name) for name in spec.required]
-        known = (name for column in spec.columns for name in (column.name, *column.aliases))
-        self._spellings = {name.strip().casefold() for name in (*known, *header)}
+        known = (*spec.known_names, *header)
+        self._spellings = {name.strip().casefold() for name in known}
 
     def are_in(self, row: list[str]) -> bool:
         places, spellings = self._places, self._spellings

@@ -91,17 +91,23 @@ def discover(folder: Path, excel: bool) -> Found:
             elif not path.is_file():
                 what = "a link to nothing" if path.is_symlink() else "no regular file"
                 left_out[name] = f"is {what}; put the file itself here"
-            elif (kind := format_of(path.name, excel)) is None:
-                left_out[name] = _no_format(path, excel)
+            elif (file := source_file(path, name, excel)) is None:
+                left_out[name] = no_format(path, excel)
             else:
-                is_compressed = path.suffix.lower() == ".gz"
-                files.append(SourceFile(path, name, kind, is_compressed))
+                files.append(file)
     files.sort(key=lambda file: _natural(file.name))
     return Found(tuple(files), dict(sorted(left_out.items())))
 
 
 def _name(path: Path, folder: Path) -> str:
     return printable(path.relative_to(folder).as_posix())
+
+
+def source_file(path: Path, name: str, excel: bool) -> SourceFile | None:
+    """The file as one to read; None if its name ends in no format that is read."""
+    kind = format_of(path.name, excel)
+    is_compressed = path.suffix.lower() == ".gz"
+    return None if kind is None else SourceFile(path, name, kind, is_compressed)
 
 
 def _suffix(name: str) -> str:
@@ -114,7 +120,8 @@ def format_of(name: str, excel: bool = True) -> str | None:
     return None if kind == "xlsx" and not excel else kind
 
 
-def _no_format(path: Path, excel: bool) -> str:
+def no_format(path: Path, excel: bool) -> str:
+    """Why a file of no format that is read is left out, and what to do."""
     suffix = _suffix(path.name)
     advice = ADVICE.get(suffix, f"save it as {TEXT_KINDS}{' or XLSX' if excel else ''}")
     if not excel and suffix in (".xls", ".xlsx"):

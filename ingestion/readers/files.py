@@ -48,12 +48,13 @@ class Files:
             else:
                 folders = ", ".join(f"{source}/{spec.table}/" for spec in tables)
                 left_out[file.name] = f"is not in one of {folders}"
-        arrivals = {spec.table: _arrivals(found[spec.table], spec, context) for spec in tables}
+        arrivals = {spec.table: arrivals_of(found[spec.table], spec, context) for spec in tables}
         first = tables[0].table
         return arrivals | {first: replace(arrivals[first], left_out=left_out)}
 
 
-def _arrivals(files: Sequence[SourceFile], spec: TableSpec, context: Context) -> Arrivals:
+def arrivals_of(files: Sequence[SourceFile], spec: TableSpec, context: Context) -> Arrivals:
+    """Lists files of one table; which of them are new, `Files.arrivals` tells."""
     new: list[Place] = []
     unchanged: list[Place] = []
     copies: dict[str, Copy] = {}

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable
 
-from dlt.common.normalizers.naming.snake_case import NamingConvention
-
 from ..declaration import TableSpec
-from ..landing.arrivals import INDEX, Refused
-from ..raw_tables import COUNTED
+from ..landing.arrivals import Refused
+from ..landing.header_names import column_of
 
 CHUNK_ROWS = 20_000
 """Rows that a reader hands over at once, about."""
@@ -31,39 +27,13 @@ def resolve_header(header: Iterable[object], spec: TableSpec) -> list[str]:
     names: list[str] = []
     for position, raw in enumerate(header, start=1):
         text = "" if raw is None else str(raw).strip()
-        name = spec.known(text) or _extra_name(text, position, spec)
+        name = column_of(text, position, spec)
         # Names that differ in case alone, as ß and ss do, are one to dlt.
         other = found.setdefault(name.casefold(), text)
         if len(found) == len(names):
             raise Refused(f"columns {other!r} and {text!r} both mean {name!r}; keep one of them")
         names.append(name)
     return names
-
-
-def _extra_name(text: str, position: int, spec: TableSpec) -> str:
-    name = _snake_case(text)
-    bare = name.lstrip("_")
-    if not bare:
-        return INDEX if position == 1 and not text else f"column_{position}"
-    is_ours = name.startswith("_") or (spec.group is not None and name in COUNTED)
-    return f"x_{bare}" if is_ours else name
-
-
-def _snake_case(text: str) -> str:
-    """A name as dlt's own convention has it, which knows ASCII alone, with all other letters."""
-    text = unicodedata.normalize("NFKC", text).strip()
-    if text.isascii():
-        return NamingConvention().normalize_identifier(text) if text else ""
-    # A zero-width character separates nothing.
-    kept = [_letter(char) for char in text if unicodedata.category(char) != "Cf"]
-    name = re.sub("_+", "_", "".join(kept)).rstrip("_")
-    name = unicodedata.normalize("NFKC", name.lower())
-    return f"_{name}" if name[:1].isdigit() else name
-
-
-def _letter(char: str) -> str:
-    """The character, where it is a letter, a mark on one, or a digit; else an underscore."""
-    return char if unicodedata.category(char)[0] in "LMN" else "_"
 
 
 def require_columns(

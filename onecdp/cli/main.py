@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from onecdp import __version__
+from onecdp.cli.check import check
 from onecdp.cli.collect import collect
 from onecdp.cli.forget import forget
 from onecdp.cli.generate import generate
@@ -52,6 +53,7 @@ def main() -> None:
 
 for command in (
     run,
+    check,
     ingest,
     build,
     audit,

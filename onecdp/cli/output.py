@@ -28,7 +28,7 @@ _SOURCE_COLUMNS = ("read", "loaded", "quarantined", "duplicate", "superseded", "
 
 def print_run(report: RunReport) -> None:
     """Prints what a run did to stdout, at most as wide as the terminal (80 columns in a log)."""
-    console = _console()
+    console = make_console()
     print_ingest(report.ingest, console)
     if report.unchanged_since:
         console.print(_unchanged_line(report.unchanged_since))
@@ -46,7 +46,7 @@ def print_run(report: RunReport) -> None:
             f"{report.later_events:,} {events} after {report.as_of}, the as-of date: not counted"
         )
     if report.audiences:
-        table = _table(("audience", "rule"), ("customers",))
+        table = make_table(("audience", "rule"), ("customers",))
         for audience in report.audiences:
             name = f"{audience.package_id} {audience.package_name}"
             table.add_row(Text(name), Text(audience.segment_rule), f"{audience.customers:,}")
@@ -72,9 +72,15 @@ def _unchanged_line(last: LastBuild) -> str:
 
 def print_ingest(report: IngestReport, console: Console | None = None) -> None:
     """Prints what was loaded, and what was not read, with the reasons."""
-    console = console or _console()
+    console = console or make_console()
     sources = report.sources
     print_sources(sources, console)
+    print_unread(report, console)
+
+
+def print_unread(report: IngestReport, console: Console) -> None:
+    """Prints what was not read, with the reasons, and what else there is to know of files."""
+    sources = report.sources
     for verb, named in remarks(report).items():
         for name, reason in named[:SHOWN_FINDINGS]:
             console.print(Text(f"{verb}: {name}: {reason}"), soft_wrap=True)
@@ -100,15 +106,8 @@ def remarks(report: IngestReport) -> dict[str, list[tuple[str, str]]]:
 
 def print_sources(sources: Sequence[SourceReport], console: Console | None = None) -> None:
     """Prints what was loaded, a row per source."""
-    console = console or _console()
-    # Only in warehouses where somebody was erased.
-    is_shown = any(source.rows_erased for source in sources)
-    columns = (*_SOURCE_COLUMNS, "erased") if is_shown else _SOURCE_COLUMNS
-    counts = {
-        column: [getattr(source, f"rows_{column}") for source in sources] for column in columns
-    }
-    counts["refused"] = [len(source.refused) for source in sources]
-    _print_counts([source.source for source in sources], counts, console)
+    console = console or make_console()
+    print_source_counts(sources, console)
     for source in sources:
         if source.warnings:
             values = "value" if source.warnings == 1 else "values"
@@ -120,13 +119,25 @@ def print_sources(sources: Sequence[SourceReport], console: Console | None = Non
         console.print(f"{known:,} {'file' if known == 1 else 'files'} already loaded: skipped")
 
 
+def print_source_counts(sources: Sequence[SourceReport], console: Console) -> None:
+    """Prints what became of the rows, a row per source."""
+    # Only in warehouses where somebody was erased.
+    is_shown = any(source.rows_erased for source in sources)
+    columns = (*_SOURCE_COLUMNS, "erased") if is_shown else _SOURCE_COLUMNS
+    counts = {
+        column: [getattr(source, f"rows_{column}") for source in sources] for column in columns
+    }
+    counts["refused"] = [len(source.refused) for source in sources]
+    _print_counts([source.source for source in sources], counts, console)
+
+
 def _print_counts(
     sources: Sequence[str], counts: Mapping[str, Sequence[int]], console: Console
 ) -> None:
     """Prints a row per source and all columns, in several tables where one would be too wide."""
 
     def table_of(columns: Sequence[str]) -> Table:
-        table = _table(("source",), columns)
+        table = make_table(("source",), columns)
         for number, source in enumerate(sources):
             table.add_row(source, *(f"{counts[column][number]:,}" for column in columns))
         return table
@@ -144,14 +155,14 @@ def _print_counts(
 
 def print_build(build: BuildReport, console: Console | None = None) -> None:
     """Prints how many models and tests went how, and one line per failure and warning."""
-    console = console or _console()
+    console = console or make_console()
     _print_counted("models", build.models, console)
     print_audit(build, console)
 
 
 def print_audit(build: BuildReport, console: Console | None = None) -> None:
     """Prints how many tests went how, and one line per failure and warning."""
-    console = console or _console()
+    console = console or make_console()
     _print_counted("tests", build.tests, console)
     for findings, kind in ((build.failures, "failures"), (build.warnings, "warnings")):
         for finding in findings[:SHOWN_FINDINGS]:
@@ -170,7 +181,7 @@ def _print_counted(kind: str, counts: Counts, console: Console) -> None:
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Prints a query's rows as a table; off a terminal no line is wrapped."""
     wide = None if sys.stdout.isatty() else 100_000
-    table = _table(tuple(columns), ())
+    table = make_table(tuple(columns), ())
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
     Console(width=wide, highlight=False).print(table)
@@ -274,12 +285,14 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def _console() -> Console:
+def make_console() -> Console:
+    """A console on stdout, as wide as the terminal (80 columns in a log)."""
     # rich takes the terminal's own width when it is given none.
     return Console(width=None if sys.stdout.isatty() else _LOG_WIDTH, highlight=False, markup=False)
 
 
-def _table(words: Sequence[str], numbers: Sequence[str]) -> Table:
+def make_table(words: Sequence[str], numbers: Sequence[str]) -> Table:
+    """A table with columns of words, then columns of numbers."""
     table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 0, 0, 1), header_style="bold")
     for word in words:
         table.add_column(word, overflow="fold", min_width=len(word))

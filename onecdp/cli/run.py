@@ -105,7 +105,7 @@ def run(
         output.print_json(output.run_document(report))
     else:
         output.print_run(report)
-    sys.exit(_exit_code(report.ingest) if report.build.ok else EXIT_FAILED)
+    sys.exit(exit_code(report.ingest) if report.build.ok else EXIT_FAILED)
 
 
 @click.command()
@@ -141,7 +141,7 @@ def ingest(
         output.print_json(output.ingest_document(report))
     else:
         output.print_ingest(report)
-    sys.exit(_exit_code(report))
+    sys.exit(exit_code(report))
 
 
 @click.command()
@@ -225,7 +225,8 @@ def publish(wait: int, project_dir: Path | None, warehouse: Path | None) -> None
     click.echo(f"{verb} {published.tables} tables: {published.file}")
 
 
-def _exit_code(report: IngestReport) -> int:
+def exit_code(report: IngestReport) -> int:
+    """The exit code of a command that reads files."""
     if not report.is_complete:
         return EXIT_REFUSED
     return EXIT_QUARANTINED if any(s.rows_quarantined for s in report.sources) else 0

@@ -5,8 +5,8 @@ Each is a function of one `Context` and returns a report:
     context = Context(open_project(Path("my-cdp"), None, os.environ))
     report = run(context, Path("exports"))
 
-They hold the warehouse folder while they work, raise `OnecdpError` for what the user can fix,
-and print nothing.
+They hold the warehouse folder while they work, but for `preview`, which only reads; they raise
+`OnecdpError` for what the user can fix, and print nothing.
 """
 
 from onecdp.pipeline.audit import audit
@@ -14,8 +14,9 @@ from onecdp.pipeline.build import build
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.forget import forget
 from onecdp.pipeline.ingest import ingest
+from onecdp.pipeline.preview import preview
 from onecdp.pipeline.publish import publish
 from onecdp.pipeline.run import run
 from onecdp.pipeline.watch import watch
 
-__all__ = ["Context", "audit", "build", "forget", "ingest", "publish", "run", "watch"]
+__all__ = ["Context", "audit", "build", "forget", "ingest", "preview", "publish", "run", "watch"]

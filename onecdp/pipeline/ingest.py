@@ -19,7 +19,7 @@ _FILLED_WITH = ".filled-with"
 _SAMPLE, _OWN = "the sample", "your own data"
 
 # Loading libraries keep settings per process while they work; dlt does.
-_one_at_a_time = threading.Lock()
+one_at_a_time = threading.Lock()
 
 
 class SourceReport(Protocol):
@@ -178,7 +178,7 @@ def load(context: Context, delivery: Delivery) -> IngestReport:
         progress.note(f"{name}: no source has this name; it is not read")
     try:
         progress.update(f"ingest: files of {delivery.data}")
-        with _one_at_a_time:
+        with one_at_a_time:
             reports: Sequence[SourceReport] = pipelines.load(
                 delivery.data,
                 project.warehouse.folder,

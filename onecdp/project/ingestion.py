@@ -29,10 +29,12 @@ class Ingestion:
     Attributes:
         pipelines: `ingestion.pipelines`: source_names, tables, load, IngestError.
         erasure: `ingestion.erasure`: normalise, is_erased, erase_raw, set_tombstones, KeyProblem.
+        preview: `ingestion.preview`: preview, NoSource; None in a project of an earlier version.
     """
 
     pipelines: Any
     erasure: Any
+    preview: Any = None
 
 
 def load_ingestion(project: Path) -> Ingestion:
@@ -52,6 +54,7 @@ def load_ingestion(project: Path) -> Ingestion:
             return Ingestion(
                 pipelines=importlib.import_module(f"{name}.pipelines"),
                 erasure=importlib.import_module(f"{name}.erasure"),
+                preview=_import_preview(name, folder),
             )
         except SyntaxError as error:
             _unload_package(name)
@@ -62,6 +65,11 @@ def load_ingestion(project: Path) -> Ingestion:
             if error.name and error.name.split(".")[0] == "ingestion":
                 reason += "; import relatively inside ingestion/, as in `from .erasure import …`"
             raise OnecdpError(f"the project's ingestion/ can't be imported: {reason}") from error
+
+
+def _import_preview(name: str, folder: Path) -> ModuleType | None:
+    has_one = (folder / "preview" / "__init__.py").is_file()
+    return importlib.import_module(f"{name}.preview") if has_one else None
 
 
 def _import_package(name: str, folder: Path) -> ModuleType:

@@ -17,6 +17,7 @@ from ingestion.raw_tables import LOADS, QUARANTINE, SUPERSEDED, WARNINGS, column
 from ingestion.readers.files import Files
 from ingestion.readers.live import LiveReader, list_arrivals
 from ingestion.readers.reader import Context
+from onecdp.warehouse.sql_text import quoted
 
 BESIDE = {
     "quarantine": QUARANTINE, "warnings": WARNINGS, "superseded": SUPERSEDED, "loads": LOADS,
@@ -68,15 +69,22 @@ class RawStore:
             self.database,
             self.notices.append,
         )
-        ((_, rows),) = landed.tables
+        ((_, written),) = landed.tables
         relations = {
-            self.spec.table: rows, "quarantine": landed.quarantine, "warnings": landed.warnings,
-            "superseded": landed.superseded, "loads": landed.loads,
+            self.spec.table: written, "quarantine": landed.quarantine,
+            "warnings": landed.warnings, "superseded": landed.superseded, "loads": landed.loads,
         }  # fmt: skip
         with duckdb.connect(str(self.database)) as connection:
             for table, relation in relations.items():
                 new = scratch.execute(f"select *, '1' as _dlt_load_id from {relation}")
-                connection.register("new", new.to_arrow_table())
+                rows = new.to_arrow_table()
+                connection.register("new", rows)
+                # As dlt does for a column that a file brings.
+                for name in rows.column_names if table == self.spec.table else ():
+                    connection.execute(
+                        f"alter table {self.spec.dataset}.{table} "
+                        f"add column if not exists {quoted(name)} varchar"
+                    )
                 upsert = "or replace" if table == self.spec.table else ""
                 connection.execute(
                     f"insert {upsert} into {self.spec.dataset}.{table} by name from new"

@@ -1,0 +1,10 @@
+"""Shows what a load would do, before anything is loaded.
+
+The files go through the landing as in a load, against the warehouse, which is only read; what comes
+out is counted and shown instead of written.
+"""
+
+from .check import SourcePreview, preview
+from .one_file import NoSource
+
+__all__ = ["NoSource", "SourcePreview", "preview"]

@@ -1,0 +1,95 @@
+"""Which columns files have, what they are read as, and how many of their values can't be read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..declaration import Kind, TableSpec
+from ..landing.arrivals import INDEX
+from ..landing.header_names import column_of
+from ..landing.landed import Landed
+from ..raw_tables import FILE_OF
+from ..readers.discover import SourceFile
+from .headers import best_header, read_headers
+from .report import ColumnPreview, Layout
+
+# How a reason names a value: `column: 'value' is …`.
+TOLD = r"(\w+): '(.*?)' [a-z]"
+
+
+def layouts(
+    landed: Landed, places: Mapping[str, Sequence[str]], files: Mapping[str, SourceFile]
+) -> list[Layout]:
+    """Groups places by their headers.
+
+    Args:
+        landed: What the landing brought.
+        places: The names of the new places of each table.
+        files: The files among them, by their names.
+    """
+    unreadable = _count_unreadable(landed)
+    # Of a place that is no file, the columns are known once it is read.
+    read: dict[str, list[str]] = {}
+    for name, columns in landed.connection.execute(
+        f"select file, columns from {landed.loads} where columns is not null"
+    ).fetchall():
+        read[name] = json.loads(columns)
+    found: list[Layout] = []
+    for spec, _ in landed.tables:
+        by_header: dict[tuple[str, ...], list[str]] = {}
+        for name in places.get(spec.table, ()):
+            header = best_header(read_headers(files[name]), spec) if name in files else None
+            names = header.names if header else tuple(read.get(name, ()))
+            by_header.setdefault(names, []).append(name)
+        found += [
+            _layout(spec, header, names, unreadable)
+            for header, names in by_header.items()
+            if header
+        ]
+    return found
+
+
+def _layout(
+    spec: TableSpec,
+    header: Sequence[str],
+    files: Sequence[str],
+    unreadable: Mapping[tuple[str, str], int],
+) -> Layout:
+    columns = [_column(name, no, spec, files, unreadable) for no, name in enumerate(header, 1)]
+    present = {column.column for column in columns}
+    absent = tuple(c.name for c in spec.columns if c.name not in present)
+    return Layout(spec.table, tuple(files), tuple(columns), absent)
+
+
+def _column(
+    header: str,
+    position: int,
+    spec: TableSpec,
+    files: Iterable[str],
+    unreadable: Mapping[tuple[str, str], int],
+) -> ColumnPreview:
+    name = column_of(header.strip(), position, spec)
+    if name == INDEX:
+        return ColumnPreview(header, None, "ignored", False, 0)
+    kind = spec.kind_of(name)
+    is_known = spec.known(header.strip()) is not None or kind is Kind.CODE
+    words = "identifier" if kind is Kind.CODE else str(kind)
+    count = sum(unreadable.get((file, name), 0) for file in files)
+    return ColumnPreview(header, name, words, is_known, count)
+
+
+def _count_unreadable(landed: Landed) -> dict[tuple[str, str], int]:
+    """How many values of each file and column can't be read."""
+    file = FILE_OF.format("file")
+    found = landed.connection.execute(
+        f"""with told as (
+            select {file} as file, column_name from {landed.warnings}
+            union all
+            select {file}, unnest(list_distinct(regexp_extract_all(reason, $1, 1)))
+            from {landed.quarantine} where line is not null
+        )
+        select file, column_name, count(*) from told group by all""",
+        [TOLD],
+    )
+    return {(name, column): count for name, column, count in found.fetchall()}
