@@ -76,7 +76,8 @@ BROKEN = {
     ),
     "primary_key_int_identity__map_node_id": (
         "insert into intermediate.int_identity__map"
-        " from intermediate.int_identity__map where is_active limit 1"
+        " from intermediate.int_identity__map where is_active and id_type = 'device_id'"
+        " order by node_id limit 1"
     ),
     # The second of the two rows that the line above left.
     "assert_identifier_belongs_to_one_customer": (
