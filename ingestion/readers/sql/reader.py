@@ -96,8 +96,8 @@ def _arrivals(
     stored = Position.read(context.loaded.positions.get(stream))
     remote = find_table(connection, database, spec, settings)
     sort = remote.sorts.get(settings.cursor)
-    cursor = make_cursor(settings.cursor, sort, settings.lag, settings.table)
-    table = CursorTable(remote, cursor)
+    cursor = make_cursor(settings.cursor, sort, settings.lag, settings.table, database.time_zone)
+    table = CursorTable(remote, cursor, cursor.latest())
     notices = []
     if not table.is_indexed(connection):
         slow = f"has no index on {cursor.remote}: each run scans it as a whole"

@@ -8,22 +8,29 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from .columns import RemoteColumn
-from .cursor import EARLIEST, Cursor, latest_time
+from .cursor import EARLIEST, Cursor
 from .remote import RemoteTable, statement
 
 
 @dataclass(frozen=True)
 class CursorTable:
-    """A remote table and its cursor."""
+    """A remote table and its cursor.
+
+    Attributes:
+        remote: The table.
+        cursor: Its cursor.
+        latest: The latest time that is believed, for all statements of a load.
+    """
 
     remote: RemoteTable
     cursor: Cursor
+    latest: str
 
     def newest(self, connection: sa.Connection) -> str | None:
         """The text of the newest cursor that is believed; None if there is none."""
         quoted, where = self._quoted, ""
         if self.cursor.is_time:
-            where = f" where {quoted} <= {self._literal(latest_time())}"
+            where = f" where {quoted} <= {self._literal(self.latest)}"
             where += f" and {quoted} >= {self._literal(EARLIEST.isoformat(' '))}"
         text = self.remote.dialect.text(self._column, f"max({quoted})")
         query = f"select {text} from {self.remote.name}{where}"
@@ -43,7 +50,7 @@ class CursorTable:
             ends.insert(0, f"{quoted} >= {self._literal(lower)}")
         odd = [f"{quoted} is null"]
         if self.cursor.is_time:
-            odd.append(f"{quoted} > {self._literal(latest_time())}")
+            odd.append(f"{quoted} > {self._literal(self.latest)}")
             odd.append(f"{quoted} < {self._literal(EARLIEST.isoformat(' '))}")
         return f"({' and '.join(ends)}) or {' or '.join(odd)}"
 

@@ -119,6 +119,21 @@ def test_a_day_reads_what_changed_and_late_commits(
     assert store.load(Sql()).places_loaded == 0
 
 
+def test_a_clock_that_is_ahead_hides_no_rows(
+    store: RawStore, server: Server, configure: Configure
+) -> None:
+    configure(server)
+    insert(
+        server,
+        "'C1', null, 'old', null, 1, '2024-01-01 08:00:00'",
+        "'C2', null, 'ahead', null, 1, now() + interval '20' hour",
+    )
+    assert store.load(Sql()).counts.loaded == 2
+    insert(server, "'C3', null, 'now', null, 1, now()")
+    store.load(Sql())
+    assert [row.split("|")[1] for row in members(store)] == ["old", "ahead", "now"]
+
+
 @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
 def test_deleted_rows_are_found_and_come_back(
     store: RawStore, server: Server, configure: Configure
