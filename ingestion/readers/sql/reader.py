@@ -28,7 +28,7 @@ class Position:
 
     Attributes:
         cursor: The newest cursor that was read.
-        window: A hash of the keys and cursors that may still be joined by late commits.
+        window: A hash of the rows that late commits may still join or change.
         columns: What was read.
     """
 
@@ -111,9 +111,8 @@ def _arrivals(
     if end is not None:
         # A hash of what late commits may join, taken before the rows are read: what is committed
         # in between is read again.
-        names = [spec.group] if spec.group else list(spec.key)
         recent = table.window(cursor.before_lag(end), end)
-        window = table.digest(connection, names, recent)
+        window = table.digest(connection, recent)
         position = Position(end, window, tuple(sorted(remote.header.names)))
         if position != stored:
             name = f"{stream}/{end.replace(' ', 'T')}/{now()}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -54,9 +53,12 @@ class CursorTable:
             odd.append(f"{quoted} < {self._literal(EARLIEST.isoformat(' '))}")
         return f"({' and '.join(ends)}) or {' or '.join(odd)}"
 
-    def digest(self, connection: sa.Connection, names: Sequence[str], where: str) -> str:
-        """The count of some rows and the sum of the hashes of their keys and cursors."""
-        columns = [*self.remote.header.remote_of(names), self._column]
+    def digest(self, connection: sa.Connection, where: str) -> str:
+        """The count of some rows and the sum of the hashes of what is read of them.
+
+        Two changes within the precision of the cursor give a row the same one.
+        """
+        columns = [*self.remote.header.columns, self._column]
         digest = self.remote.dialect.digest([self.remote.dialect.text(c) for c in columns])
         query = f"select count(*), {digest} from {self.remote.name} where {where}"
         count, total = connection.execute(statement(query)).one()

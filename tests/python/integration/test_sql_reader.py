@@ -119,6 +119,18 @@ def test_a_day_reads_what_changed_and_late_commits(
     assert store.load(Sql()).places_loaded == 0
 
 
+def test_a_second_change_with_the_same_cursor_is_read(
+    store: RawStore, server: Server, configure: Configure
+) -> None:
+    configure(server)
+    insert(server, "'C1', null, 'first', null, 1, '2024-01-01 08:00:00'")
+    store.load(Sql())
+    server.execute("update customers set real_name = 'second', updated_at = '2024-01-01 08:00:00'")
+    store.load(Sql())
+    assert members(store) == ["C1|second|2024-01-01 00:00:00"]
+    assert store.load(Sql()).places_loaded == 0
+
+
 def test_a_clock_that_is_ahead_hides_no_rows(
     store: RawStore, server: Server, configure: Configure
 ) -> None:
