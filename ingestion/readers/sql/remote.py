@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -69,7 +70,8 @@ class RemoteTable:
         dialect: The SQL of the database.
         schema: Its schema; None is that of the connection.
         table: Its name there.
-        sorts: What each of its columns holds.
+        types: The type of each of its columns, as SQLAlchemy has it.
+        sorts: What each of them holds.
         header: What is read of it.
         group: The column with the document that a row belongs to, of tables that state documents.
     """
@@ -78,6 +80,7 @@ class RemoteTable:
     dialect: Dialect
     schema: str | None
     table: str
+    types: Mapping[str, Any]
     sorts: Mapping[str, Sort]
     header: Header
     group: RemoteColumn | None
@@ -140,14 +143,18 @@ def find_table(
     """
     schema, _, table = settings.table.rpartition(".")
     try:
-        found = sa.inspect(connection).get_columns(table, schema=schema or None)
+        with warnings.catch_warnings():
+            # Of types that SQLAlchemy does not know; their text is read all the same.
+            warnings.simplefilter("ignore", sa.exc.SAWarning)
+            found = sa.inspect(connection).get_columns(table, schema=schema or None)
     except sa.exc.NoSuchTableError:
         raise Refused(f"there is no table {settings.table}") from None
-    sorts = {str(column["name"]): sort_of(column["type"]) for column in found}
+    types = {str(column["name"]): column["type"] for column in found}
+    sorts = {name: sort_of(kind) for name, kind in types.items()}
     header = choose_columns(spec, settings, list(sorts.items()), database.time_zone)
     group = header.remote_of([spec.group])[0] if spec.group else None
     dialect = Dialect(connection.engine)
-    return RemoteTable(database, dialect, schema or None, table, sorts, header, group)
+    return RemoteTable(database, dialect, schema or None, table, types, sorts, header, group)
 
 
 def _without_reflection() -> sa.MetaData:
