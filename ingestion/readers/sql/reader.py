@@ -63,7 +63,7 @@ class Sql:
     def arrivals(self, tables: Sequence[TableSpec], context: Context) -> Mapping[str, Arrivals]:
         """Lists a place per table in which something is new, and one of deleted rows."""
         try:
-            from .remote import connected
+            from .remote import connected, looking_at
         except ImportError:
             raise Refused(NEEDS_EXTRA) from None
         database = read_settings(tables, self.name, ("table", "cursor"))
@@ -74,7 +74,8 @@ class Sql:
                     continue
                 settings = database.tables[spec.table]
                 try:
-                    found[spec.table] = _arrivals(connection, database, spec, settings, context)
+                    with looking_at(connection, database):
+                        found[spec.table] = _arrivals(connection, database, spec, settings, context)
                 except Refused as refusal:
                     refused = {f"{self.name}/{spec.table}": str(refusal)}
                     found[spec.table] = Arrivals(refused=refused)
@@ -111,7 +112,10 @@ def _arrivals(
     if end is not None:
         # A hash of what late commits may join, taken before the rows are read: what is committed
         # in between is read again.
-        recent = table.window(cursor.before_lag(end), end)
+        try:
+            recent = table.window(cursor.before_lag(end), end)
+        except ValueError:
+            raise Refused(f"{settings.table}: its largest {cursor.remote} is {end}") from None
         window = table.digest(connection, recent)
         position = Position(end, window, tuple(sorted(remote.header.names)))
         if position != stored:

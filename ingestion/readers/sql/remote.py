@@ -24,6 +24,20 @@ CONNECT_SECONDS = 10
 
 
 @contextmanager
+def looking_at(connection: sa.Connection, database: Database) -> Iterator[None]:
+    """What the database says while one table is looked at concerns that table alone.
+
+    Raises:
+        Refused: It doesn't answer a question.
+    """
+    try:
+        yield
+    except sa.exc.SQLAlchemyError as error:
+        connection.rollback()
+        raise Refused(f"the table can't be read: {database.told(error)}") from None
+
+
+@contextmanager
 def connected(database: Database) -> Iterator[sa.Connection]:
     """A connection for short questions.
 
@@ -35,7 +49,12 @@ def connected(database: Database) -> Iterator[sa.Connection]:
     except Exception as error:
         raise Refused(f"the credentials can't be used: {database.told(error)}") from None
     try:
-        with engine.connect() as connection:
+        try:
+            connection = engine.connect()
+        except Exception as error:
+            # Also what a driver says of its options, such as a certificate that isn't there.
+            raise Refused(f"the database can't be reached: {database.told(error)}") from None
+        with connection:
             yield connection
     except sa.exc.SQLAlchemyError as error:
         raise Refused(f"the database can't be read: {database.told(error)}") from None
@@ -46,6 +65,11 @@ def connected(database: Database) -> Iterator[sa.Connection]:
 def make_engine(database: Database) -> sa.Engine:
     """An engine that waits some seconds for a connection, and gets times of PostgreSQL in UTC."""
     url = sa.engine.make_url(database.url)
+    if "@" in (url.host or ""):
+        # The message of a driver would show the end of the password.
+        raise ValueError("write the @ in them as %40")
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg2")
     if url.get_backend_name() == "postgresql":
         options = " ".join(filter(None, [str(url.query.get("options", "")), _IN_UTC]))
         url = url.update_query_dict({"options": options})
