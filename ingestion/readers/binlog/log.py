@@ -200,6 +200,11 @@ def read_changes(
                 "(binlog_expire_logs_seconds), or load more often"
             ) from None
         raise
+    except (ValueError, LookupError, NotImplementedError) as error:
+        # The client does not know all that servers write: bytes that are no text, compressed
+        # columns. Without its changes a table is read as a whole.
+        for one in changes.values():
+            one.is_whole = f"has a log that can't be decoded ({type(error).__name__})"
     finally:
         stream.close()
 

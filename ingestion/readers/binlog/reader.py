@@ -43,13 +43,15 @@ class Binlog:
 def _arrivals(
     connection: sa.Connection, database: Database, specs: Sequence[TableSpec], context: Context
 ) -> Mapping[str, Arrivals]:
+    from ..sql.remote import looking_at
     from .table import look_at
 
     found: dict[str, Arrivals] = {}
     tables: list[Table] = []
     for spec in specs:
         try:
-            tables.append(look_at(connection, database, spec, context))
+            with looking_at(connection, database):
+                tables.append(look_at(connection, database, spec, context))
         except Refused as refusal:
             found[spec.table] = Arrivals(refused={f"binlog/{spec.table}": str(refusal)})
     server, end = _read_log(connection, database, tables)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from ...landing.arrivals import Refused
 from ..sql.columns import RemoteColumn
@@ -55,6 +56,32 @@ def read_by_keys(
         raise Refused(f"the database stopped answering: {told}") from None
     finally:
         engine.dispose()
+
+
+def is_known(kind: Any) -> bool:
+    """Whether the log and the database have one text for a key of a type.
+
+    Of others, such as UUID or ZEROFILL, the log has what is stored.
+    """
+    if isinstance(kind, sa.Float | mysql.BIT | mysql.YEAR | mysql.SET):
+        return False
+    if isinstance(kind, sa.Integer | sa.Numeric):
+        return not getattr(kind, "zerofill", False)
+    return isinstance(kind, sa.String | sa.types._Binary)
+
+
+def padded(keys: Collection[Key], kinds: Sequence[Any]) -> list[Key]:
+    """Keys as the table has them: the log leaves out zero bytes at the end of BINARY."""
+    lengths = [kind.length or 0 if isinstance(kind, sa.BINARY) else 0 for kind in kinds]
+    if not any(lengths):
+        return list(keys)
+    return [
+        tuple(
+            value.ljust(length, b"\0") if isinstance(value, bytes) else value
+            for value, length in zip(key, lengths, strict=True)
+        )
+        for key in keys
+    ]
 
 
 def as_text(key: Key) -> tuple[str | None, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -15,10 +16,10 @@ from ..header import CHUNK_ROWS
 from ..reader import Context
 from ..sql.columns import deletion
 from ..sql.reader import now
-from ..sql.remote import RemoteTable, find_table
+from ..sql.remote import RemoteTable, find_table, statement
 from ..sql.settings import Database
 from .log import Changes, Position, Stored
-from .rows import as_text, read_by_keys
+from .rows import as_text, is_known, padded, read_by_keys
 
 _OFTEN_ENOUGH = 16 << 20
 """Bytes of the log that are read again at most because nothing in them was of a table."""
@@ -57,6 +58,11 @@ class Table:
     def key(self) -> list[str]:
         """Our names of the columns by which its rows are read."""
         return [self.spec.group] if self.spec.group else list(self.spec.key)
+
+    @property
+    def key_types(self) -> list[Any]:
+        """The types of these columns there."""
+        return [self.remote.types[one.remote] for one in self.remote.header.remote_of(self.key)]
 
     def goes_on(self, server: str, end: Position) -> bool:
         """Whether the log tells its changes; sets `changes`, or `notice` or `gap`."""
@@ -105,7 +111,7 @@ class Table:
         if not (changes.keys or has_moved):
             return Arrivals(idle=1)
         name = f"{self.stream}/{before}-{position.position}"
-        keys = sorted(changes.keys, key=repr)
+        keys = sorted(padded(changes.keys, self.key_types), key=repr)
         gone = sorted(set(self.stored.columns) - set(self.remote.header.names))
         text = f"{self.remote.table} has no column {', '.join(gone)} any more; its values stay"
         chunks = partial(self._changed, keys, position.text())
@@ -163,11 +169,20 @@ def look_at(
     """Finds a table and what is stored of it.
 
     Raises:
-        Refused: It isn't there, lacks a column, or its server has no binary log of this kind.
+        Refused: It isn't there, lacks a column, or the binary log does not tell its changes.
     """
     remote = find_table(connection, database, spec, database.tables[spec.table])
     if not remote.dialect.is_mysql:
         raise Refused("only MySQL and MariaDB have a binary log; use the reader sql")
+    if remote.table in sa.inspect(connection).get_view_names(remote.schema):
+        raise Refused(f"{remote.table} is a view, which has no changes in the log; name its table")
     schema = remote.schema or connection.engine.url.database or ""
+    where = (schema, remote.table)
+    if connection.execute(statement("select @@lower_case_table_names")).scalar() == 1:
+        where = (schema.lower(), remote.table.lower())
     stored = Stored.read(context.loaded.positions.get(f"binlog/{spec.table}"))
-    return Table(spec, remote, (schema, remote.table), stored, context)
+    table = Table(spec, remote, where, stored, context)
+    for kind in table.key_types:
+        if not is_known(kind):
+            raise Refused(f"a key of type {kind} can't be read from the log; use the reader sql")
+    return table

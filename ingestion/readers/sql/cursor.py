@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
+from zoneinfo import ZoneInfo
 
 from ...landing.arrivals import Refused
 from .columns import Sort
@@ -15,8 +16,7 @@ DEFAULT_LAG = {Sort.NUMBER: 1000.0}
 """Others have five minutes."""
 FIVE_MINUTES = 300.0
 EARLIEST = dt.datetime(1900, 1, 1)
-AHEAD = dt.timedelta(days=2)
-"""No clock and no zone is so far ahead of UTC: later times are mistakes."""
+_EXACT = Context(prec=200)
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,13 @@ class Cursor:
         remote: Its name.
         sort: What it holds.
         lag: How far behind the newest value rows may still be committed.
+        zone: Of times without one; None is UTC.
     """
 
     remote: str
     sort: Sort
     lag: float
+    zone: str | None = None
 
     def before_lag(self, value: str) -> str:
         """The value from which rows are read again.
@@ -42,12 +44,30 @@ class Cursor:
         if self.sort is Sort.NUMBER:
             if not _NUMBER.fullmatch(value):
                 raise ValueError(value)
-            return format(Decimal(value) - Decimal(str(self.lag)), "f")
+            return format(_EXACT.subtract(Decimal(value), Decimal(str(self.lag))), "f")
         time = dt.datetime.fromisoformat(value)
         try:
-            return (time - dt.timedelta(seconds=self.lag)).isoformat(" ")
+            return (time - self._repeated(time) - dt.timedelta(seconds=self.lag)).isoformat(" ")
         except OverflowError:
             return EARLIEST.isoformat(" ")
+
+    def latest(self) -> str:
+        """The latest time that is believed: now. A later one would hide what is written until then.
+
+        The text has no zone; it is in that of the column.
+        """
+        zone = ZoneInfo(self.zone) if self.zone and self.sort is not Sort.INSTANT else dt.UTC
+        return dt.datetime.now(zone).replace(tzinfo=None).isoformat(" ")
+
+    def _repeated(self, time: dt.datetime) -> dt.timedelta:
+        """What a clock that is put back at the end of summer may still repeat of a local time."""
+        if self.zone is None or self.sort is not Sort.LOCAL_TIME:
+            return dt.timedelta()
+        first, second = (time.replace(tzinfo=ZoneInfo(self.zone), fold=fold) for fold in (0, 1))
+        return max(
+            (first.utcoffset() or dt.timedelta()) - (second.utcoffset() or dt.timedelta()),
+            dt.timedelta(),
+        )
 
     @property
     def is_time(self) -> bool:
@@ -55,7 +75,9 @@ class Cursor:
         return self.sort is not Sort.NUMBER
 
 
-def make_cursor(name: str, sort: Sort | None, lag: float | None, table: str) -> Cursor:
+def make_cursor(
+    name: str, sort: Sort | None, lag: float | None, table: str, zone: str | None = None
+) -> Cursor:
     """A cursor, with the default lag of its sort.
 
     Raises:
@@ -65,10 +87,4 @@ def make_cursor(name: str, sort: Sort | None, lag: float | None, table: str) -> 
         raise Refused(f"{table} has no column {name}, which is its cursor")
     if sort not in (Sort.NUMBER, Sort.DATE, Sort.LOCAL_TIME, Sort.INSTANT):
         raise Refused(f"{table}: a cursor must be a time or a number, and {name} is {sort}")
-    return Cursor(name, sort, DEFAULT_LAG.get(sort, FIVE_MINUTES) if lag is None else lag)
-
-
-def latest_time() -> str:
-    """The latest time that a cursor is believed."""
-    now = dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
-    return (now + AHEAD).isoformat(" ")
+    return Cursor(name, sort, DEFAULT_LAG.get(sort, FIVE_MINUTES) if lag is None else lag, zone)

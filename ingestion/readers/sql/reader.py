@@ -28,7 +28,7 @@ class Position:
 
     Attributes:
         cursor: The newest cursor that was read.
-        window: A hash of the keys and cursors that may still be joined by late commits.
+        window: A hash of the rows that late commits may still join or change.
         columns: What was read.
     """
 
@@ -63,7 +63,7 @@ class Sql:
     def arrivals(self, tables: Sequence[TableSpec], context: Context) -> Mapping[str, Arrivals]:
         """Lists a place per table in which something is new, and one of deleted rows."""
         try:
-            from .remote import connected
+            from .remote import connected, looking_at
         except ImportError:
             raise Refused(NEEDS_EXTRA) from None
         database = read_settings(tables, self.name, ("table", "cursor"))
@@ -74,7 +74,8 @@ class Sql:
                     continue
                 settings = database.tables[spec.table]
                 try:
-                    found[spec.table] = _arrivals(connection, database, spec, settings, context)
+                    with looking_at(connection, database):
+                        found[spec.table] = _arrivals(connection, database, spec, settings, context)
                 except Refused as refusal:
                     refused = {f"{self.name}/{spec.table}": str(refusal)}
                     found[spec.table] = Arrivals(refused=refused)
@@ -96,8 +97,8 @@ def _arrivals(
     stored = Position.read(context.loaded.positions.get(stream))
     remote = find_table(connection, database, spec, settings)
     sort = remote.sorts.get(settings.cursor)
-    cursor = make_cursor(settings.cursor, sort, settings.lag, settings.table)
-    table = CursorTable(remote, cursor)
+    cursor = make_cursor(settings.cursor, sort, settings.lag, settings.table, database.time_zone)
+    table = CursorTable(remote, cursor, cursor.latest())
     notices = []
     if not table.is_indexed(connection):
         slow = f"has no index on {cursor.remote}: each run scans it as a whole"
@@ -111,9 +112,11 @@ def _arrivals(
     if end is not None:
         # A hash of what late commits may join, taken before the rows are read: what is committed
         # in between is read again.
-        names = [spec.group] if spec.group else list(spec.key)
-        recent = table.window(cursor.before_lag(end), end)
-        window = table.digest(connection, names, recent)
+        try:
+            recent = table.window(cursor.before_lag(end), end)
+        except ValueError:
+            raise Refused(f"{settings.table}: its largest {cursor.remote} is {end}") from None
+        window = table.digest(connection, recent)
         position = Position(end, window, tuple(sorted(remote.header.names)))
         if position != stored:
             name = f"{stream}/{end.replace(' ', 'T')}/{now()}"

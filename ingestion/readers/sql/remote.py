@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,20 @@ CONNECT_SECONDS = 10
 
 
 @contextmanager
+def looking_at(connection: sa.Connection, database: Database) -> Iterator[None]:
+    """What the database says while one table is looked at concerns that table alone.
+
+    Raises:
+        Refused: It doesn't answer a question.
+    """
+    try:
+        yield
+    except sa.exc.SQLAlchemyError as error:
+        connection.rollback()
+        raise Refused(f"the table can't be read: {database.told(error)}") from None
+
+
+@contextmanager
 def connected(database: Database) -> Iterator[sa.Connection]:
     """A connection for short questions.
 
@@ -34,7 +49,12 @@ def connected(database: Database) -> Iterator[sa.Connection]:
     except Exception as error:
         raise Refused(f"the credentials can't be used: {database.told(error)}") from None
     try:
-        with engine.connect() as connection:
+        try:
+            connection = engine.connect()
+        except Exception as error:
+            # Also what a driver says of its options, such as a certificate that isn't there.
+            raise Refused(f"the database can't be reached: {database.told(error)}") from None
+        with connection:
             yield connection
     except sa.exc.SQLAlchemyError as error:
         raise Refused(f"the database can't be read: {database.told(error)}") from None
@@ -45,6 +65,11 @@ def connected(database: Database) -> Iterator[sa.Connection]:
 def make_engine(database: Database) -> sa.Engine:
     """An engine that waits some seconds for a connection, and gets times of PostgreSQL in UTC."""
     url = sa.engine.make_url(database.url)
+    if "@" in (url.host or ""):
+        # The message of a driver would show the end of the password.
+        raise ValueError("write the @ in them as %40")
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg2")
     if url.get_backend_name() == "postgresql":
         options = " ".join(filter(None, [str(url.query.get("options", "")), _IN_UTC]))
         url = url.update_query_dict({"options": options})
@@ -69,7 +94,8 @@ class RemoteTable:
         dialect: The SQL of the database.
         schema: Its schema; None is that of the connection.
         table: Its name there.
-        sorts: What each of its columns holds.
+        types: The type of each of its columns, as SQLAlchemy has it.
+        sorts: What each of them holds.
         header: What is read of it.
         group: The column with the document that a row belongs to, of tables that state documents.
     """
@@ -78,6 +104,7 @@ class RemoteTable:
     dialect: Dialect
     schema: str | None
     table: str
+    types: Mapping[str, Any]
     sorts: Mapping[str, Sort]
     header: Header
     group: RemoteColumn | None
@@ -140,14 +167,18 @@ def find_table(
     """
     schema, _, table = settings.table.rpartition(".")
     try:
-        found = sa.inspect(connection).get_columns(table, schema=schema or None)
+        with warnings.catch_warnings():
+            # Of types that SQLAlchemy does not know; their text is read all the same.
+            warnings.simplefilter("ignore", sa.exc.SAWarning)
+            found = sa.inspect(connection).get_columns(table, schema=schema or None)
     except sa.exc.NoSuchTableError:
         raise Refused(f"there is no table {settings.table}") from None
-    sorts = {str(column["name"]): sort_of(column["type"]) for column in found}
+    types = {str(column["name"]): column["type"] for column in found}
+    sorts = {name: sort_of(kind) for name, kind in types.items()}
     header = choose_columns(spec, settings, list(sorts.items()), database.time_zone)
     group = header.remote_of([spec.group])[0] if spec.group else None
     dialect = Dialect(connection.engine)
-    return RemoteTable(database, dialect, schema or None, table, sorts, header, group)
+    return RemoteTable(database, dialect, schema or None, table, types, sorts, header, group)
 
 
 def _without_reflection() -> sa.MetaData:

@@ -6,6 +6,7 @@ import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Optional
+from urllib.parse import quote
 
 import dlt
 from dlt.common.configuration.exceptions import ConfigurationException
@@ -77,7 +78,7 @@ class Database:
         error = getattr(error, "orig", None) or error
         parts = [str(part) for part in getattr(error, "args", ())] or [str(error)]
         text = " ".join(" ".join(parts).split())
-        for secret in (self.url, self.password):
+        for secret in (self.url, self.password, quote(self.password, safe="")):
             text = text.replace(secret, "…") if secret else text
         return text[:300] or type(error).__name__
 

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from .columns import RemoteColumn
-from .cursor import EARLIEST, Cursor, latest_time
+from .cursor import EARLIEST, Cursor
 from .remote import RemoteTable, statement
 
 
 @dataclass(frozen=True)
 class CursorTable:
-    """A remote table and its cursor."""
+    """A remote table and its cursor.
+
+    Attributes:
+        remote: The table.
+        cursor: Its cursor.
+        latest: The latest time that is believed, for all statements of a load.
+    """
 
     remote: RemoteTable
     cursor: Cursor
+    latest: str
 
     def newest(self, connection: sa.Connection) -> str | None:
         """The text of the newest cursor that is believed; None if there is none."""
         quoted, where = self._quoted, ""
         if self.cursor.is_time:
-            where = f" where {quoted} <= {self._literal(latest_time())}"
+            where = f" where {quoted} <= {self._literal(self.latest)}"
             where += f" and {quoted} >= {self._literal(EARLIEST.isoformat(' '))}"
         text = self.remote.dialect.text(self._column, f"max({quoted})")
         query = f"select {text} from {self.remote.name}{where}"
@@ -43,13 +49,16 @@ class CursorTable:
             ends.insert(0, f"{quoted} >= {self._literal(lower)}")
         odd = [f"{quoted} is null"]
         if self.cursor.is_time:
-            odd.append(f"{quoted} > {self._literal(latest_time())}")
+            odd.append(f"{quoted} > {self._literal(self.latest)}")
             odd.append(f"{quoted} < {self._literal(EARLIEST.isoformat(' '))}")
         return f"({' and '.join(ends)}) or {' or '.join(odd)}"
 
-    def digest(self, connection: sa.Connection, names: Sequence[str], where: str) -> str:
-        """The count of some rows and the sum of the hashes of their keys and cursors."""
-        columns = [*self.remote.header.remote_of(names), self._column]
+    def digest(self, connection: sa.Connection, where: str) -> str:
+        """The count of some rows and the sum of the hashes of what is read of them.
+
+        Two changes within the precision of the cursor give a row the same one.
+        """
+        columns = [*self.remote.header.columns, self._column]
         digest = self.remote.dialect.digest([self.remote.dialect.text(c) for c in columns])
         query = f"select count(*), {digest} from {self.remote.name} where {where}"
         count, total = connection.execute(statement(query)).one()

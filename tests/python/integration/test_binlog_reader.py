@@ -195,6 +195,55 @@ def test_what_is_written_while_the_log_is_read_comes_once(
     assert rows_here(store) == rows_there(server)
 
 
+def test_keys_are_found_as_the_log_has_them(
+    store: RawStore, server: Server, configure: Configure
+) -> None:
+    """The log ends a BINARY at its last byte that is not zero, and has UUIDs as they are stored."""
+    keys = ("a1b2c3d4a1b2c300", "20b2c3d4a1b20000", "a1b2c3d4a1b2c320")
+    server.execute(
+        "drop table people",
+        "create table people (member_id binary(8) primary key, real_name varchar(9))",
+        *(f"insert into people values (x'{key}', 'before')" for key in keys),
+    )
+    configure(server, "binlog")
+    store.load(Binlog())
+    server.execute(
+        "update people set real_name = 'after'",
+        f"delete from people where member_id = x'{keys[0]}'",
+    )
+    store.load(Binlog())
+    found = store.query("select member_id, real_name, is_deleted from raw_crm.members")
+    expected = {(keys[0], "before", True), (keys[1], "after", False), (keys[2], "after", False)}
+    assert set(found) == expected
+    server.execute("drop table people", "create table people (member_id uuid primary key)")
+    assert store.load(Binlog()).refused == (
+        ("binlog/members", "a key of type UUID can't be read from the log; use the reader sql"),
+    )
+    server.execute("create or replace view folk as select 'a' as member_id")
+    server.execute("grant show view on shop.* to reader@'%'")
+    configure(server, "binlog", table="folk")
+    ((_, reason),) = store.load(Binlog()).refused
+    server.execute("drop view folk", "revoke show view on shop.* from reader@'%'")
+    assert reason == "folk is a view, which has no changes in the log; name its table"
+
+
+def test_a_log_that_cannot_be_decoded_is_replaced_by_the_table(
+    store: RawStore, server: Server, configure: Configure
+) -> None:
+    server.execute("alter table people add column notes varchar(9)")
+    configure(server, "binlog")
+    store.load(Binlog())
+    # No letter of Python's cp1252, as UTF-8 in a column of latin1 often is none.
+    server.execute("update people set real_name = 'x', notes = x'81' where member_id = 'M1'")
+    server.execute("delete from people where member_id = 'M2'")
+    report = store.load(Binlog())
+    assert [text for _, text in report.notices] == [
+        "people has a log that can't be decoded (UnicodeDecodeError): it is read as a whole"
+    ]
+    assert rows_here(store) == [row[:5] for row in rows_there(server)]
+    assert store.load(Binlog()).places_loaded == 0
+
+
 def test_changes_of_the_table_and_gaps_of_the_log(
     store: RawStore, server: Server, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:

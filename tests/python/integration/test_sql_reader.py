@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,33 @@ def test_a_day_reads_what_changed_and_late_commits(
     assert store.load(Sql()).places_loaded == 0
 
 
+def test_a_second_change_with_the_same_cursor_is_read(
+    store: RawStore, server: Server, configure: Configure
+) -> None:
+    configure(server)
+    insert(server, "'C1', null, 'first', null, 1, '2024-01-01 08:00:00'")
+    store.load(Sql())
+    server.execute("update customers set real_name = 'second', updated_at = '2024-01-01 08:00:00'")
+    store.load(Sql())
+    assert members(store) == ["C1|second|2024-01-01 00:00:00"]
+    assert store.load(Sql()).places_loaded == 0
+
+
+def test_a_clock_that_is_ahead_hides_no_rows(
+    store: RawStore, server: Server, configure: Configure
+) -> None:
+    configure(server)
+    insert(
+        server,
+        "'C1', null, 'old', null, 1, '2024-01-01 08:00:00'",
+        "'C2', null, 'ahead', null, 1, now() + interval '20' hour",
+    )
+    assert store.load(Sql()).counts.loaded == 2
+    insert(server, "'C3', null, 'now', null, 1, now()")
+    store.load(Sql())
+    assert [row.split("|")[1] for row in members(store)] == ["old", "ahead", "now"]
+
+
 @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
 def test_deleted_rows_are_found_and_come_back(
     store: RawStore, server: Server, configure: Configure
@@ -187,10 +215,40 @@ def test_what_cannot_work_is_one_line_without_the_password(
     assert "can't be called 'X; --'" in refused(columns={"customer_no": "X; --"})
     assert "has no column member_id" in refused(columns={})
     server.url = url.replace(f":{server.port}/", ":1/")
-    assert refused().startswith("the database can't be read: ")
+    assert refused().startswith("the database can't be reached: ")
     server.url = url.replace("reader", "nobody")
-    assert refused().startswith("the database can't be read: ")
+    assert refused().startswith("the database can't be reached: ")
+    for option in ("nothing=1", *(["ssl_ca=/no/such.pem"] if server.is_mysql else [])):
+        server.url = f"{url}?{option}"
+        assert refused().startswith("the database can't be reached: ")
+    server.url = url.replace("secret", "pass@secret")
+    assert refused() == "the credentials can't be used: write the @ in them as %40"
     server.url = url
+
+
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+def test_a_table_that_cannot_be_read_costs_no_other(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.execute("drop table if exists hidden", "create table hidden (id text, at timestamptz)")
+    server.execute("revoke select on hidden from reader")
+    specs = [replace(MEMBERS, table="others"), MEMBERS]
+    tables = {
+        "others": {"table": "shop.hidden", "cursor": "at", "columns": {"id": "member_id"}},
+        "members": {
+            "table": "shop.customers",
+            "cursor": "updated_at",
+            "columns": {"customer_no": "member_id"},
+        },
+    }
+    server.configure(monkeypatch, "crm", "sql", tables)
+    insert(server, "'C1', null, 'n', null, 1, '2024-01-01 08:00:00'")
+    context = Context(tmp_path, Ledger(), tmp_path, print)
+    listed = list_arrivals(Files(), [Sql()], specs, context)
+    assert listed["others"].refused == {
+        "sql/others": "the table can't be read: permission denied for table hidden"
+    }
+    assert len(listed["members"].new) == 1
 
 
 def test_options_that_only_sqlalchemy_knows_are_kept(
