@@ -49,7 +49,11 @@ def unwrap(value: bytes, spec: TableSpec) -> bytes:
     for name, found in row.items():
         if isinstance(found, int) and not isinstance(found, bool):
             row[name] = _time(found, spec.kind_of(spec.known(name) or name))
-    return orjson.dumps(row)
+    try:
+        return orjson.dumps(row)
+    except TypeError:
+        # Nested too deeply, or half a character, which has no UTF-8.
+        raise NotAnEnvelope("message is not valid JSON") from None
 
 
 def _whole(digits: str) -> int | orjson.Fragment:

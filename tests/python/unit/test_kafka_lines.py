@@ -55,6 +55,15 @@ def test_offsets_follow_their_messages_in_any_order_of_sound_and_broken() -> Non
     assert sorted(broken) == [8, 12, 13, 21]
 
 
+def test_a_message_that_is_nested_deeply_is_broken_alone() -> None:
+    deep = b'{"event_id":"b","x":' + b"[" * 300 + b"]" * 300 + b"}"
+
+    rows, broken = read(EVENTS, [(1, b'{"event_id":"a"}'), (2, deep), (3, b'{"event_id":"c"}')])
+
+    assert [row["event_id"] for row in rows] == ["a", "c"]
+    assert broken == {2: "row is nested too deeply"}
+
+
 def test_broken_messages_alone_are_a_chunk_of_their_own() -> None:
     assert read(EVENTS, [(5, None)], [(6, b"")])[1].keys() == {5, 6}
     assert read(EVENTS) == ([], {})
@@ -101,8 +110,13 @@ def test_numbers_in_an_envelope_stay_as_they_are_written() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"{", b"[]", b'{"op":"c"}', b'{"payload":3}', b'{"op":"d","before":null}', b"\xff"]
-)
+    "value",
+    [
+        b"{", b"[]", b'{"op":"c"}', b'{"payload":3}', b'{"op":"d","before":null}', b"\xff",
+        b'{"op":"c","after":{"member_id":"\\ud83d"}}',
+        b'{"op":"c","after":{"member_id":' + b"[" * 300 + b"]" * 300 + b"}}",
+    ],
+)  # fmt: skip
 def test_what_is_no_envelope_says_so(value: bytes) -> None:
     with pytest.raises(NotAnEnvelope):
         unwrap(value, MEMBERS)
