@@ -226,7 +226,10 @@ def _json_text(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError as error:
+        raise ValueError("row is nested too deeply") from error
 
 
 def _json_code(value: object, text: str) -> tuple[str, str | None]:

@@ -21,9 +21,9 @@ from starlette.routing import Route
 from onecdp.collector import times
 from onecdp.collector.journal import Journal, NotDurable, Sink, TooBusy
 from onecdp.collector.keys import WriteKeys, key_of_basic
-from onecdp.collector.messages import FOLDERS, Mapper
+from onecdp.collector.messages import Mapper
 from onecdp.collector.refusals import BadEvent, Refusal
-from onecdp.collector.requests import MAX_EVENT, parse_object, read_body
+from onecdp.collector.requests import MAX_EVENT, check_size, parse_object, read_body
 from onecdp.collector.settings import Settings
 from onecdp.collector.tracking_plan import TrackingPlan
 from onecdp.collector.webhooks.shapes import BadCall
@@ -37,11 +37,6 @@ ROUTES = {
     "identify": "i", "track": "t", "page": "p", "screen": "s", "group": "g", "alias": "a",
 }  # fmt: skip
 """The calls of the protocol, and the short names that analytics-next uses."""
-
-
-def folders(settings: Settings) -> frozenset[str]:
-    """Returns where rows may go, below the data folder."""
-    return FOLDERS | {webhook.shape.folder for webhook in settings.webhooks.values()}
 
 
 def make_app(settings: Settings, plan: TrackingPlan, sink: Sink) -> Starlette:
@@ -159,8 +154,8 @@ class _Collector:
         for index, message in enumerate(messages):
             try:
                 # No event is longer than all of them.
-                if len(body) > MAX_EVENT and len(orjson.dumps(message)) > MAX_EVENT:
-                    raise BadEvent(f"the event has more than {MAX_EVENT >> 10} KB")
+                if len(body) > MAX_EVENT:
+                    check_size(message)
                 rows += self._mapper.rows(message, None, name, received_at)
             except BadEvent as error:
                 rows.append(self._mapper.set_aside(message, str(error), received_at))
@@ -206,6 +201,10 @@ class _Collector:
         return _json({"success": True})
 
     def _sender(self, headers: Headers, document: dict[str, Any]) -> str:
+        origin, allowed = headers.get("origin"), self._settings.origins
+        if origin and "*" not in allowed and origin not in allowed:
+            # CORS alone hides the answer; a browser sends a plain text to any host.
+            raise Refusal(403, "origin_not_allowed", "pages of this origin may not send")
         key = key_of_basic(headers.get("authorization"))
         stated = document.get("writeKey")
         name = self._keys.name_of(key or (stated if isinstance(stated, str) else None))

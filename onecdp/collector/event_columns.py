@@ -23,6 +23,11 @@ DEFAULT_COLUMNS: Mapping[str, Sequence[tuple[str, ...]]] = {
 }  # fmt: skip
 """The first path with a value counts. A page's or screen's name goes before `page_name`."""
 
+OWN_COLUMNS = frozenset(
+    {"event_id", "event_type", "event_name", "event_time", "violation", "received_at"}
+)
+"""Columns that no setting can fill."""
+
 # The names of Segment's e-commerce events, and what the models call them.
 DEFAULT_EVENT_TYPES: Mapping[str, str] = {
     "Order Completed": "purchase",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -80,6 +81,12 @@ class Journal:
         self._cancel_timer()
         await asyncio.get_running_loop().run_in_executor(self._disk, self._close)
         self._disk.shutdown()
+
+    def close(self) -> None:
+        """Closes all segments where the event loop ended before `stop`, as at a second signal."""
+        with contextlib.suppress(RuntimeError):  # it has been stopped
+            self._disk.submit(self._close).result()
+            self._disk.shutdown()
 
     async def check(self) -> bool:
         """Whether rows can be made durable; tries it where the last ones could not."""

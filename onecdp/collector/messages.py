@@ -121,7 +121,8 @@ class Mapper:
         if kind in ("page", "screen") and name:
             row["page_name"] = name
         row["channel"] = row["channel"] or key_name
-        row["device_id"] = device and without_addresses(device)
+        if device:
+            row["device_id"] = without_addresses(device)
         if user:
             column, value = self._user(user)
             row[column] = value
@@ -146,7 +147,7 @@ class Mapper:
             yield "device_id", without_addresses(device)
         traits = message.get("traits")
         context = message.get("context")
-        if not isinstance(traits, dict) and isinstance(context, dict):
+        if not (isinstance(traits, dict) and traits) and isinstance(context, dict):
             # RudderStack's SDKs put them there.
             traits = context.get("traits")
         if isinstance(traits, dict):
@@ -167,7 +168,8 @@ class Mapper:
             raise BadEvent("userId or previousId is missing")
         yield self._user(user)
         kind, value = self._user(previous)
-        yield (self.settings.previous_id_type if value == previous else kind), value
+        is_plain = kind == self.settings.user_id_type
+        yield (self.settings.previous_id_type if is_plain else kind), value
         if device and device != previous:
             yield "device_id", without_addresses(device)
 
@@ -214,7 +216,8 @@ def _identifier(message: Mapping[str, object], name: str) -> str | None:
 
 
 def _message_id(stated: object) -> str:
-    text = _text(stated)
+    is_number = isinstance(stated, int) and not isinstance(stated, bool)
+    text = str(stated) if is_number else _text(stated)
     # An event without one can't be told from its repetition.
     return text or str(uuid.uuid4())
 

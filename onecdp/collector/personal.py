@@ -6,7 +6,11 @@ import hashlib
 import re
 import unicodedata
 
-_ADDRESS = re.compile(r"[^\s@<>\"'(),;:/?&=]{1,64}(?:@|%40)[^\s@<>\"'(),;:/?&=#%]+\.[^\W\d_]{2,24}")
+# An apostrophe is a part of it (o'brien@…) inside a word alone: elsewhere it quotes the address.
+_ADDRESS = re.compile(
+    r"(?:[^\s@<>\"'(),;:/?&=]|(?<=\w)'(?=\w)){1,64}(?:@|%40)"
+    r"[^\s@<>\"'(),;:/?&=#%]+\.(?:(?i:xn--)[a-zA-Z0-9-]{2,59}|[^\W\d_]{2,24})"
+)
 _NO_DIGIT = re.compile(r"[\s().\-/]")
 _PHONE = re.compile(r"(?:\+|00)([1-9][0-9]{6,14})")
 

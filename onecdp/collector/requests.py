@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from typing import Any
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
-from onecdp.collector.refusals import Refusal
+from onecdp.collector.refusals import BadEvent, Refusal
 
 MAX_BATCH = 500 << 10
 """Bytes of a batch's body, packed and unpacked."""
@@ -63,6 +64,16 @@ def _too_long(limit: int) -> Refusal:
     return Refusal(413, "too_large", f"the body has more than {limit >> 10} KB")
 
 
+def check_size(event: object) -> None:
+    """Raises `BadEvent` if an event of a batch is too long, or is nested too deeply to tell."""
+    try:
+        size = len(orjson.dumps(event))
+    except TypeError:
+        raise BadEvent("the event is nested too deeply") from None
+    if size > MAX_EVENT:
+        raise BadEvent(f"the event has more than {MAX_EVENT >> 10} KB")
+
+
 def parse_object(body: bytes) -> dict[str, Any]:
     """Returns the JSON object that a body is.
 
@@ -89,6 +100,11 @@ def parse(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         # JavaScript cuts a text in the middle of a character, and one such event must not refuse
-        # its batch: half a character becomes a question mark.
-        document = json.loads(body, parse_constant=lambda _: None)
+        # its batch: half a character becomes a question mark, a number that is none becomes null.
+        document = json.loads(body, parse_constant=lambda _: None, parse_float=_finite)
         return orjson.loads(json.dumps(document, ensure_ascii=False).encode(errors="replace"))
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None

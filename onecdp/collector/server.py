@@ -11,10 +11,12 @@ from pathlib import Path
 
 import uvicorn
 
-from onecdp.collector.app import folders, make_app
+from onecdp.collector.app import make_app
 from onecdp.collector.journal import Journal
+from onecdp.collector.messages import FOLDERS
 from onecdp.collector.settings import Settings
 from onecdp.collector.tracking_plan import TrackingPlan
+from onecdp.collector.webhooks.shapes import WEBHOOK_FOLDERS
 from onecdp.errors import OnecdpError
 
 SHUTDOWN_SECONDS = 10
@@ -50,7 +52,7 @@ def serve(
         raise OnecdpError(f"{data}: events can't be written there")
     journal = Journal(data, int(settings.segment_megabytes * 1e6), settings.segment_seconds)
     try:
-        journal.recover(folders(settings))
+        journal.recover(FOLDERS | WEBHOOK_FOLDERS)
     except OSError as error:
         raise OnecdpError(f"{error.filename or data}: {error.strerror}") from error
     listener = _listen(host, port)
@@ -72,6 +74,7 @@ def serve(
         with _signals_stop(server):
             notify(f"collecting on http://{address}:{listener.getsockname()[1]} into {data}")
             server.run(sockets=[listener])
+            journal.close()
     notify("stopped; all acknowledged events are in closed files")
 
 

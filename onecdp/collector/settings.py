@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from onecdp.collector.event_columns import DEFAULT_COLUMNS, DEFAULT_EVENT_TYPES
+from onecdp.collector.event_columns import DEFAULT_COLUMNS, DEFAULT_EVENT_TYPES, OWN_COLUMNS
 from onecdp.collector.webhooks.shapes import BadShape, Shape, make_shape
 from onecdp.errors import UsageProblem
 
@@ -201,6 +201,8 @@ def _columns(name: str, section: Mapping[str, Any]) -> dict[str, tuple[Path_, ..
     for column, paths in section.items():
         if not _NAME.fullmatch(column):
             raise UsageProblem(f"collector.{name}: {column!r} is no name of a column")
+        if column in OWN_COLUMNS:
+            raise UsageProblem(f"collector.{name}: {column} has its value from the event itself")
         texts = [paths] if isinstance(paths, str) else paths
         found[column] = tuple(
             tuple(text.split(".")) for text in _list(f"{name}.{column}", texts) if text

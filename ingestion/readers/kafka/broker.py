@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,6 +78,9 @@ class Broker:
         kafka = self._kafka
         try:
             admin = AdminClient(self._client())
+        except (kafka.KafkaException, ValueError) as error:
+            raise self._refused(error) from None
+        try:
             timeout = {"request_timeout": self._settings.timeout}
             collection = kafka.TopicCollection(list(topics))
             described = admin.describe_topics(collection, **timeout)
@@ -102,6 +106,8 @@ class Broker:
                 for listed in bounds
             )
         except (kafka.KafkaException, ValueError) as error:
+            # Brings the errors of connections, which are the reason.
+            admin.poll(0)
             raise self._refused(error) from None
         return [
             Partition(topic, str(found[topic].topic_id or ""), number, begins[topic, number], end)
@@ -143,12 +149,16 @@ class Broker:
         Transactions leave offsets without a message, also before the end: then the end of the
         partition is told, by an error, or a message behind it comes.
         """
+        patience = time.monotonic() + self._settings.timeout
         while True:
             # `consume` would wait for as many as it is asked for: one, then what came with it.
-            first = consumer.poll(self._settings.timeout)
+            first = consumer.poll(max(0.0, patience - time.monotonic()))
             if first is None:
                 raise self._refused(None)
             got = [first, *consumer.consume(_AT_ONCE, timeout=0)]
+            got = [one for one in got if not self._is_of_group(one.error())]
+            if not got:
+                continue
             sound = [one for one in got if one.error() is None]
             offsets = [one.offset() for one in sound]
             if offsets and offsets[-1] >= partition.end:
@@ -162,6 +172,13 @@ class Broker:
                 yield Messages(offsets, values, keys)
             if self._is_at_end(got, partition.end):
                 return
+            # Not before: what takes the messages has its own time.
+            patience = time.monotonic() + self._settings.timeout
+
+    def _is_of_group(self, error: Any) -> bool:
+        """Whether an error is of the group, which the client looks for but which is not used."""
+        denied = self._kafka.KafkaError.GROUP_AUTHORIZATION_FAILED
+        return error is not None and error.code() == denied
 
     def _is_at_end(self, got: Sequence[Any], end: int) -> bool:
         """Whether all messages before the end have come.

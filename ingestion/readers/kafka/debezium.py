@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import orjson
@@ -42,14 +43,30 @@ def unwrap(value: bytes, spec: TableSpec) -> bytes:
     row = envelope.get("before" if is_delete else "after")
     if not isinstance(row, dict):
         raise NotAnEnvelope(f"envelope of op {envelope['op']!r} has no row")
-    if is_delete:
-        if spec.deleted is None:
-            raise NotAnEnvelope(f"message is a delete, but rows of {spec.table} are not deleted")
-        row = {**row, spec.deleted: True}
+    if is_delete and spec.deleted is None:
+        raise NotAnEnvelope(f"message is a delete, but rows of {spec.table} are not deleted")
+    known = _known(spec, tuple(row))
+    if spec.deleted is not None:
+        stated = [name for name, column in known.items() if column == spec.deleted]
+        if is_delete:
+            row = {name: found for name, found in row.items() if name not in stated}
+        # Also of a row that is there: it may have been deleted and inserted again.
+        if is_delete or not stated:
+            row[spec.deleted] = is_delete
     for name, found in row.items():
         if isinstance(found, int) and not isinstance(found, bool):
-            row[name] = _time(found, spec.kind_of(spec.known(name) or name))
-    return orjson.dumps(row)
+            row[name] = _time(found, spec.kind_of(known.get(name) or name))
+    try:
+        return orjson.dumps(row)
+    except TypeError:
+        # Nested too deeply, or half a character, which has no UTF-8.
+        raise NotAnEnvelope("message is not valid JSON") from None
+
+
+@lru_cache(64)
+def _known(spec: TableSpec, names: tuple[str, ...]) -> dict[str, str | None]:
+    """The known column that each name means."""
+    return {name: spec.known(name) for name in names}
 
 
 def _whole(digits: str) -> int | orjson.Fragment:

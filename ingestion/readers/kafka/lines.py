@@ -34,16 +34,26 @@ class MessageLines:
         self._spec, self._is_debezium = spec, is_debezium
         self._offsets = array("q")
         self._broken: list[BrokenRow] = []
+        self._broken_bytes = 0
+        self._is_over = False
 
     def chunks(self, batches: Iterable[Messages]) -> Iterator[Chunk]:
         """Yields the rows of messages, in their order."""
-        for chunk in read_lines(self._blocks(batches), self._spec, {}):
-            broken = [replace(row, line=self._offsets[row.line - 1]) for row in chunk.broken]
-            found = sorted([*broken, *self._broken], key=lambda row: row.line)
-            self._broken.clear()
-            yield replace(chunk, table=self._table(chunk.table), broken=found)
-        if self._broken:
-            yield Chunk(string_table([], [], []), list(self._broken))
+        source, names = iter(batches), dict[str, str]()
+        while not self._is_over:
+            del self._offsets[:]
+            for chunk in read_lines(self._blocks(source), self._spec, names):
+                broken = [replace(row, line=self._offsets[row.line - 1]) for row in chunk.broken]
+                found = sorted([*broken, *self._broken], key=lambda row: row.line)
+                self._clear_broken()
+                yield replace(chunk, table=self._table(chunk.table), broken=found)
+            if self._broken:
+                yield Chunk(string_table([], [], []), list(self._broken))
+                self._clear_broken()
+
+    def _clear_broken(self) -> None:
+        self._broken.clear()
+        self._broken_bytes = 0
 
     def _table(self, table: pa.Table) -> pa.Table:
         """The rows with their offsets, and flaws where a date may be misread."""
@@ -71,8 +81,12 @@ class MessageLines:
             has_slash = pc.match_substring(table[column.name], "/")
             if not pc.any(has_slash).as_py():
                 continue
-            why = f"{column.name}: a date with slashes; set date_order, or send ISO 8601"
-            flaws = pc.if_else(pc.fill_null(has_slash, False), why, pa.scalar(None, pa.string()))
+            # With the value, which the payload lacks.
+            why = "' is a date with slashes; set date_order, or send ISO 8601"
+            flaws = pc.binary_join_element_wise(
+                f"{column.name}: '", pc.utf8_slice_codeunits(table[column.name], 0, 100), why, ""
+            )
+            flaws = pc.if_else(pc.fill_null(has_slash, False), flaws, pa.scalar(None, pa.string()))
             if FLAW in table.column_names:
                 flaws = pc.coalesce(table[FLAW], flaws)
                 table = table.drop_columns([FLAW])
@@ -84,7 +98,10 @@ class MessageLines:
         return table
 
     def _blocks(self, batches: Iterable[Messages]) -> Iterator[bytes]:
-        """Yields lines with their ends, about 8 MiB at a time; notes the offset of each."""
+        """Yields lines with their ends, about 8 MiB at a time; notes the offset of each.
+
+        It ends where so many messages are broken that they are to be handed on first.
+        """
         waiting: list[bytes] = []
         size = 0
         for messages in batches:
@@ -96,6 +113,10 @@ class MessageLines:
                 yield b"\n".join([*waiting, b""])
                 waiting.clear()
                 size = 0
+            if self._broken_bytes >= BLOCK:
+                break
+        else:
+            self._is_over = True
         if waiting:
             yield b"\n".join([*waiting, b""])
 
@@ -115,6 +136,7 @@ class MessageLines:
                 line = self._line(key, value)
             except ValueError as error:
                 self._broken.append(_broken(offset, value or key or b"", str(error)))
+                self._broken_bytes += len(self._broken[-1].payload)
                 continue
             if line is not None:
                 kept.append(line)
@@ -143,8 +165,12 @@ class MessageLines:
     def _tombstone(self, key: bytes | None) -> bytes:
         """A deleted row, in a table that knows deletions and has one column as key."""
         spec = self._spec
-        if spec.deleted is None or len(spec.key) != 1 or not key:
+        if spec.deleted is None or len(spec.key) != 1:
             raise BadMessage(f"message is a tombstone, but rows of {spec.table} are not deleted")
+        if not key:
+            raise BadMessage("message is a tombstone without a key")
+        if key.startswith(b"\0") and key[_FRAME:].lstrip()[:1] in (b"{", b'"'):
+            key = key[_FRAME:]
         (column,) = spec.key
         try:
             stated = orjson.loads(key)

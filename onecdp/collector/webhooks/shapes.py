@@ -27,6 +27,8 @@ TABLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "email": ("email/events", ("event_id", "event_type", "email", "campaign_id", "event_time")),
 }  # fmt: skip
 """By source: the folder for its rows, and their columns."""
+WEBHOOK_FOLDERS = frozenset(f"{folder}/webhooks" for folder, _ in TABLES.values())
+"""Where rows of webhooks go, also of those that are not set any more."""
 REQUIRED = ("ticket_id", "event_id", "event_type")
 _HASHES = {"requester_email": hash_address, "email": hash_address, "requester_phone": hash_phone}
 _TIMES = ("created_at", "updated_at", "solved_at", "event_time")
@@ -70,10 +72,16 @@ class Shape:
     def rows(self, body: bytes) -> list[Row]:
         """Returns the rows of a call.
 
+        A row that lacks a required value does not refuse the others; `ingest` quarantines it.
+
         Raises:
             BadCall: The body is not of this shape.
         """
-        return [row for item in self._items(body) if (row := self._row(item)) is not None]
+        rows = [row for item in self._items(body) if (row := self._row(item)) is not None]
+        missing = [_missing(row) for row in rows]
+        if rows and all(missing):
+            raise BadCall(f"it has no {missing[0]}")
+        return rows
 
     def _items(self, body: bytes) -> Iterator[dict[str, Any]]:
         if self.form:
@@ -101,9 +109,11 @@ class Shape:
                 row[column] = known.get(str(row[column]))
                 if row[column] is None and column == "event_type":
                     return None
-        if missing := [name for name in REQUIRED if name in row and row[name] is None]:
-            raise BadCall(f"it has no {missing[0]}")
         return row
+
+
+def _missing(row: Row) -> str | None:
+    return next((name for name in REQUIRED if name in row and row[name] is None), None)
 
 
 def _at(document: Any, path: str) -> Any:
@@ -203,20 +213,27 @@ def make_shape(provider: str, said: Mapping[str, Any]) -> Shape:
             raise BadShape(
                 f"source must be {' or '.join(TABLES)}; shipped are {', '.join(SHIPPED)}"
             )
-        if not isinstance(said.get("signature"), dict) or "header" not in said["signature"]:
+        if "header" not in _dict(said, "signature"):
             raise BadShape('signature must be like {header = "X-Signature", encoding = "hex"}')
-        shape = Shape(said["source"], Signature(said["signature"]["header"].lower()), {})
+        shape = Shape(said["source"], Signature(""), {})
     if "signature" in said:
-        shape = replace(shape, signature=_signature(shape.signature, said["signature"]))
+        shape = replace(shape, signature=_signature(shape.signature, _dict(said, "signature")))
     expected = TABLES[shape.source][1]
     columns = dict(shape.columns)
     for column, paths in _dict(said, "columns").items():
         if column not in expected:
             raise BadShape(f"{shape.source} has no column {column!r}; it has {', '.join(expected)}")
-        columns[column] = (paths,) if isinstance(paths, str) else tuple(paths)
+        listed = [paths] if isinstance(paths, str) else paths
+        if not isinstance(listed, list) or not all(isinstance(path, str) for path in listed):
+            raise BadShape(f"columns.{column} must be a text or a list of texts")
+        columns[column] = tuple(listed)
     if missing := [c for c in expected if c in REQUIRED and not columns.get(c)]:
         raise BadShape(f"columns.{missing[0]} must say where it stands")
-    values = {**shape.values, **_dict(said, "values")}
+    values = dict(shape.values)
+    for column in _dict(said, "values"):
+        values[column] = _dict(said["values"], column)
+        if not all(isinstance(value, str) for value in values[column].values()):
+            raise BadShape(f"values.{column} must have a text for each of theirs")
     texts = {name: str(said[name]) for name in ("form", "items") if name in said}
     return replace(shape, columns=columns, values=values, **texts)  # type: ignore[arg-type]
 
@@ -224,6 +241,11 @@ def make_shape(provider: str, said: Mapping[str, Any]) -> Shape:
 def _signature(default: Signature, said: Mapping[str, Any]) -> Signature:
     if unknown := set(said) - {field.name for field in fields(Signature)}:
         raise BadShape(f"signature has no setting {min(unknown)!r}")
+    for name, value in said.items():
+        kind = type(getattr(default, name))
+        if not isinstance(value, kind):
+            what = "true or false" if kind is bool else "a text"
+            raise BadShape(f"signature.{name} must be {what}")
     signature = replace(default, **said)
     if signature.algorithm not in ("sha256", "sha1", "sha512"):
         raise BadShape("signature.algorithm must be sha256, sha1 or sha512")

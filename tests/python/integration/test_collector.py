@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import random
+import signal
 import socket
 import threading
 import time
@@ -19,6 +20,7 @@ import requests
 from support.cli import run_cli
 from support.collector import (
     KEY,
+    SETTINGS,
     Collector,
     collecting,
     make_collector_project,
@@ -295,6 +297,56 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_ten_kills(
     assert len(acknowledged) >= 200
     assert len(loaded) == len(set(loaded))
     assert acknowledged <= set(loaded) <= sent
+
+
+def test_pages_of_other_origins_may_not_send(tmp_path: Path) -> None:
+    settings = SETTINGS.replace("[collector]", '[collector]\norigins = ["https://shop.example"]', 1)
+    project = make_collector_project(tmp_path / "project", settings)
+    event = {**track(1), "writeKey": KEY}
+    # A browser asks nobody before it sends a plain text.
+    plain = {"Content-Type": "text/plain"}
+    with collecting(project, tmp_path / "data") as collector:
+        for origin, status in (("https://evil.example", 403), ("https://shop.example", 200)):
+            headers = {**plain, "Origin": origin}
+            assert collector.post("t", event, auth=None, headers=headers).status_code == status
+        assert collector.post("track", track(2)).ok
+
+
+def test_no_event_refuses_its_batch(shared: Collector) -> None:
+    deep = track(1, deep=json.loads("[" * 400 + "]" * 400), long="x" * 30_000)
+
+    answer = shared.post("batch", {"batch": [deep, track(2, long="x" * 3_000)]})
+    assert [(r["index"], r["message"]) for r in answer.json()["rejected"]] == [
+        (0, "the event is nested too deeply")
+    ]
+    huge = json.dumps({"batch": [track(3, price="HUGE")]}).replace('"HUGE"', "1e999").encode()
+    assert shared.post("batch", huge).json() == {"success": True}
+
+
+def test_files_are_closed_also_by_a_second_signal(project: Path, tmp_path: Path) -> None:
+    with collecting(project, tmp_path / "data") as collector:
+        assert collector.post("track", track(1)).ok
+        with socket.create_connection(("127.0.0.1", collector.port)) as slow:
+            slow.sendall(b"POST /v1/track HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
+            assert collector.post("track", track(2)).ok
+            for _ in range(2):
+                collector.process.send_signal(signal.SIGINT)
+                time.sleep(0.5)
+            collector.process.wait(20)
+
+    assert [row["event_id"] for row in rows(tmp_path / "data", "app/collector")] == ["m1", "m2"]
+
+
+def test_files_of_a_webhook_that_is_not_set_any_more_are_closed(
+    project: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data/support/tickets/webhooks"
+    folder.mkdir(parents=True)
+    (folder / ".1.jsonl.open").write_bytes(b'{"ticket_id":"1"}\n')
+    settings = f'[collector.write_keys]\nweb = "{KEY}"\n'
+    other = make_collector_project(tmp_path / "other", settings)
+    with collecting(other, tmp_path / "data"):
+        assert rows(tmp_path / "data", "support/tickets/webhooks") == [{"ticket_id": "1"}]
 
 
 def test_a_file_is_hidden_until_its_time_is_over(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_poison_is_quarantined_with_its_offset(
     assert reasons[2] == reasons[3] == "message is empty"
     assert "not a JSON object" in reasons[5]
     assert "message is a tombstone" in reasons[7]
-    assert "a date with slashes; set date_order" in reasons[9]
+    assert "'28/02/2011' is a date with slashes; set date_order" in reasons[9]
     assert "event_type" in reasons[11]
     # A range of poison alone does not stop the stream.
     broker.send(topic, [None, b"x"])
@@ -190,7 +190,7 @@ def test_envelopes_of_debezium_are_changes_of_rows(
         "updated_at": 1_730_419_200_000,
     }
     changed = {**created, "level": "silver", "updated_at": 1_730_419_260_000_000}
-    other = {**created, "member_id": "M2"}
+    other, again = {**created, "member_id": "M2"}, {**created, "member_id": "M3"}
 
     def envelope(op: str, before: object, after: object) -> bytes:
         return json.dumps({"before": before, "after": after, "op": op, "source": {}}).encode()
@@ -199,6 +199,7 @@ def test_envelopes_of_debezium_are_changes_of_rows(
     broker.send(topic, [
         envelope("r", None, created), wrapped.encode(), envelope("u", created, changed),
         envelope("d", other, None), None, b'{"level": "gold"}', envelope("t", None, None),
+        envelope("c", None, again), envelope("d", again, None), None, envelope("c", None, again),
     ])  # fmt: skip
     report = warehouse.load(source="crm")["crm"]
 
@@ -208,8 +209,9 @@ def test_envelopes_of_debezium_are_changes_of_rows(
         "is_deleted from raw_crm.members order by 1"
     )
     assert members == [
-        ("M1", "silver", "1990-05-12", "2024-11-01 00:01:00", None),
+        ("M1", "silver", "1990-05-12", "2024-11-01 00:01:00", False),
         ("M2", "gold", "1990-05-12", "2024-11-01 00:00:00", True),
+        ("M3", "gold", "1990-05-12", "2024-11-01 00:00:00", False),
     ]
 
 
@@ -265,6 +267,28 @@ def test_what_cannot_work_is_one_line(
     assert reason in str(told.value)
     assert "\n" not in str(told.value)
     assert "hidden" not in str(told.value)
+
+
+def test_an_account_needs_to_describe_and_read_the_topic_alone(
+    broker: KafkaBroker, topic: str, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.allow_reading(topic)
+    account = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN",
+               "sasl.username": "reader", "sasl.password": "a-password"}  # fmt: skip
+    monkeypatch.setenv("SOURCES__APP__KAFKA__BOOTSTRAP_SERVERS", f"127.0.0.1:{broker.guarded}")
+    monkeypatch.setenv("SOURCES__APP__KAFKA__CLIENT", json.dumps(account))
+    # Whether the refusal of the group comes before the messages is a matter of luck.
+    for number in range(3):
+        broker.send(topic, [event(number)])
+        report = warehouse.load(source="app")["app"]
+        assert (report.refused, report.rows_loaded) == ((), 1)
+
+    wrong = json.dumps({**account, "sasl.password": "another-one"})
+    monkeypatch.setenv("SOURCES__APP__KAFKA__CLIENT", wrong)
+    monkeypatch.setenv("SOURCES__APP__KAFKA__TIMEOUT", "2")
+    ((_, reason),) = warehouse.load(source="app")["app"].refused
+    assert "Authentication failed" in reason
+    assert "another-one" not in reason
 
 
 def _load(data: Path, folder: Path, started: Event) -> None:

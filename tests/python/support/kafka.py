@@ -15,7 +15,17 @@ from pathlib import Path
 
 import confluent_kafka
 import pytest
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    NewPartitions,
+    NewTopic,
+    OffsetSpec,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from support.cli import REPOSITORY
 
@@ -32,8 +42,15 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},GUARDED://127.0.0.1:{guarded}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded}
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.guarded.plain.sasl.jaas.config=\
+  org.apache.kafka.common.security.plain.PlainLoginModule required user_reader="a-password";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
 log.dirs={folder}/log
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
@@ -50,6 +67,8 @@ class KafkaBroker:
 
     folder: Path
     port: int
+    guarded: int
+    """The port where an account needs a password, and rights."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -68,7 +87,7 @@ class KafkaBroker:
                 stderr=log,
                 cwd=self.folder,
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while True:
             try:
                 self.admin.list_topics(timeout=2)
@@ -106,6 +125,20 @@ class KafkaBroker:
         partition = confluent_kafka.TopicPartition(topic, 0, offset)
         self._wait(self.admin.delete_records([partition]))
 
+    def allow_reading(self, topic: str) -> None:
+        """Lets the account `reader` describe and read a topic, and nothing else."""
+        self._wait(
+            self.admin.create_acls(
+                [
+                    AclBinding(
+                        ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, "User:reader",
+                        "*", operation, AclPermissionType.ALLOW,
+                    )
+                    for operation in (AclOperation.DESCRIBE, AclOperation.READ)
+                ]
+            )
+        )  # fmt: skip
+
     def end(self, topic: str, partition: int = 0) -> int:
         asked = confluent_kafka.TopicPartition(topic, partition)
         (future,) = self.admin.list_offsets({asked: OffsetSpec.latest()}).values()
@@ -141,16 +174,22 @@ class KafkaBroker:
 def make_broker(folder: Path) -> KafkaBroker:
     """A broker that is ready to take messages."""
     folder.mkdir(parents=True, exist_ok=True)
-    port, controller = _free_ports(2)
-    properties = _PROPERTIES.format(port=port, controller=controller, folder=folder)
+    port, controller, guarded = _free_ports(3)
+    properties = _PROPERTIES.format(
+        port=port, controller=controller, guarded=guarded, folder=folder
+    )
     (folder / "server.properties").write_text(properties)
     # As `kafka.tools.StorageTool format` writes it; another Java would take as long as the broker.
     (folder / "log").mkdir()
     (folder / "log/meta.properties").write_text(
         "version=1\ncluster.id=MkU3OEVBNTcwNTJENDM2Qk\nnode.id=1\n"
     )
-    broker = KafkaBroker(folder, port)
-    broker.start()
+    broker = KafkaBroker(folder, port, guarded)
+    try:
+        broker.start()
+    except BaseException:
+        broker.stop()
+        raise
     return broker
 
 

@@ -7,9 +7,11 @@ import errno
 import fcntl
 import hashlib
 import hmac
+import json
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from click.testing import CliRunner
@@ -24,6 +26,7 @@ from onecdp.collector.segments import Segment, SegmentWriter, close_abandoned
 from onecdp.collector.settings import Settings, read_settings
 from onecdp.collector.times import as_iso_time, is_iso_time
 from onecdp.collector.tracking_plan import TrackingPlan, read_plan
+from onecdp.collector.webhooks.shapes import MAILCHIMP, BadCall
 from onecdp.errors import UsageProblem
 
 
@@ -186,6 +189,21 @@ def test_the_environment_goes_before_secrets_and_these_before_config(tmp_path: P
          "support has no column 'color'"),
         ('[collector.webhooks.zendesk]\nsecret = "12345678"\nsignature = {encoding = "rot13"}',
          "hex or base64"),
+        ('[collector.webhooks.zendesk]\nsecret = "12345678"\ncolumns = {ticket_id = 3}',
+         "zendesk: columns.ticket_id must be a text or"),
+        ('[collector.webhooks.zendesk]\nsecret = "12345678"\ncolumns = {ticket_id = [3]}',
+         "zendesk: columns.ticket_id must be a text or"),
+        ('[collector.webhooks.zendesk]\nsecret = "12345678"\nvalues = {status = "x"}',
+         "zendesk: status must be a section"),
+        ('[collector.webhooks.zendesk]\nsecret = "12345678"\nvalues = {status = {a = 1}}',
+         "zendesk: values.status must have a text"),
+        ('[collector.webhooks.zendesk]\nsecret = "12345678"\nsignature = 3',
+         "zendesk: signature must be a section"),
+        ('[collector.webhooks.zendesk]\nsecret = "12345678"\nsignature = {header = 3}',
+         "zendesk: signature.header must be a text"),
+        ('[collector.webhooks.zendesk]\nsecret = "12345678"\nsignature = {prefix = 3}',
+         "zendesk: signature.prefix must be a text"),
+        ('[collector.columns]\nevent_time = "sentAt"', "event_time has its value from the event"),
     ],
 )  # fmt: skip
 def test_a_setting_that_cannot_work_is_named_and_no_secret(
@@ -237,6 +255,8 @@ def test_a_service_of_ones_own_signs_and_is_mapped_by_settings(tmp_path: Path) -
     [
         (" A.B+c@Example.COM ", "a.b+c@example.com"),
         ("\uff41@b.example", "a@b.example"),
+        ("O'Brien@b.example", "o'brien@b.example"),
+        ("a@b.xn--p1ai", "a@b.xn--p1ai"),
         ("a@b", None),
         ("no address", None),
     ],
@@ -263,6 +283,8 @@ def test_addresses_inside_a_text_are_replaced() -> None:
     hashed = sha256("a@b.example")
 
     assert without_addresses("to A@b.example, a%40b.example") == f"to {hashed}, {hashed}"
+    assert without_addresses("'a@b.example'") == f"'{hashed}'"
+    assert without_addresses("c'a@b.example") == sha256("c'a@b.example")
     assert without_addresses("12:30 @ the shop") == "12:30 @ the shop"
 
 
@@ -287,6 +309,34 @@ def test_columns_event_types_and_user_ids_follow_the_settings() -> None:
         assert (row[column], row["member_id"]) == (value, None)
     with pytest.raises(BadEvent, match="userId is neither"):
         mapper.rows({**event, "userId": {"a": 1}}, None, "web", "now")
+
+
+def test_identifiers_that_stand_elsewhere_are_found() -> None:
+    mapper = Mapper(Settings(columns={"device_id": (("context", "device", "id"),)}), TrackingPlan())
+
+    def rows(**message: object) -> list[dict[str, str | None]]:
+        return [row for _, row in mapper.rows({"userId": "u", **message}, None, "web", "now")]
+
+    event = {"type": "track", "event": "Bought", "context": {"device": {"id": "D"}}}
+    (row,) = rows(**event, messageId=17)
+    assert (row["event_id"], row["device_id"]) == ("17", "D")
+    assert rows(**event, anonymousId="A")[0]["device_id"] == "A"
+    (row,) = rows(type="identify", traits={}, context={"traits": {"email": "a@b.example"}})
+    assert row["right_id_value"] == sha256("a@b.example")
+    (row,) = rows(type="alias", previousId="visitor a@b.example")
+    assert row["right_id_type"] == "device_id"
+
+
+def test_an_item_without_its_id_does_not_refuse_the_others() -> None:
+    click = {"event": "click", "_id": "x", "ts": 1780302360}
+    sync = {"type": "blacklist", "action": "add", "ts": 1780302360}
+
+    def rows(*items: object) -> list[dict[str, str | None]]:
+        return MAILCHIMP.rows(urlencode({"mandrill_events": json.dumps(items)}).encode())
+
+    assert [row["event_id"] for row in rows(click, sync)] == ["x-click-1780302360", None]
+    with pytest.raises(BadCall, match="it has no event_id"):
+        rows(sync)
 
 
 def test_the_plan_names_what_an_event_breaks(tmp_path: Path) -> None:

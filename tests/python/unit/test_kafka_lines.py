@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -55,9 +56,59 @@ def test_offsets_follow_their_messages_in_any_order_of_sound_and_broken() -> Non
     assert sorted(broken) == [8, 12, 13, 21]
 
 
+def test_a_message_that_is_nested_deeply_is_broken_alone() -> None:
+    deep = b'{"event_id":"b","x":' + b"[" * 300 + b"]" * 300 + b"}"
+
+    rows, broken = read(EVENTS, [(1, b'{"event_id":"a"}'), (2, deep), (3, b'{"event_id":"c"}')])
+
+    assert [row["event_id"] for row in rows] == ["a", "c"]
+    assert broken == {2: "row is nested too deeply"}
+
+
 def test_broken_messages_alone_are_a_chunk_of_their_own() -> None:
     assert read(EVENTS, [(5, None)], [(6, b"")])[1].keys() == {5, 6}
     assert read(EVENTS) == ([], {})
+
+
+@pytest.mark.parametrize(
+    "key",
+    [b"M1", b'"M1"', b'{"member_id":"M1"}', b'\0\0\0\0\7"M1"', b'\0\0\0\0\7{"member_id":"M1"}'],
+)
+def test_a_tombstone_deletes_the_row_of_its_key(key: bytes) -> None:
+    lines = MessageLines(MEMBERS, False)
+
+    (chunk,) = [c for c in lines.chunks([Messages([4], [None], {4: key})]) if c.table.num_rows]
+
+    assert chunk.table.select(["member_id", "is_deleted"]).to_pylist() == [
+        {"member_id": "M1", "is_deleted": "true"}
+    ]
+
+
+def test_a_tombstone_without_a_key_says_so() -> None:
+    lines = MessageLines(MEMBERS, False)
+
+    (row,) = [row for c in lines.chunks([Messages([4], [None], {4: None})]) for row in c.broken]
+
+    assert row.reason == "message is a tombstone without a key"
+
+
+def test_broken_messages_are_handed_on_before_they_fill_the_memory() -> None:
+    drawn = 0
+
+    def poison() -> Iterator[Messages]:
+        nonlocal drawn
+        for number in range(100):
+            drawn += 1
+            yield Messages([number], [b"x" * 1_000_000], {})
+
+    # Of what is no JSON line the reader of lines takes care.
+    lines = MessageLines(EVENTS, True)
+    chunks = lines.chunks(poison())
+    first = next(chunk for chunk in chunks if chunk.broken)
+
+    assert drawn < 20
+    found = [*first.broken, *(row for chunk in chunks for row in chunk.broken)]
+    assert [row.line for row in found] == list(range(100))
 
 
 def test_slash_dates_are_flaws_until_their_order_is_set() -> None:
@@ -69,7 +120,7 @@ def test_slash_dates_are_flaws_until_their_order_is_set() -> None:
 
     rows, _ = read(EVENTS, values)
     assert [FLAW in row and row[FLAW] for row in rows] == [
-        "event_time: a date with slashes; set date_order, or send ISO 8601",
+        "event_time: '1/2/2024' is a date with slashes; set date_order, or send ISO 8601",
         None,
         "event_id: '4.5' is a number that may have lost digits, export the column as text",
     ]
@@ -90,19 +141,36 @@ def test_slash_dates_are_flaws_until_their_order_is_set() -> None:
 def test_debezium_counts_times_from_1970(value: object, expected: object) -> None:
     envelope = json.dumps({"op": "c", "after": {"Updated At": value, "total_points": 7}})
     assert json.loads(unwrap(envelope.encode(), MEMBERS)) == {
-        "Updated At": expected, "total_points": 7,
+        "Updated At": expected, "total_points": 7, "is_deleted": False,
     }  # fmt: skip
 
 
 def test_numbers_in_an_envelope_stay_as_they_are_written() -> None:
     row = b'{"points":1.10,"money":12345678901234567.89,"id":12345678901234567890}'
 
-    assert unwrap(b'{"op":"r","after":' + row + b"}", MEMBERS) == row
+    assert unwrap(b'{"op":"r","after":' + row + b"}", EVENTS) == row
+
+
+def test_each_envelope_says_whether_the_row_is_deleted() -> None:
+    def stated(op: str, row: dict[str, object]) -> dict[str, object]:
+        envelope = json.dumps({"op": op, "before": row, "after": row})
+        found: dict[str, object] = json.loads(unwrap(envelope.encode(), MEMBERS))
+        return found
+
+    assert stated("d", {"member_id": "M"}) == {"member_id": "M", "is_deleted": True}
+    assert stated("d", {"Is Deleted": 0}) == {"is_deleted": True}
+    assert stated("c", {"member_id": "M"}) == {"member_id": "M", "is_deleted": False}
+    assert stated("u", {"Is Deleted": 1}) == {"Is Deleted": 1}
 
 
 @pytest.mark.parametrize(
-    "value", [b"{", b"[]", b'{"op":"c"}', b'{"payload":3}', b'{"op":"d","before":null}', b"\xff"]
-)
+    "value",
+    [
+        b"{", b"[]", b'{"op":"c"}', b'{"payload":3}', b'{"op":"d","before":null}', b"\xff",
+        b'{"op":"c","after":{"member_id":"\\ud83d"}}',
+        b'{"op":"c","after":{"member_id":' + b"[" * 300 + b"]" * 300 + b"}}",
+    ],
+)  # fmt: skip
 def test_what_is_no_envelope_says_so(value: bytes) -> None:
     with pytest.raises(NotAnEnvelope):
         unwrap(value, MEMBERS)
