@@ -141,11 +141,11 @@ class Journal:
         self._is_writing, failure, next_end = False, None, None
         try:
             next_end = writing.result()
-        except OSError as error:
-            failure, next_end = (
-                NotDurable(error.strerror or type(error).__name__),
-                self._max_seconds,
-            )
+        except Exception as error:
+            # Also what nobody foresaw: who waits must hear of it, and nothing is acknowledged.
+            reason = error.strerror if isinstance(error, OSError) else None
+            failure = NotDurable(reason or type(error).__name__)
+            next_end = self._max_seconds
         self._tell(failure)
         for durable in waiting:
             # Who has gone away waits no more.

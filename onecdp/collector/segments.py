@@ -180,7 +180,7 @@ class SegmentWriter:
             self._segment = Segment(self._folder)
         try:
             self._segment.append(lines)
-        except OSError:
+        except Exception:
             # Hidden until somebody can close it; the lines before are durable.
             with contextlib.suppress(OSError):
                 self.close()

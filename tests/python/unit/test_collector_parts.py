@@ -72,23 +72,30 @@ def test_a_segment_that_is_written_is_not_taken_for_abandoned(tmp_path: Path) ->
     assert closed(tmp_path) == [b"1\n2\n"]
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.EIO, os.strerror(errno.EIO)), "Input/output error"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
 def test_a_failed_sync_closes_the_segment_and_takes_back_what_it_wrote(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
 ) -> None:
     async def send() -> None:
         journal = Journal(tmp_path, 1 << 20, 60)
         await journal.append({"app": b"1\n"})
         with monkeypatch.context() as broken:
             broken.setattr(os, "fdatasync", fail)
-            with pytest.raises(NotDurable, match="Input/output error"):
-                await journal.append({"app": b"2\n"})
+            with pytest.raises(NotDurable, match=told):
+                await asyncio.wait_for(journal.append({"app": b"2\n"}), 10)
         assert not journal.is_healthy
         await journal.append({"app": b"3\n"})
         assert journal.is_healthy
         await journal.stop()
 
     def fail(_: int) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
+        raise error
 
     asyncio.run(send())
 
