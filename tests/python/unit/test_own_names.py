@@ -14,7 +14,10 @@ from support.raw_store import RawStore
 
 from ingestion.column_names import BadColumns, with_own_names
 from ingestion.declaration import TableSpec
+from ingestion.landing.arrivals import Refused
 from ingestion.pipelines import IngestError, tables
+from ingestion.readers.sql.columns import Sort, choose_columns
+from ingestion.readers.sql.settings import TableSettings
 
 CRM, APP, RETAIL = (
     next(spec for spec in tables() if spec.source == source) for source in ("crm", "app", "retail")
@@ -145,3 +148,20 @@ def test_setting_that_cannot_be_used_stops_with_its_name(
     assert str(stopped.value).startswith("sources.crm.columns")
     assert told in str(stopped.value)
     assert "\n" not in str(stopped.value)
+
+
+def test_own_names_in_a_database() -> None:
+    found = [("Customer Number", Sort.TEXT), ("member_id", Sort.TEXT), ("note", Sort.TEXT)]
+    spec = named(CRM, **{"Customer Number": "member_id"})
+    with pytest.raises(Refused, match="member_id"):
+        choose_columns(spec, TableSettings("customers"), found, None)
+
+    settings = TableSettings("customers", columns={"member_id": "member_id", "note": "memo"})
+    header = choose_columns(spec, settings, found, None)
+    assert [(column.remote, column.name) for column in header.columns] == [
+        ("member_id", "member_id"), ("note", "memo"),
+    ]  # fmt: skip
+    header = choose_columns(spec, TableSettings("customers"), found[:1], None)
+    assert [(column.remote, column.name) for column in header.columns] == [
+        ("Customer Number", "member_id")
+    ]
