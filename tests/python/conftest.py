@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import confluent_kafka
 import hypothesis
 import pytest
 from support.cli import BuiltProject, make_project, run_cli
 from support.ingestion import Warehouse
+from support.kafka import KafkaBroker, make_broker
 from support.sql_servers import NotInstalled, Server, mariadb, postgresql
 
 # How long an example takes says nothing on a busy machine; no property test here is about time.
@@ -59,6 +63,30 @@ def mariadb_server() -> Iterator[Server]:
 def postgresql_server() -> Iterator[Server]:
     """A PostgreSQL with an empty schema `shop`, shared likewise."""
     yield from _running(postgresql)
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """A Kafka broker, shared by all tests; a module that uses it is marked `needs_kafka`."""
+    running = make_broker(tmp_path_factory.mktemp("kafka"))
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def topic(
+    broker: KafkaBroker, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """A topic of the test's own, that the settings name for app events."""
+    name: str = request.node.originalname.removeprefix("test_")
+    with contextlib.suppress(confluent_kafka.KafkaException):  # there by another parameter
+        broker.create(name)
+    monkeypatch.setenv("SOURCES__APP__KAFKA__BOOTSTRAP_SERVERS", broker.servers)
+    monkeypatch.setenv("SOURCES__APP__KAFKA__TOPICS", json.dumps({"events": name}))
+    monkeypatch.setenv("SOURCES__APP__KAFKA__TIMEOUT", "10")
+    return name
 
 
 def _running(start: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:

@@ -138,3 +138,11 @@ def track(number: int, **more: object) -> dict[str, object]:
         "properties": {"revenue": 9.5, "product_id": f"SKU{number}"},
         **more,
     }
+
+
+def code(answer: requests.Response) -> tuple[int, str]:
+    """The status and the code of an answer that refuses, which must say why."""
+    document = answer.json()
+    assert document["success"] is False
+    assert document["message"]
+    return answer.status_code, document["code"]
