@@ -1,6 +1,6 @@
 {#-
     The last CTE of a snapshot: the rows of the CTE `present` that are new or differ from their
-    stored version. dbt compares all rows that it is given four times; so it is given these alone.
+    stored version. dbt reads and hashes all rows that it is given for each kind of change, so it is given these alone.
 
     They are compared by the snapshot's own `check_cols`.
 -#}

@@ -82,7 +82,8 @@ def _complaints(report: RunReport) -> list[str]:
 
 def _line(report: RunReport) -> str:
     sources = report.ingest.sources
-    parts = [f"{sum(s.rows_loaded for s in sources):,} rows loaded"]
+    loaded = sum(s.rows_loaded for s in sources)
+    parts = [f"{loaded:,} {'row' if loaded == 1 else 'rows'} loaded"]
     counts = {
         "quarantined": sum(s.rows_quarantined for s in sources),
         "new one_ids": report.new_one_ids,

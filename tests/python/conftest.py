@@ -85,7 +85,6 @@ def topic(
         broker.create(name)
     monkeypatch.setenv("SOURCES__APP__KAFKA__BOOTSTRAP_SERVERS", broker.servers)
     monkeypatch.setenv("SOURCES__APP__KAFKA__TOPICS", json.dumps({"events": name}))
-    monkeypatch.setenv("SOURCES__APP__KAFKA__TIMEOUT", "10")
     return name
 
 

@@ -138,7 +138,7 @@ def test_rows_are_those_of_a_file_with_the_same_lines(
         warehouse, "raw_app.events", ("_loaded_at", "_dlt_load_id", "_file", "_line")
     )
     with pytest.MonkeyPatch.context() as without:
-        for name in ("BOOTSTRAP_SERVERS", "TOPICS", "TIMEOUT"):
+        for name in ("BOOTSTRAP_SERVERS", "TOPICS"):
             without.delenv(f"SOURCES__APP__KAFKA__{name}")
         files = Warehouse(tmp_path / "files")
         files.write("app/events.jsonl", *(line.decode() for line in lines))

@@ -74,7 +74,7 @@ def test_batches_are_published_until_it_is_told_to_stop(
     assert watching.returncode == 0
     lines = [line.partition("  ")[2] for line in printed.splitlines()]
     assert len(lines) == 3
-    assert all(line.startswith("1 rows loaded, ") and ", published, " in line for line in lines)
+    assert all(line.startswith("1 row loaded, ") and ", published, " in line for line in lines)
     # The wrong seed was told once, not with each batch.
     assert (tmp_path / "errors").read_text().count("seeds/channels.csv") == 1
     assert "nothing new" in run_cli("run", "--as-of", "2026-06-06", cwd=project.folder).stdout
