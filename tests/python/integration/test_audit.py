@@ -67,6 +67,14 @@ BROKEN = {
     "primary_key_id_map_history_node_id__dbt_valid_from": (
         "insert into snapshots.id_map_history from snapshots.id_map_history limit 1"
     ),
+    "current_versions_of_id_map_history_ref_int_identity__map_": (
+        "update snapshots.id_map_history set is_active = not is_active"
+        " where node_id = (select max(node_id) from snapshots.id_map_history)"
+    ),
+    "current_versions_of_customer_profiles_history_ref_customer_profiles_": (
+        "update snapshots.customer_profiles_history set dbt_valid_to = now()"
+        " where one_id = (select min(one_id) from snapshots.customer_profiles_history)"
+    ),
     "primary_key_stg_crm__members_member_id": (
         "insert into raw_crm.members from raw_crm.members limit 1"
     ),

@@ -193,7 +193,9 @@ def test_batches_in_any_order_equal_a_rebuild(tmp_path: Path, seed: int, batches
         "int_identity__shared_values",
         "int_identity__edges",
         "int_identity__clusters",
+        "int_identity__node_clusters",
         "int_identity__one_ids",
+        "int_identity__cluster_one_ids",
         "int_identity__confidences",
     ]
     for batch in range(batches):

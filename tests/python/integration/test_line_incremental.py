@@ -151,6 +151,7 @@ def test_every_day_equals_a_rebuild(tmp_path: Path, project: Path) -> None:
     for number, day in enumerate([first_day, second_day, third_day, fourth_day], start=1):
         day(line)
         line.run(tests=number == 4)
+        assert not line.outdated_versions()
 
         marts = line.marts()
         line.run(tests=False)

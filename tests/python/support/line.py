@@ -131,6 +131,24 @@ class Line:
     def marts(self) -> dict[str, pa.Table]:
         return read_tables(self.project.warehouse.build_file, "marts")
 
+    def outdated_versions(self) -> list[tuple[object, ...]]:
+        """What the snapshots end with and is not, or is and they do not end with."""
+        found = []
+        for snapshot, columns, relation in (
+            ("id_map_history", "node_id, one_id, is_active", "intermediate.int_identity__map"),
+            (
+                "customer_profiles_history",
+                "one_id, member_id, email_hash, level, total_orders, gross_revenue, last_event_at",
+                "marts.customer_profiles",
+            ),
+        ):
+            kept = f"select {columns} from snapshots.{snapshot} where dbt_valid_to is null"
+            present = f"select {columns} from {relation}"
+            for one, other in ((kept, present), (present, kept)):
+                rows = self.query(f"{one} except all {other}")
+                found += [(snapshot, *row) for row in rows]
+        return found
+
     def state(self) -> dict[str, pa.Table]:
         """The marts that say what is."""
         return without_history(self.marts())
