@@ -61,7 +61,8 @@ class Column:
     Attributes:
         name: What it is called.
         kind: What its values are.
-        required: The header and every row must have it.
+        required: The header and every row must have it; a row that says that the source has deleted
+            what it names needs the key alone.
         aliases: Other names of it in files.
         is_past: A time later than a day after the load is a mistake.
         is_decisive: A row whose value can't be read is quarantined, though it may be empty: null
@@ -93,6 +94,8 @@ class TableSpec:
         source: The source that the table belongs to.
         table: Its name; in a source of several tables also that of the folder with its files.
         columns: What is known of its columns. Others are loaded as text.
+        keeps_undeclared: False where others are left out while reading, unless the setting
+            `columns` names them.
         key: Primary key.
         rule: What happens when a key comes again.
         version: The column that tells which of two rows of a key is the newer one.
@@ -123,6 +126,7 @@ class TableSpec:
     traces: tuple[str, ...] = ()
     amount: tuple[str, str] | None = None
     date_order: DateOrder | None = None
+    keeps_undeclared: bool = True
     own_names: tuple[tuple[str, str], ...] = ()
     identifiers: tuple[Identifier, ...] = ()
     id_types: frozenset[str] = frozenset()

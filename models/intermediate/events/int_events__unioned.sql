@@ -18,15 +18,40 @@ retail as (
 
 ),
 
+shop as (
+
+    select * from {{ ref('int_events__shop') }}
+
+),
+
+web as (
+
+    select * from {{ ref('int_events__web') }}
+
+),
+
+email as (
+
+    select * from {{ ref('int_events__email') }}
+
+),
+
+support as (
+
+    select * from {{ ref('int_events__support') }}
+
+),
+
 final as (
 
+    {%- for source_name in ['app', 'retail', 'shop', 'web', 'email', 'support'] %}
     select
         {{ columns | join(',\n        ') }}
-    from app
+    from {{ source_name }}
+    {%- if not loop.last %}
     union all
-    select
-        {{ columns | join(',\n        ') }}
-    from retail
+    {%- endif %}
+    {%- endfor %}
 
 )
 
