@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -140,6 +140,14 @@ class TableSpec:
     def required(self) -> tuple[str, ...]:
         """Names of the columns that a row must have."""
         return tuple(column.name for column in self.columns if column.required)
+
+    def required_in(self, present: Collection[str]) -> tuple[str, ...]:
+        """Names of the columns that a header with the others in `present` must have.
+
+        Where it tells deletions, all rows may be deleted ones, which need the key alone.
+        """
+        tells_deletions = self.deleted in present
+        return tuple(n for n in self.required if n in self.key or not tells_deletions)
 
     def kind_of(self, name: str) -> Kind:
         """What the values of a column are; undeclared ones are text or identifiers."""

@@ -1,7 +1,8 @@
 """Customers and transactions of a shop: of each column, the latest `updated_at` wins.
 
-A status changes with a later row of the transaction. What the shop deleted comes as one more row with
-`is_deleted` true, as change data capture writes it; it may hold nothing but the key and the time.
+A status changes with a later row of the transaction. What the shop deleted comes as one more row
+with `is_deleted` true, as change data capture writes it; it may hold nothing but the key and the
+time.
 """
 
 from ...declaration import Column, Kind, OnRepeatedKey, TableSpec

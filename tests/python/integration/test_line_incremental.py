@@ -279,7 +279,7 @@ def test_a_changed_seed_counts_for_rows_of_before(tmp_path: Path) -> None:
     for seed, old, new in (
         ("retail_non_product_codes", "stock_code,kind\n", "stock_code,kind\nK,a test\n"),
         ("id_blocklist", "*,exact,,empty\n", "*,exact,,empty\ndevice_id,exact,D1,a test\n"),
-        ("id_types", "open_id,6,true,20,,0.95", "open_id,6,true,20,,0.5"),
+        ("id_types", "open_id,7,true,20,,0.95", "open_id,7,true,20,,0.5"),
     ):
         file = project / "seeds" / f"{seed}.csv"
         assert file.read_text().count(old) == 1
