@@ -1,4 +1,4 @@
--- Every event of the web site and of mails, and what became of every ticket, reaches unified events,
+-- Every event of the web site and of mails and both of every ticket reach unified events,
 -- and none that its source never sent.
 
 {{ config(meta={'checked': 'weekly'}) }}
