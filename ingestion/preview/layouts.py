@@ -16,6 +16,11 @@ from .report import ColumnPreview, Layout
 
 # How a reason names a value: `column: 'value' is …`.
 TOLD = r"(\w+): '(.*?)' [a-z]"
+_WORDS = {
+    Kind.CODE: "identifier",
+    Kind.EMAIL_HASH: "e-mail address, hashed",
+    Kind.PHONE_HASH: "phone number, hashed",
+}
 
 
 def layouts(
@@ -73,8 +78,8 @@ def _column(
     if name == INDEX:
         return ColumnPreview(header, None, "ignored", False, 0)
     kind = spec.kind_of(name)
-    is_known = spec.known(header.strip()) is not None or kind is Kind.CODE
-    words = "identifier" if kind is Kind.CODE else str(kind)
+    is_known = spec.known(header.strip()) is not None or kind.is_code
+    words = _WORDS.get(kind, str(kind))
     count = sum(unreadable.get((file, name), 0) for file in files)
     return ColumnPreview(header, name, words, is_known, count)
 
