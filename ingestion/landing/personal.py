@@ -104,12 +104,14 @@ class Hasher:
         kind = self.spec.kind_of(name)
         if kind.is_hash:
             return self._hash_values(rows, name, kind, None)
+        known = self.spec.id_types
         for identifier in self.spec.identifiers:
             type_column = identifier.type_column
             if identifier.column == name and type_column in rows.column_names:
                 types = pc.utf8_lower(pc.utf8_trim_whitespace(rows.column(type_column)))
                 for kind in (Kind.EMAIL_HASH, Kind.PHONE_HASH):
-                    called = [kind, *(plain for plain, of in PLAIN_TYPES.items() if of == kind)]
+                    called = [kind, *(name for name, of in PLAIN_TYPES.items() if of == kind)]
+                    called = [name for name in called if name == kind or name not in known]
                     is_kind = pc.is_in(types, pa.array(called))
                     if pc.any(is_kind).as_py():
                         rows = self._hash_values(rows, name, kind, is_kind)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection
 
 from onecdp.errors import UsageProblem
 from onecdp.identity.normalise import lower, normalise
@@ -104,16 +105,24 @@ def without_phones(text: str, personal: PersonalData = DEFAULT) -> str:
     return _PHONE_IN_TEXT.sub(hashed, text)
 
 
-def hashed_identifier(id_type: str, value: str, personal: PersonalData) -> tuple[str, str]:
+def hashed_identifier(
+    id_type: str, value: str, personal: PersonalData, known: Collection[str]
+) -> tuple[str, str]:
     """The type and the value that an identifier has in the warehouse, if it is a plain one.
 
     `email:Bob@Example.com` and `email_hash:Bob@Example.com` are the hash of that address. All
     others stay as they are.
 
+    Args:
+        id_type: The type, in lower case.
+        value: The value.
+        personal: The project's settings.
+        known: The types that there are. One that is called `email` is no name for a plain value.
+
     Raises:
         UsageProblem: It is called a plain one and can't be read.
     """
-    kind = PLAIN_TYPES.get(id_type, id_type)
+    kind = id_type if id_type in known else PLAIN_TYPES.get(id_type, id_type)
     if kind == EMAIL_HASH:
         hashed = hash_address(value, personal)
         problem = NO_ADDRESS
@@ -125,7 +134,7 @@ def hashed_identifier(id_type: str, value: str, personal: PersonalData) -> tuple
             problem += f"; write it with one, such as +8613…, or {SET_REGION}"
     else:
         return id_type, value
-    if hashed is None and (id_type in PLAIN_TYPES or "@" in value):
+    if hashed is None and (kind != id_type or "@" in value):
         raise UsageProblem(f"{id_type}: the value {problem}")
     return kind, hashed or value
 

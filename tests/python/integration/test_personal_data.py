@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import duckdb
 import pytest
 from support.ingestion import Warehouse
-from support.landing_writer import file_bytes
+from support.landing_writer import Row, file_bytes
 
-from ingestion.pipelines import IngestError
+from ingestion.erasure import erase_raw, set_tombstones
+from ingestion.pipelines import IngestError, tables
 
 HEADER = "member_id,email,phone,level,updated_at"
 NEEDLES = ("bob", "eve@", "example.com", "13800138000", "138 0013 8000", "13900139000")
@@ -120,7 +122,7 @@ def test_no_plain_value_is_stored_or_told(
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
 def test_all_formats_give_the_same_hashes(warehouse: Warehouse, name: str) -> None:
-    rows = [
+    rows: list[Row] = [
         {"member_id": "M1", "email": "Bob@Example.com", "phone": "+86 138 0013 8000"},
         {"member_id": "M2", "email": BOB.upper(), "phone": BOBS_PHONE},
         {"member_id": "M3", "email": "email_hash_x", "phone": "mobile_hash_x"},
@@ -212,3 +214,34 @@ def test_settings_that_cannot_work_are_named(
 
     assert told in str(caught.value)
     assert ".dlt/config.toml" in str(caught.value) or "did you mean" in str(caught.value)
+
+
+def test_an_erased_person_loses_the_plain_values_and_does_not_come_back(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__CRM__STORE_PLAIN_PII", '["email", "phone"]')
+    warehouse.write("crm/a.csv", HEADER, "M1,bob@example.com,13800138000,gold,2026-01-02 00:00:00")
+    warehouse.load(source="crm")
+    # The phone number was erased when such columns still held plain values.
+    person = [("member_id", "M1"), ("email_hash", BOB), ("mobile_hash", "13800138000")]
+    with duckdb.connect(str(warehouse.folder / "onecdp.duckdb")) as connection:
+        connection.execute("begin")
+        removed = erase_raw(connection, tables(), [*person, ("mobile_hash", BOBS_PHONE)])
+        set_tombstones(connection, warehouse.folder, person)
+        connection.execute("commit")
+    gone = {(removal.table, removal.what, removal.rows) for removal in removed}
+    assert ("raw_crm.plain_identifiers", "deleted", 2) in gone
+
+    warehouse.write(
+        "crm/b.csv",
+        HEADER,
+        "M1,bob@example.com,13800138000,gold,2026-01-03 00:00:00",
+        "M2,BOB@example.com,138-0013-8000,gold,2026-01-03 00:00:00",
+    )
+    report = warehouse.load(source="crm")["crm"]
+
+    assert (report.rows_erased, report.rows_loaded) == (1, 1)
+    assert warehouse.query("select member_id, email_hash, mobile_hash from raw_crm.members") == [
+        ("M2", None, None)
+    ]
+    assert places_with_plain_values(warehouse) == set()
