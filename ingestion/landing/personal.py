@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import duckdb
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -261,9 +262,12 @@ def _has_bytes(column: pa.ChunkedArray, signs: Iterable[bytes]) -> bool:
 
 def _bytes(column: pa.ChunkedArray) -> Iterator[bytes]:
     for chunk in column.chunks:
-        data = chunk.buffers()[-1]
-        if data is not None:
-            yield memoryview(data).tobytes()
+        _, offsets, data = chunk.buffers()
+        if data is not None and len(chunk):
+            # A chunk may be a part of a much larger one, whose bytes are not looked at.
+            places = np.frombuffer(offsets, np.int32)
+            first, end = places[chunk.offset], places[chunk.offset + len(chunk)]
+            yield memoryview(data)[first:end].tobytes()
 
 
 def _contains(column: pa.ChunkedArray, signs: Sequence[str]) -> pa.ChunkedArray:
