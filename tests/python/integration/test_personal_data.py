@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
 import pytest
-from support.ingestion import Warehouse
+from support.ingestion import ROOT, Warehouse
 from support.landing_writer import Row, file_bytes
 
 from ingestion.erasure import erase_raw, set_tombstones
@@ -245,3 +249,50 @@ def test_an_erased_person_loses_the_plain_values_and_does_not_come_back(
         ("M2", None, None)
     ]
     assert places_with_plain_values(warehouse) == set()
+
+
+KILLED_AFTER_COPY = """
+import os, signal, sys
+from pathlib import Path
+from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
+from ingestion.pipelines import load
+copy = DuckDbCopyJob.run
+def run(job):
+    copy(job)
+    if job.load_table_name == "plain_identifiers":
+        os.kill(os.getpid(), signal.SIGKILL)
+DuckDbCopyJob.run = run
+load(Path(sys.argv[1]), Path(sys.argv[2]), print, sources=["crm"])
+"""
+
+
+def test_plain_values_of_a_load_that_is_killed_are_there_once(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__CRM__STORE_PLAIN_PII", '["email_hash"]')
+    warehouse.write("crm/a.csv", HEADER, "M1,bob@example.com,,gold,2026-01-02 00:00:00")
+    command = [sys.executable, "-c", KILLED_AFTER_COPY, str(warehouse.data), str(warehouse.folder)]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests/python'}"}
+    finished = subprocess.run(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=False
+    )
+    assert finished.returncode == -signal.SIGKILL
+
+    warehouse.load(source="crm")
+
+    assert warehouse.query("select email_hash from raw_crm.members") == [(BOB,)]
+    plain = "select id_type, id_value, plain_value from raw_crm.plain_identifiers"
+    assert warehouse.query(plain) == [("email_hash", BOB, "bob@example.com")]
+
+
+def test_members_that_are_sent_again_lose_plain_values_of_before(warehouse: Warehouse) -> None:
+    row = "M1,{},,gold,2026-01-02 00:00:00"
+    warehouse.write("crm/a.csv", HEADER, row.format("bob"))
+    warehouse.load(source="crm")
+    with duckdb.connect(str(warehouse.folder / "onecdp.duckdb")) as connection:
+        connection.execute("update raw_crm.members set email_hash = 'bob@example.com'")
+
+    warehouse.write("crm/again.csv", HEADER, row.format("bob@example.com"))
+    warehouse.load(source="crm")
+
+    assert warehouse.query("select email_hash from raw_crm.members") == [(BOB,)]
