@@ -180,16 +180,21 @@ class TableSpec:
                 return Kind(identifier.id_type) if is_hash else Kind.CODE
         return declared or _PERSONAL_NAMES.get(letters(name), Kind.TEXT)
 
-    def is_decisive(self, column: Column) -> bool:
-        """Whether a row is lost for a value of the column that can't be read."""
+    def is_needed(self, column: Column) -> bool:
+        """Whether a row without a value of the column that can be read is lost."""
         deciding = {*self.key, *(self.amount or ()), self.version, self.active, self.group}
         deciding.add(self.deleted)
-        return (
-            column.required
-            or column.is_decisive
-            or column.name in deciding
-            or self.kind_of(column.name) is Kind.CODE
-        )
+        return column.required or column.is_decisive or column.name in deciding
+
+    def is_decisive(self, column: Column) -> bool:
+        """Whether a row is lost for a value of the column that is nothing of its kind.
+
+        That of an identifier is, but what is hashed for its name alone may be anything.
+        """
+        kind = self.kind_of(column.name)
+        declared = {*(c.name for c in self.columns), *(i.column for i in self.identifiers)}
+        is_identifier = kind.is_code and (kind is Kind.CODE or column.name in declared)
+        return self.is_needed(column) or is_identifier
 
     def known(self, header: str) -> str | None:
         """The column that a header name means, however it is cased, spaced or underlined."""

@@ -234,7 +234,6 @@ class Hasher:
         """
         flaws, warned = _texts(rows, FLAW), _texts(rows, WARNED)
         column = next((c for c in self.spec.columns if c.name == name), Column(name))
-        is_decisive = self.spec.is_decisive(column)
         for row, problem, value in told:
             flaw, others = flaws[row] or "", warned[row] or "[]"
             if f"{name}: " in flaw:
@@ -242,7 +241,7 @@ class Hasher:
                 flaws[row] = flaw.replace(f"'{value[:100]}'", "'…'")
                 continue
             text = f"{name}: '…' {problem}{_HINTS.get(problem, '')}"
-            if is_decisive or problem == LOST:
+            if self.spec.is_needed(column) or (problem == LOST and self.spec.is_decisive(column)):
                 flaws[row] = f"{flaw}; {text}" if flaw else text
                 continue
             entry = {"column_name": name, "value": None, "reason": text}

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -19,6 +17,7 @@ from ..declaration import TableSpec
 from .arrivals import FLAW, INDEX, LINE, WARNED, Chunk, Notify, Place, Refused
 from .date_order import OtherOrder, SlashDates
 from .personal import PLAIN_SCHEMA, Hasher
+from .scratch import in_file
 
 _ROWS_BETWEEN_NOTICES = 1_000_000
 # More bytes than these are held in a file.
@@ -187,7 +186,7 @@ class _Staging:
             )
 
     def _refuse(self, place_no: int, reason: str) -> None:
-        self.refused[place_no] = reason
+        self.refused[place_no] = without_addresses(reason, self._spec.personal)
         self._connection.execute(f"delete from {self.broken} where _place_no = {place_no}")
 
     def show(self) -> None:
@@ -304,22 +303,5 @@ class _Staging:
         self._bytes += rows.nbytes
         if self._bytes > _MOST_IN_MEMORY:
             united = pa.concat_tables(self._held, promote_options="default")
-            self._in_files.append(_in_file(united, _scratch_folder(self._connection)))
+            self._in_files.append(in_file(self._connection, united))
             self._held, self._bytes = [], 0
-
-
-def _in_file(rows: pa.Table, folder: Path) -> pa.Table:
-    """The same rows in a file of the folder, of which the system holds in memory what it likes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.NamedTemporaryFile(dir=folder, suffix=".arrow", delete=False) as stream,
-        pa.ipc.new_file(stream, rows.schema) as writer,
-    ):
-        writer.write_table(rows)
-    with pa.memory_map(stream.name) as mapped:
-        return pa.ipc.open_file(mapped).read_all()
-
-
-def _scratch_folder(connection: duckdb.DuckDBPyConnection) -> Path:
-    ((folder,),) = connection.execute("select current_setting('temp_directory')").fetchall()
-    return Path(folder)

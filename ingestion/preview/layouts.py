@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from onecdp.identity.personal import hide_plain
+
 from ..declaration import Kind, TableSpec
 from ..landing.arrivals import INDEX
 from ..landing.header_names import column_of
@@ -81,6 +83,8 @@ def _column(
     is_known = spec.known(header.strip()) is not None or kind.is_code
     words = _WORDS.get(kind, str(kind))
     count = sum(unreadable.get((file, name), 0) for file in files)
+    # Of a file without a header, they are values.
+    header, name = hide_plain(header, spec.personal), hide_plain(name, spec.personal)
     return ColumnPreview(header, name, words, is_known, count)
 
 

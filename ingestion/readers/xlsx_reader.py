@@ -130,7 +130,8 @@ def _flaws(row: _Row, names: Sequence[str], spec: TableSpec) -> tuple[str | None
     flaws: list[str] = []
     warned: list[dict[str, str]] = []
     for name, value in zip(names, row.values, strict=False):
-        if not spec.kind_of(name).is_code:
+        column = known.get(name, Column(name))
+        if not (spec.kind_of(name).is_code and spec.is_decisive(column)):
             continue
         if isinstance(value, float) and not (value.is_integer() and abs(value) < EXACT_BELOW):
             flaws.append(f"{name}: '{value}' {FRACTION}")

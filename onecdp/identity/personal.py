@@ -105,6 +105,11 @@ def without_phones(text: str, personal: PersonalData = DEFAULT) -> str:
     return _PHONE_IN_TEXT.sub(hashed, text)
 
 
+def hide_plain(text: str, personal: PersonalData = DEFAULT) -> str:
+    """The text, of which nobody knows what it holds, without addresses and phone numbers."""
+    return without_phones(without_addresses(text, personal), personal)
+
+
 def hashed_identifier(
     id_type: str, value: str, personal: PersonalData, known: Collection[str]
 ) -> tuple[str, str]:

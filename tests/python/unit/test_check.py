@@ -172,5 +172,10 @@ def test_personal_data_is_shown_as_hashes(tmp_path: Path, monkeypatch: pytest.Mo
         assert "bob@" not in output
         assert "13800138000" not in output
         assert "email_hash: '…' is no e-mail address" in output or "email_hash: …" in output
+    (tmp_path / "headless.csv").write_text("M1,bob@a.example,13800138000\nM2,,\n")
+    for args in ((), ("--source", "crm")):
+        output = check(tmp_path, str(tmp_path / "headless.csv"), *args).output
+        assert "bob@" not in output
+        assert "13800138000" not in output
     assert "e-mail address, hashed" in shown.output
     assert "phone number, hashed" in shown.output

@@ -205,6 +205,13 @@ def test_a_value_that_cannot_be_read_is_null_and_not_quoted(
     ]  # fmt: skip
 
 
+def test_an_undeclared_column_never_costs_a_row(scratch: duckdb.DuckDBPyConnection) -> None:
+    rows = hashed(scratch, mobile=["13800138000", "1.38001E+10", "yes", "call 13800138000"])
+
+    assert rows.column("mobile").to_pylist() == [sha256("+8613800138000"), None, "yes", None]
+    assert FLAW not in rows.column_names
+
+
 def test_rows_that_cannot_be_split_hold_no_number(scratch: duckdb.DuckDBPyConnection) -> None:
     payload = 'M1,a@b.example,138 0013 8000,12345678901,2026-01-02 00:00:00,"'
     (row,) = Hasher(scratch, SPEC).hash_broken([BrokenRow(1, "row has 7 fields", payload)])
