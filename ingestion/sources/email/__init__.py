@@ -10,7 +10,7 @@ EVENTS = TableSpec(
     columns=(
         Column("event_id", Kind.CODE, required=True),
         Column("event_type", required=True),
-        Column("email_hash", Kind.CODE, aliases=("email", "email_address", "recipient")),
+        Column("email_hash", Kind.EMAIL_HASH, aliases=("email", "email_address", "recipient")),
         Column("campaign_id", Kind.CODE),
         Column("event_time", Kind.TIMESTAMP, required=True, is_past=True),
     ),

@@ -14,8 +14,8 @@ CUSTOMERS = TableSpec(
     table="customers",
     columns=(
         Column("customer_id", Kind.CODE, required=True),
-        Column("email_hash", Kind.CODE, aliases=("email", "email_address")),
-        Column("mobile_hash", Kind.CODE, aliases=("phone", "phone_number", "mobile")),
+        Column("email_hash", Kind.EMAIL_HASH, aliases=("email", "email_address")),
+        Column("mobile_hash", Kind.PHONE_HASH, aliases=("phone", "phone_number", "mobile")),
         Column("first_name"),
         Column("last_name"),
         Column("country"),

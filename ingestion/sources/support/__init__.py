@@ -14,8 +14,12 @@ TICKETS = TableSpec(
     columns=(
         Column("ticket_id", Kind.CODE, required=True),
         Column("customer_id", Kind.CODE),
-        Column("email_hash", Kind.CODE, aliases=("requester_email", "email", "email_address")),
-        Column("mobile_hash", Kind.CODE, aliases=("requester_phone", "phone", "phone_number")),
+        Column(
+            "email_hash", Kind.EMAIL_HASH, aliases=("requester_email", "email", "email_address")
+        ),
+        Column(
+            "mobile_hash", Kind.PHONE_HASH, aliases=("requester_phone", "phone", "phone_number")
+        ),
         Column("status"),
         Column("priority"),
         Column("created_at", Kind.TIMESTAMP, is_past=True),
