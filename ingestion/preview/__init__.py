@@ -4,7 +4,7 @@ The files go through the landing as in a load, against the warehouse, which is o
 out is counted and shown instead of written.
 """
 
-from .check import SourcePreview, preview
+from .check import SourcePreview, preview, preview_file_at
 from .one_file import NoSource
 
-__all__ = ["NoSource", "SourcePreview", "preview"]
+__all__ = ["NoSource", "SourcePreview", "preview", "preview_file_at"]
