@@ -3,49 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import keyword
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from onecdp.errors import UsageProblem
+from onecdp.new_source.names import ADDED, PLAIN, RESERVED
 
-_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# The words that DuckDB keeps for itself.
-_RESERVED = _words(
-    """
-    all analyse analyze and any array as asc asymmetric both case cast check collate column
-    constraint create default deferrable desc describe distinct do else end except false
-    fetch for foreign from group having in initially intersect into lambda lateral leading
-    limit not null offset on only or order pivot pivot_longer pivot_wider placing primary
-    qualify references returning select show some summarize symmetric table then to trailing
-    true union unique unpivot using variadic when where window with
-    """
-)
-# What models call what they read: a source is called as its part of a query.
-_TAKEN = _words(
-    """
-    added audit blocked_identifiers blocked_values checked columns declared erasure events final
-    graph id_graph identity links map natural new overrides probabilistic_links quality
-    quarantine recounted records seen set source summed superseded typed unified unioned
-    values warnings
-    """
-)
-# What models add to the rows of a source.
-_ADDED = _words(
-    """
-    first_seen id_column is_active last_seen loaded_at seen_at source_channel source_file
-    source_line
-    """
-)
 _TIMES = ("event_time", "occurred_at", "happened_at", "created_at", "started_at", "timestamp",
           "time", "date")  # fmt: skip
 _VERSIONS = ("updated_at", "modified_at", "changed_at", "last_modified", "updated", "modified")
@@ -110,7 +75,7 @@ class Planned:
     @property
     def staged(self) -> str:
         """Its name in the staging model, where the models add some of their own."""
-        return f"{self.name}_in_source" if self.name in _ADDED else self.name
+        return f"{self.name}_in_source" if self.name in ADDED else self.name
 
     @property
     def is_text(self) -> bool:
@@ -177,23 +142,6 @@ class Plan:
         return next(column for column in self.columns if column.name == name)
 
 
-def check_name(name: str, taken: Sequence[str]) -> None:
-    """Checks the name of a new source.
-
-    Raises:
-        UsageProblem: It can't be one, or a source has it.
-    """
-    if not _NAME.fullmatch(name) or len(name) > 40:
-        raise UsageProblem(
-            f"{name!r} can't be the name of a source: expected lower-case letters, digits and "
-            "single underscores, such as call_center"
-        )
-    if name in taken:
-        raise UsageProblem(f"there is a source {name} already; choose another name")
-    if name in _TAKEN | _RESERVED or keyword.iskeyword(name):
-        raise UsageProblem(f"{name} means something in SQL or in the models; choose another name")
-
-
 def make_plan(shape: Shape, asked: Asked, id_types: Sequence[str], is_xlsx: bool = False) -> Plan:
     """Decides what the source is.
 
@@ -209,7 +157,7 @@ def make_plan(shape: Shape, asked: Asked, id_types: Sequence[str], is_xlsx: bool
     names = {column.name: column for column in shape.columns}
     for said in (*asked.key, *((asked.time,) if asked.time else ()), *dict(asked.identifiers)):
         _check_column(said, names)
-    left_out = tuple(name for name in names if not _PLAIN.fullmatch(name) or name in _RESERVED)
+    left_out = tuple(name for name in names if not PLAIN.fullmatch(name) or name in RESERVED)
     for said in (*asked.key, asked.time, *dict(asked.identifiers)):
         if said in left_out:
             raise UsageProblem(f"{said} can't be a column of a model; rename it in the file")
@@ -276,7 +224,7 @@ def _identifiers(
     guessed = {
         name: known[name]
         for name, column in names.items()
-        if name in known and name not in said and name not in _ADDED and column.values
+        if name in known and name not in said and name not in ADDED and column.values
     }
     return {**said, **guessed}, tuple(guessed)
 

@@ -6,18 +6,18 @@ import shutil
 import tempfile
 import urllib.error
 import urllib.request
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from onecdp.errors import OnecdpError, UsageProblem
-from onecdp.new_source.plan import Asked, Plan, check_name, make_plan
+from onecdp.new_source.names import check_name
+from onecdp.new_source.plan import Asked, Plan, make_plan
 from onecdp.new_source.write import Written, write_source
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.ingest import one_at_a_time
-from onecdp.project.data import is_url
+from onecdp.project.data import parse_data
 from onecdp.project.ingestion import load_ingestion
 
 _PATIENCE = 60
@@ -51,12 +51,11 @@ def add_source(context: Context, asked: Asked, start: str) -> AddedSource:
             "of `onecdp init`"
         )
     check_name(asked.name, code.pipelines.source_names())
+    place = parse_data(start)
+    start = str(place).partition("?")[0]
     context.progress.update(f"source add: {start}")
-    copies: AbstractContextManager[str] = (
-        tempfile.TemporaryDirectory(prefix="onecdp-source-") if is_url(start) else nullcontext("")
-    )
-    with copies as folder, one_at_a_time:
-        file = _fetch(start, Path(folder), code) if is_url(start) else Path(start)
+    with tempfile.TemporaryDirectory(prefix="onecdp-source-") as folder, one_at_a_time:
+        file = place if isinstance(place, Path) else _fetch(place, Path(folder), code)
         if not file.is_file():
             raise UsageProblem(f"{start} is no file; name one with rows of the source")
         try:
@@ -78,8 +77,8 @@ def _fetch(url: str, folder: Path, code: Any) -> Path:
         return copy
     name = Path(unquote(urlsplit(url).path)).name
     shown = url.partition("?")[0]
-    if not name or "@" in urlsplit(url).netloc:
-        raise UsageProblem(f"{shown.rpartition('@')[2]} is no URL of a file, without a password")
+    if not name:
+        raise UsageProblem(f"{shown} is no URL of a file")
     try:
         with (
             urllib.request.urlopen(url, timeout=_PATIENCE) as answer,

@@ -10,7 +10,7 @@ from typing import Protocol
 from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.ingest import IngestReport, SourceReport, check, one_at_a_time
-from onecdp.project.data import Data, is_url
+from onecdp.project.data import Data, parse_data
 from onecdp.project.ingestion import load_ingestion
 
 
@@ -124,7 +124,8 @@ def preview(
     known: tuple[str, ...] = code.pipelines.source_names()
     place, name, is_file = _place(context, known, target, data, source)
     context.progress.update(f"check: {place}")
-    show = code.preview.preview_file_at if is_file and is_url(str(place)) else code.preview.preview
+    is_object = is_file and isinstance(place, str)
+    show = code.preview.preview_file_at if is_object else code.preview.preview
     try:
         with one_at_a_time:
             found: SourcePreview = show(
@@ -152,10 +153,11 @@ def _place(
         return check(context.project, data, [target]).data, target, False
     if data is not None:
         raise UsageProblem(f"--data goes with a source: {expected}; {target} is none")
-    if is_url(target):
-        above, _, last = target.rstrip("/").rpartition("/")
+    url = parse_data(target)
+    if isinstance(url, str):
+        above, _, last = url.rpartition("/")
         is_folder = last in known and source in (None, last)
-        return (above, last, False) if is_folder else (target, source, True)
+        return (above, last, False) if is_folder else (url, source, True)
     if path.is_file():
         return path.resolve(), source, True
     name = source or path.resolve().name

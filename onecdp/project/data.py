@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from onecdp.errors import UsageProblem
+
 Data = Path | str
 """A path, or a URL such as `s3://bucket/exports`."""
 
@@ -14,5 +16,16 @@ def is_url(text: str) -> bool:
 
 
 def parse_data(text: str) -> Data:
-    """What a user calls a folder or a file."""
-    return text.rstrip("/") if is_url(text) else Path(text.removeprefix("file://"))
+    """What a user calls a folder or a file.
+
+    Raises:
+        UsageProblem: It is a URL with credentials, which would get into logs.
+    """
+    if not is_url(text):
+        return Path(text.removeprefix("file://"))
+    if "@" in text.partition("://")[2].partition("/")[0]:
+        raise UsageProblem(
+            "a URL with credentials in it is not read; put them into .dlt/secrets.toml "
+            "(docs/object-storage.md)"
+        )
+    return text.rstrip("/")

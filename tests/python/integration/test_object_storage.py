@@ -243,6 +243,10 @@ def test_the_commands_take_urls(s3: S3Server, bucket: str, tmp_path: Path) -> No
     assert "and 1 more with the same header" in of_source.stdout
     done = run("ingest", "--data", f"{url}/", "--source", "crm")
     assert done.exit_code == 4, done.output
+    for args in (("ingest", "--data"), ("check",)):
+        refused = run(*args, f"s3://{KEY}:{SECRET}@host/x")
+        assert (refused.exit_code, SECRET in refused.output) == (2, False)
+        assert "a URL with credentials in it is not read" in refused.stderr
     missing = run("check", f"{url}/crm/none.csv")
     assert missing.exit_code == 1
     assert missing.stderr.startswith(f"onecdp: {url}/crm/none.csv can't be read: ")
