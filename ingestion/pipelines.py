@@ -6,6 +6,7 @@ service answers, where one is configured.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -21,6 +22,8 @@ from dlt.common.runtime.run_context import switched_run_context
 from dlt.common.runtime.telemetry import stop_telemetry
 from dlt.extract import DltResource
 
+from onecdp.errors import UsageProblem
+from onecdp.project.personal_data import read_personal_data
 from onecdp.warehouse.files import Warehouse
 
 from .column_names import BadColumns, with_own_names
@@ -32,6 +35,7 @@ from .landing.gone import find_gone
 from .landing.land import land
 from .landing.landed import Landed
 from .landing.resources import resources
+from .plain_settings import BadPlainColumns, with_plain_columns
 from .readers.live import list_arrivals, live_readers
 from .readers.object_settings import BadStorage, open_folder
 from .readers.objects import ObjectFolder
@@ -248,8 +252,10 @@ def with_settings(declared: Sequence[TableSpec]) -> list[TableSpec]:
         IngestError: A setting cannot be used.
     """
     try:
-        return [_with_date_order(spec) for spec in with_own_names(declared)]
-    except BadColumns as error:
+        personal = read_personal_data(PROJECT, os.environ)
+        with_names = with_own_names([replace(spec, personal=personal) for spec in declared])
+        return [_with_date_order(spec) for spec in with_plain_columns(with_names)]
+    except (BadColumns, BadPlainColumns, UsageProblem) as error:
         raise IngestError(str(error)) from error
 
 

@@ -9,7 +9,7 @@ import duckdb
 from onecdp.identity.normalise import trim_sql
 from onecdp.warehouse.sql_text import literal, quoted
 
-from ..declaration import Column, Kind, TableSpec
+from ..declaration import Column, TableSpec
 from ..erasure.filtering import filter_erased
 from ..erasure.tombstones import Tombstones
 from .arrivals import FLAW, WARNED
@@ -76,7 +76,13 @@ def check(
             f"(select _row from {checked.warned} where column_name = {literal(name)})"
         )
     filter_erased(
-        connection, spec, staged.text, checked.sound, checked.erased, staged.extras, tombstones
+        connection,
+        spec,
+        (staged.text, staged.plain),
+        checked.sound,
+        checked.erased,
+        staged.extras,
+        tombstones,
     )
     connection.execute(f"drop table {complaints}")
     return checked
@@ -96,7 +102,7 @@ def _type_rows(
     kinds = {name: spec.kind_of(name) for name in [*(c.name for c in spec.columns), *staged.extras]}
     written = ", ".join(
         f"{literal(name)}: "
-        + (trim_sql(f"raw.{quoted(name)}", NFKC) if kind is Kind.CODE else f"raw.{quoted(name)}")
+        + (trim_sql(f"raw.{quoted(name)}", NFKC) if kind.is_code else f"raw.{quoted(name)}")
         for name, kind in kinds.items()
     )
     values = ", ".join(

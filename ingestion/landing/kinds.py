@@ -52,7 +52,7 @@ def typed(name: str, kind: Kind, date_order: DateOrder | None = None) -> str:
     match kind:
         case Kind.TEXT:
             return text
-        case Kind.CODE:
+        case Kind.CODE | Kind.EMAIL_HASH | Kind.PHONE_HASH:
             return f"exact_code({quoted(name)})"
         case Kind.INTEGER:
             # A cast alone would round 6.5 to 7 and read 0x10 as 16.
@@ -115,7 +115,7 @@ def complaint(column: Column, load_time: str) -> str | None:
     relation with the time of the load, `loaded_at`.
     """
     name = quoted(column.name)
-    if column.kind is Kind.CODE:
+    if column.kind.is_code:
         written = f"raw.{name} <> '' and {trim_sql(f'raw.{name}', NFKC)} <> ''"
         lost = f"'{column.name}: ''' || left(raw.{name}, 100) || ''' is {ADVICE}'"
         missing = f" else '{column.name} is missing'" if column.required else ""

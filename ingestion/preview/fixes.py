@@ -82,7 +82,7 @@ _SIGNS = (
     ),
     _Sign(
         "scientific",
-        (Kind.CODE,),
+        (Kind.CODE, Kind.EMAIL_HASH, Kind.PHONE_HASH),
         r"^\s*[+-]?\d+(\.\d+)?[eE]\+?\d+\s*$",
         "scientific notation, which has lost digits",
         "format the column as text before saving, from the original export",

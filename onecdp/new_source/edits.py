@@ -16,6 +16,12 @@ from onecdp.new_source.plan import Plan
 from onecdp.new_source.texts import row_source
 
 _LINE = 100
+# What reads the events of a source, and a list of such sources.
+_READ = re.compile(
+    r"^(?:with )?(\w+) as \(\n\n    select \* from \{\{ ref\('int_events__\w+'\) \}\}\n\n\),\n",
+    re.MULTILINE,
+)
+_LIST = re.compile(r"(\[\s*'\w+'(?:,\s*'\w+')*),?\s*\]")
 
 
 @dataclass(frozen=True)
@@ -112,27 +118,26 @@ def add_row_source(text: str, entry: str) -> str | None:
 
 
 def add_to_union(text: str, name: str) -> str | None:
-    """Adds a source to the union of all events: a loop over their names, or branch by branch."""
-    parts = re.fullmatch(
-        r"(.*?\n)(final as \(\n\n)(.*?)(\n\n\)\n\nselect \* from final\n)", text, re.S
-    )
-    if parts is None:
+    """Adds a source to the union of all events: to the list of its loop, or as a branch."""
+    read = list(_READ.finditer(text))
+    if not read:
         return None
-    before, head, body, end = parts.groups()
-    cte = f"{name} as (\n\n    select * from {{{{ ref('int_events__{name}') }}}}\n\n),\n\n"
-    loop = re.search(r"(for \w+ in \[)((?:\s*'\w+',?)+)(\s*\])", body)
-    if loop:
-        listed = re.findall(r"'(\w+)'", loop[2])
-        new = f"{loop[1]}{loop[2].rstrip().rstrip(',')}, '{name}'{loop[3]}"
-        body = body[: loop.start()] + new + body[loop.end() :]
+    names = [found[1] for found in read]
+    cte = f"\n{name} as (\n\n    select * from {{{{ ref('int_events__{name}') }}}}\n\n),\n"
+    lists = [m for m in _LIST.finditer(text) if re.findall(r"'(\w+)'", m[0]) == names]
+    if len(lists) == 1:
+        place, added = lists[0].end(1), f", '{name}'"
     else:
-        branches = re.split(r"\n {4}union all\n", body)
-        listed = [found[1] for each in branches if (found := re.search(r"\n {4}from (\w+)$", each))]
-        if len(listed) != len(branches):
+        final = re.search(r"^final as \(\n\n(.*?)\n\n\)$", text, re.MULTILINE | re.DOTALL)
+        branches = re.split(r"\n {4}union all\n", final[1]) if final else []
+        ends = [found[1] for each in branches if (found := re.search(r"\n {4}from (\w+)$", each))]
+        if final is None or ends != names or len(ends) != len(branches):
             return None
         last = re.sub(r"from \w+$", f"from {name}", branches[-1])
-        body = f"{body}\n    union all\n{last}"
-    # Each source that the union names must be read above.
-    if not listed or any(f"{each} as (" not in before for each in listed):
-        return None
-    return before + cte + head + body + end
+        place, added = final.end(1), f"\n    union all\n{last}"
+    # From the end; what reads a source stands behind all of them.
+    if place < read[-1].end():
+        text = text[: read[-1].end()] + cte + text[read[-1].end() :]
+        return text[:place] + added + text[place:]
+    text = text[:place] + added + text[place:]
+    return text[: read[-1].end()] + cte + text[read[-1].end() :]

@@ -155,3 +155,27 @@ def test_exit_codes(
 
     assert (result.exit_code, told in result.output) == (code, True), result.output
     assert "Traceback" not in result.output
+
+
+def test_personal_data_is_shown_as_hashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERSONAL_DATA__DEFAULT_REGION", "CN")
+    rows = (
+        "M1,bob@a.example,13800138000\nM2,bob@localhost,13800138000\n,bob@a.example,13800138000\n"
+    )
+    (tmp_path / "crm").mkdir()
+    (tmp_path / "crm" / "a.csv").write_text(f"member_id,email,phone\n{rows}M3,bob@a.example,1,2\n")
+
+    shown = check(tmp_path, str(tmp_path / "crm" / "a.csv"))
+    as_json = check(tmp_path, str(tmp_path / "crm" / "a.csv"), "--json")
+
+    for output in (shown.output, as_json.output):
+        assert "bob@" not in output
+        assert "13800138000" not in output
+        assert "email_hash: '…' is no e-mail address" in output or "email_hash: …" in output
+    (tmp_path / "headless.csv").write_text("M1,bob@a.example,13800138000\nM2,,\n")
+    for args in ((), ("--source", "crm")):
+        output = check(tmp_path, str(tmp_path / "headless.csv"), *args).output
+        assert "bob@" not in output
+        assert "13800138000" not in output
+    assert "e-mail address, hashed" in shown.output
+    assert "phone number, hashed" in shown.output

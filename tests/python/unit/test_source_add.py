@@ -203,6 +203,10 @@ LOOP = """{%- for source_name in ['app'] %}
 
 def test_edits_go_by_structure() -> None:
     by_loop = add_to_union(UNION.replace("BODY", LOOP), "calls")
+    named = UNION.replace("final as", "{%- set sources = ['app'] %}\n\nfinal as")
+    by_name = add_to_union(named, "calls")
+    assert by_name is not None
+    assert "),\n{%- set sources = ['app', 'calls'] %}" in by_name.replace("\n\n{%", "\n{%")
     assert by_loop is not None
     assert "for source_name in ['app', 'calls'] %}" in by_loop
     assert "calls as (\n\n    select * from {{ ref('int_events__calls') }}" in by_loop
