@@ -17,6 +17,7 @@ from ..identifiers import read_id_types, read_identifiers
 from ..landing.arrivals import INDEX, LINE, Refused
 from ..landing.kinds import DECIMAL, typed
 from ..landing.scratch import open_scratch
+from ..pipelines import SOURCES
 from ..readers.discover import no_format, source_file
 from ..readers.files import read
 
@@ -200,8 +201,16 @@ def _fits(connection: duckdb.DuckDBPyConnection, name: str, test: str) -> bool:
 
 
 def _known_identifiers(project: Path) -> dict[str, str]:
+    aliases = {
+        (spec.source, spec.table, column.name): column.aliases
+        for source in SOURCES
+        for spec in source.tables
+        for column in spec.columns
+    }
     found: dict[str, set[str]] = {id_type: {id_type} for id_type in read_id_types(project)}
     for declared in read_identifiers(project):
         if declared.id_type:
             found.setdefault(declared.column, set()).add(declared.id_type)
+            for alias in aliases.get((declared.source, declared.table, declared.column), ()):
+                found.setdefault(alias, set()).add(declared.id_type)
     return {name: types.pop() for name, types in found.items() if len(types) == 1}

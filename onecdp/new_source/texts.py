@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 
 from onecdp.new_source.plan import Plan, Planned
 
 SAMPLE_ROWS = 3
+# Plain values of these are hashed while landing: docs/personal-data.md.
+HASHED = {"email_hash": "EMAIL_HASH", "mobile_hash": "PHONE_HASH"}
 
 
 def declaration(plan: Plan) -> str:
@@ -49,7 +52,8 @@ def _column(plan: Plan, column: Planned) -> str:
         plan.has_events and column.name in (plan.time, plan.type_column)
     )
     parts = [_quoted(column.name)]
-    parts += [f"Kind.{column.kind.upper()}"] if column.kind != "text" else []
+    kind = HASHED.get(column.id_type, column.kind.upper())
+    parts += [f"Kind.{kind}"] if kind != "TEXT" else []
     parts += ["required=True"] if is_needed else []
     parts += ["is_past=True"] if column.name in (plan.time, plan.version) else []
     return f"Column({', '.join(parts)})"
@@ -85,6 +89,8 @@ def sample(plan: Plan) -> str:
 def _made_up(plan: Plan, column: Planned, number: int) -> str:
     if column.name == plan.type_column:
         return "made_up"
+    if column.id_type in HASHED:
+        return hashlib.sha256(f"{plan.name}-{column.name}-{number}".encode()).hexdigest()
     return {
         "code": f"{plan.name}-{column.name}-{number}",
         "integer": str(number),

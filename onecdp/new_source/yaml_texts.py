@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onecdp.new_source.plan import Plan
-from onecdp.new_source.texts import is_deleted_with_person, traces
+from onecdp.new_source.texts import HASHED, is_deleted_with_person, traces
 
 _ABOUT_LOADS = """      - name: superseded
         description: One row per input row that another one superseded, and where that one is.
@@ -79,6 +79,20 @@ _ABOUT_LOADS = """      - name: superseded
 """
 
 
+_PLAIN = """      - name: plain_identifiers
+        description: >
+          One row per plain e-mail address or phone number, where `store_plain_pii` keeps them
+          (docs/personal-data.md); else there is no such table.
+        config:
+          freshness: null
+          meta:
+            forget:
+              delete_row: {id_value: {type_column: id_type}}
+              with_row: [plain_value]
+              keep: {_dlt_load_id: id of a dlt load, _dlt_id: id of a dlt row}
+"""
+
+
 def sources_yml(plan: Plan) -> str:
     """`_NAME__sources.yml`."""
     needed = [*dict.fromkeys([*([plan.time] if plan.has_events else []), "_loaded_at"])]
@@ -107,7 +121,7 @@ sources:
               arguments: {{columns: [{", ".join(plan.key)}]}}
           - not_null_columns:
               arguments: {{columns: [{", ".join(needed)}]}}
-{_ABOUT_LOADS}"""
+{_ABOUT_LOADS}{_PLAIN if any(c.id_type in HASHED for c in plan.identifiers) else ""}"""
 
 
 def _forget(plan: Plan) -> str:

@@ -142,8 +142,8 @@ def test_a_failure_leaves_nothing_and_files_that_are_there_stay(
 
 
 def test_nothing_of_the_rows_gets_into_the_project(project: Path, tmp_path: Path) -> None:
-    header = "order_no,union_id,created_at,remark,select,updated_at"
-    row = "O-secret-1,u-secret-1,2001-02-03 04:05:06,secret,secret,2001-02-03 04:05:06"
+    header = "order_no,email,union_id,created_at,remark,select,updated_at"
+    row = "O-secret-1,secret@x.example,u-secret,2001-02-03 04:05:06,secret,secret,2001-02-03"
     (tmp_path / "orders.csv").write_text(f"{header}\n{row}\n")
     before = files(project)
     done = add(project, "orders", "--from", str(tmp_path / "orders.csv"))
@@ -157,6 +157,9 @@ def test_nothing_of_the_rows_gets_into_the_project(project: Path, tmp_path: Path
     # Its time may change with it, so a later version replaces the row.
     assert "rule=OnRepeatedKey.NEWER_WINS" in declared
     assert 'version="updated_at"' in declared
+    # Plain addresses are hashed, and kept where the settings want that, in a table of their own.
+    assert 'Column("email", Kind.EMAIL_HASH)' in declared
+    assert b"plain_identifiers" in new["models/staging/orders/_orders__sources.yml"]
     again = add(project, "orders", "--from", str(tmp_path / "orders.csv"))
     assert again.exit_code == 2
 
