@@ -14,6 +14,7 @@ from onecdp.cli.generate import generate
 from onecdp.cli.identity import explain, identity
 from onecdp.cli.project import deps, init
 from onecdp.cli.run import audit, build, ingest, publish, run
+from onecdp.cli.source import source
 from onecdp.cli.sql import sql
 from onecdp.errors import OnecdpError, Stopped
 
@@ -61,6 +62,7 @@ for command in (
     collect,
     deps,
     init,
+    source,
     generate,
     sql,
     explain,
