@@ -93,7 +93,13 @@ def _macros() -> dict[str, Any]:
 
         return call
 
-    return context | macros | {n: giving_data(n) for n in ("explain_functions", "row_sources")}
+    given = {name: giving_data(name) for name in ("explain_functions", "row_sources")}
+
+    def sources_with_identifiers() -> dict[str, Any]:
+        sources = given["row_sources"]().items()
+        return {name: one for name, one in sources if one["model"] in IDENTIFIER_COLUMNS}
+
+    return context | macros | given | {"sources_with_identifiers": sources_with_identifiers}
 
 
 def _ref(name: str) -> _Relation:

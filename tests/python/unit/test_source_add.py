@@ -169,8 +169,8 @@ def test_files_of_another_shape_are_left_alone_and_the_user_is_told(
 ) -> None:
     (tmp_path / "calls.csv").write_text(CALLS)
     sources = project / "ingestion/sources/__init__.py"
-    sources.write_text(sources.read_text().replace("(crm.SOURCE", "tuple([crm.SOURCE").replace(
-        "id_graph.SOURCE)", "id_graph.SOURCE])"))  # fmt: skip
+    head, _, listed = sources.read_text().rpartition("(")
+    sources.write_text(f"{head}tuple([{listed.rstrip().removesuffix(')')}])\n")
     union = project / "models/intermediate/events/int_events__unioned.sql"
     union.write_text("select 1 as event_id\n")
     before = (sources.read_text(), union.read_text())
