@@ -18,6 +18,7 @@ from onecdp.project.settings import read_section
 
 KINDS = {
     "files": "onecdp.destinations.files",
+    "sql": "onecdp.destinations.databases.destination",
     "webhook": "onecdp.destinations.webhook",
 }
 """The module of each type: its `open_destination(target, selection)` returns a Destination."""
