@@ -8,10 +8,13 @@ from datetime import datetime
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from onecdp.destinations.protocol import Action, Batch
 from onecdp.destinations.selection import MARTS, Selection
 from onecdp.warehouse.sql_text import literal, quoted
+
+_OURS = ("__one_id", "__action")
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,12 @@ def read_batches(
     if sends_all:
         yield from _read(connection, Action.ALL, f"from ({feed.selection.query})", rows)
         return
-    for action in (Action.ADDED, Action.CHANGED):
-        query = (
-            f"from ({feed.selection.query}) where __one_id in"
-            f" (select one_id from work.difference where action = '{action}')"
-        )
-        yield from _read(connection, action, query, rows)
+    # Both in one pass over the marts; "added" comes before "changed".
+    changed = (
+        f"select rows.*, action as __action from ({feed.selection.query}) as rows"
+        " inner join work.difference as difference on rows.__one_id = difference.one_id"
+    )
+    yield from _read(connection, None, f"from ({changed})", rows)
     yield from _read(connection, Action.REMOVED, _removed(feed), rows)
 
 
@@ -132,14 +135,20 @@ def _removed(feed: Feed) -> str:
 
 
 def _read(
-    connection: duckdb.DuckDBPyConnection, action: Action, query: str, rows: int
+    connection: duckdb.DuckDBPyConnection, action: Action | None, query: str, rows: int
 ) -> Iterator[Batch]:
+    """Yields the rows of a query; without an action, they have one as `__action`."""
+    order = "__one_id" if action else "__action, __one_id"
     # Of its own, because batches are confirmed while it is read.
     cursor = connection.cursor()
     try:
-        reader = cursor.execute(f"{query} order by __one_id").to_arrow_reader(rows)
-        for found in reader:
+        for found in cursor.execute(f"{query} order by {order}").to_arrow_reader(rows):
             table = pa.Table.from_batches([found])
-            yield Batch(action, table["__one_id"], table.drop_columns(["__one_id"]))
+            actions = [action] if action else [Action.ADDED, Action.CHANGED]
+            for each in actions:
+                some = table if action else table.filter(pc.equal(table["__action"], str(each)))
+                names = [name for name in some.column_names if name not in _OURS]
+                if some.num_rows:
+                    yield Batch(each, some["__one_id"], some.select(names))
     finally:
         cursor.close()
