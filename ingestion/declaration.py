@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -89,7 +89,8 @@ class Column:
     Attributes:
         name: What it is called.
         kind: What its values are.
-        required: The header and every row must have it.
+        required: The header and every row must have it; a row that says that the source has deleted
+            what it names needs the key alone.
         aliases: Other names of it in files.
         is_past: A time later than a day after the load is a mistake.
         is_decisive: A row whose value can't be read is quarantined, though it may be empty: null
@@ -121,6 +122,8 @@ class TableSpec:
         source: The source that the table belongs to.
         table: Its name; in a source of several tables also that of the folder with its files.
         columns: What is known of its columns. Others are loaded as text.
+        keeps_undeclared: False where others are left out while reading, unless the setting
+            `columns` names them.
         key: Primary key.
         rule: What happens when a key comes again.
         version: The column that tells which of two rows of a key is the newer one.
@@ -153,6 +156,7 @@ class TableSpec:
     traces: tuple[str, ...] = ()
     amount: tuple[str, str] | None = None
     date_order: DateOrder | None = None
+    keeps_undeclared: bool = True
     own_names: tuple[tuple[str, str], ...] = ()
     personal: PersonalData = DEFAULT
     plain_columns: tuple[str, ...] = ()
@@ -168,6 +172,14 @@ class TableSpec:
     def required(self) -> tuple[str, ...]:
         """Names of the columns that a row must have."""
         return tuple(column.name for column in self.columns if column.required)
+
+    def required_in(self, present: Collection[str]) -> tuple[str, ...]:
+        """Names of the columns that a header with the others in `present` must have.
+
+        Where it tells deletions, all rows may be deleted ones, which need the key alone.
+        """
+        tells_deletions = self.deleted in present
+        return tuple(n for n in self.required if n in self.key or not tells_deletions)
 
     def kind_of(self, name: str) -> Kind:
         """What the values of a column are; undeclared ones are text, identifiers or hashes."""

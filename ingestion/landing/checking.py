@@ -130,7 +130,11 @@ def _complaints(
     """SQL for what is wrong with a row: what quarantines it, and what nulls a column of it."""
     columns = [replace(column, kind=spec.kind_of(column.name)) for column in spec.columns]
     columns += [Column(name, spec.kind_of(name)) for name in staged.extras]
-    told = [(column, text) for column in columns if (text := complaint(column, load_time))]
+    told = [
+        (column, text)
+        for column in columns
+        if (text := complaint(column, load_time, None if column.name in spec.key else spec.deleted))
+    ]
     # What its reader told of a value is not told again.
     decisive = [f"raw.{FLAW}"]
     decisive += [

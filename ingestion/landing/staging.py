@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -160,6 +160,8 @@ class _Staging:
         self._notify = notify
         self._hasher = hasher
         self._known = {column.name for column in spec.columns}
+        self._kept = {LINE, FLAW, WARNED, *self._known, *(ours for _, ours in spec.own_names)}
+        self._kept |= {name for i in spec.identifiers for name in (i.column, i.type_column)}
         self._rows = 0
         self._bytes = 0
         names = dict.fromkeys(self._known, pa.string())
@@ -204,6 +206,7 @@ class _Staging:
     def _read(self, place_no: int, place: Place) -> None:
         label = f"{self._spec.source}/{place.name}"
         rows, dates = 0, SlashDates(self._spec)
+        dropped: dict[str, None] = {}
         is_index_told = False
         for chunk in place.chunks():
             if chunk.position is not None:
@@ -220,11 +223,17 @@ class _Staging:
                     self.notices.append((place.name, notice))
                 is_index_told = True
                 chunk = replace(chunk, table=chunk.table.drop_columns([INDEX]))
+            if not self._spec.keeps_undeclared:
+                dropped |= dict.fromkeys(set(chunk.table.column_names) - self._kept)
+                chunk = self._without(chunk, dropped)
             self._add(place_no, chunk, dates)
             before, rows = rows, rows + chunk.table.num_rows + len(chunk.broken)
             if before // _ROWS_BETWEEN_NOTICES < rows // _ROWS_BETWEEN_NOTICES:
                 self._notify(f"{label}: {rows:,} rows so far")
         self._notify(f"{label}: {rows:,} rows read")
+        if dropped:
+            listed = ", ".join(sorted(dropped))
+            self.notices.append((place.name, f"columns that are not loaded: {listed}"))
         if dates.notice:
             self.notices.append((place.name, dates.notice))
             self.ambiguous_dates.append(place_no)
@@ -232,6 +241,12 @@ class _Staging:
     def _spelled(self, name: str) -> str:
         """A column as the first one of its name is spelled."""
         return name if name in self._known else self.spellings.setdefault(name.casefold(), name)
+
+    def _without(self, chunk: Chunk, dropped: Collection[str]) -> Chunk:
+        """A chunk without the columns that the table does not take."""
+        columns = chunk.columns and [[n for n in row if n not in dropped] for row in chunk.columns]
+        names = [name for name in chunk.table.column_names if name not in dropped]
+        return replace(chunk, table=chunk.table.select(names), columns=columns)
 
     def _add(self, place_no: int, chunk: Chunk, dates: SlashDates) -> None:
         names = [self._spelled(name) for name in chunk.table.column_names]

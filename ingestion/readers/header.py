@@ -49,7 +49,7 @@ def require_columns(
         header: The same as they are written in the file.
     """
     present = set(names)
-    missing = [name for name in spec.required if name not in present]
+    missing = [name for name in spec.required_in(present) if name not in present]
     if missing:
         listed = ", ".join(map(str, names if header is None else header)) or "none"
         # A file without a header shows its first row here.

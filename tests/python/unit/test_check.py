@@ -65,7 +65,7 @@ def test_likely_fixes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_source_is_guessed_from_the_columns(tmp_path: Path, suffix: str) -> None:
-    rows = {"crm": member("M1", level="A"), "app": event("E"), "retail": line("1")}
+    rows = {"crm": member("M1", level="A"), "app": event("E", union_id="U"), "retail": line("1")}
     for source, row in {**rows, "id_graph": link("A", "B")}.items():
         file = tmp_path / f"{source}.{suffix}"
         file.write_bytes(file_bytes(file.name, [row]))
@@ -79,7 +79,7 @@ def test_source_is_guessed_from_the_columns(tmp_path: Path, suffix: str) -> None
 def test_source_is_guessed_of_odd_files(tmp_path: Path) -> None:
     files = {
         "a.xlsx": xlsx_bytes({"empty": [], "one": [line("1")]}),
-        "b.csv.gz": gzip.compress("event_id;event_type;event_time\n".encode("utf-16")),
+        "b.csv.gz": gzip.compress("event_id;event_type;event_time;union_id\n".encode("utf-16")),
         "c.csv": "member_id,straße\n".encode("latin-1"),
     }
     for name, content in files.items():
@@ -88,7 +88,7 @@ def test_source_is_guessed_of_odd_files(tmp_path: Path) -> None:
     assert found == ["retail", "app", "crm"]
     for name, content in (("d.csv", b"a,b\n"), ("e.parquet", b"none"), ("f.xlsx", b""), ("g", b"")):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(NoSource, match="say --source crm or app or retail or id_graph"):
+        with pytest.raises(NoSource, match="say --source crm or app or retail or shop"):
             find_table(tmp_path / name, tables(), None)
 
 
