@@ -15,6 +15,7 @@ from onecdp.cli.generate import generate
 from onecdp.cli.identity import explain, identity
 from onecdp.cli.project import deps, init
 from onecdp.cli.run import audit, build, ingest, publish, run
+from onecdp.cli.source import source
 from onecdp.cli.sql import sql
 from onecdp.errors import OnecdpError, Stopped
 
@@ -63,6 +64,7 @@ for command in (
     deliver,
     deps,
     init,
+    source,
     generate,
     sql,
     explain,
