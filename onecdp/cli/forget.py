@@ -88,6 +88,16 @@ def _show(plan: Plan) -> None:
         click.echo(f"{id_type:<20}{value}", err=True)
     for removal in plan.removals:
         click.echo(f"{removal.table:<48}{removal.rows:>8,}  {removal.what}", err=True)
+    _show_deliveries(plan)
+
+
+def _show_deliveries(plan: Plan) -> None:
+    if plan.deliveries:
+        click.echo(
+            f"delivered before: {', '.join(plan.deliveries)};"
+            " the next `onecdp deliver` there removes the person",
+            err=True,
+        )
 
 
 def _print(done: Forgotten, dry_run: bool) -> None:
@@ -109,6 +119,7 @@ def _print(done: Forgotten, dry_run: bool) -> None:
             f"your own files still hold the person: {', '.join(done.plan.data_files)};"
             " loading them again does not restore the person"
         )
+    _show_deliveries(done.plan)
     for column in done.leftovers:
         click.echo(f"still holds the person: {column}; empty it, then run this again", err=True)
     if done.published:

@@ -9,6 +9,7 @@ import click
 from onecdp import __version__
 from onecdp.cli.check import check
 from onecdp.cli.collect import collect
+from onecdp.cli.deliver import deliver
 from onecdp.cli.forget import forget
 from onecdp.cli.generate import generate
 from onecdp.cli.identity import explain, identity
@@ -60,6 +61,7 @@ for command in (
     audit,
     publish,
     collect,
+    deliver,
     deps,
     init,
     source,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+from onecdp.destinations.receipts import copy_receipts
 from onecdp.errors import OnecdpError
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.plan import note_build
@@ -46,6 +47,7 @@ def build_tables(
     if not _has_raw_tables(project.warehouse.build_file):
         raise OnecdpError("nothing was ingested yet; run `onecdp ingest` first")
     seeds.check(project.folder)
+    copy_receipts(project.warehouse)
     report = Dbt(project, context.progress).build(scope, as_of=as_of, full_refresh=full_refresh)
     if report.ok:
         note_build(context, as_of, is_audited=scope is Scope.ALL)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 import duckdb
 
+from onecdp.destinations import erased
 from onecdp.erasure import files, tables
 from onecdp.erasure.person import Pair, Person, find, read_identifier, seeds_naming
 from onecdp.erasure.rules import TableRules, read_rules
@@ -41,11 +42,14 @@ class Plan:
         identifiers: All of the person's; empty where an erasure is only finished.
         removals: What becomes of which tables.
         data_files: Files that brought the person; they are the user's and hold the person still.
+        deliveries: Destinations that have the person until the next delivery there removes them,
+            as `PKG001 to shop_db`.
     """
 
     identifiers: tuple[Pair, ...] = ()
     removals: tuple[Removal, ...] = ()
     data_files: tuple[str, ...] = ()
+    deliveries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,19 +185,22 @@ def _take_out(
     raw = erasure.erase_raw(private, ingestion.pipelines.tables(), person.identifiers)
     removals = [Removal(r.table, r.what, r.rows) for r in raw]
     removals += tables.erase(private, person, rules)
+    held = erased.find_held(project.warehouse, person.one_ids)
     plan = Plan(
         identifiers=person.identifiers,
         removals=tuple(removals),
         data_files=tuple(sorted({file for r in raw for file in r.files})),
+        deliveries=tuple(f"{each.label} to {each.destination}" for each in held),
     )
     if not confirm(plan):
         private.execute("rollback")
-        return Plan(plan.identifiers, (), plan.data_files)
+        return replace(plan, removals=())
     erasure.set_tombstones(private, project.warehouse.folder, person.identifiers)
     tables.set_unfinished(private)
     # Before the commit, because a later command doesn't know the values to look for.
     values = [value for _, value in person.identifiers]
     files.clean(project, [*values, *person.one_ids])
+    erased.mark_erased(project.warehouse, person.one_ids)
     private.execute("commit")
     return plan
 
@@ -235,6 +242,7 @@ def document(done: Forgotten) -> dict[str, Any]:
         "planned": planned,
         "tables": [vars(removal) for removal in done.plan.removals],
         "data_files": list(done.plan.data_files),
+        "deliveries": list(done.plan.deliveries),
         "leftovers": list(done.leftovers),
         "published": str(done.published.file) if done.published else None,
     }

@@ -40,6 +40,16 @@ class Warehouse:
         """The published file: the only one that BI tools open."""
         return self.folder / "marts.duckdb"
 
+    @property
+    def deliveries_file(self) -> Path:
+        """The private file that remembers what was delivered where."""
+        return self.folder / "deliveries.duckdb"
+
+    @property
+    def dead_letters(self) -> Path:
+        """The private folder of what a destination refused."""
+        return self.folder / "dead-letters"
+
 
 def connect(file: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """Opens a DuckDB file.
