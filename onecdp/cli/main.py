@@ -12,7 +12,7 @@ from onecdp.cli.collect import collect
 from onecdp.cli.forget import forget
 from onecdp.cli.generate import generate
 from onecdp.cli.identity import explain, identity
-from onecdp.cli.project import deps, init
+from onecdp.cli.project import deps, docs, init
 from onecdp.cli.run import audit, build, ingest, publish, run
 from onecdp.cli.sql import sql
 from onecdp.errors import OnecdpError, Stopped
@@ -60,6 +60,7 @@ for command in (
     publish,
     collect,
     deps,
+    docs,
     init,
     generate,
     sql,

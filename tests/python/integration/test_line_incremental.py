@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import duckdb
@@ -16,6 +17,7 @@ LINKS = (
     "left_id_type,left_id_value,right_id_type,right_id_value,source_channel,confidence,"
     "first_seen,last_seen,is_active"
 )
+PAGES = "event_id,device_id,union_id,event_type,page_name,item_price,channel,event_time,session_id"
 RETAIL = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country"
 
 
@@ -35,6 +37,13 @@ def first_day(line: Line) -> None:
         "e4,null,,,page_view,,,app,2026-05-01 11:00:00",
     )
     line.write(
+        "app/pages1.csv",
+        PAGES,
+        "p1,D1,U1,page_view,home,,web,2026-05-01 23:30:00,",
+        "p2,D1,U1,page_view,shoes,,web,2026-05-02 00:20:00,",
+        "p3,D2,U2,page_view,home,,app,2026-05-01 23:30:00,s1",
+    )
+    line.write(
         "retail/day1.csv",
         RETAIL,
         "500,A,a,2,2026-05-01 08:00:00,10,100.0,France",
@@ -46,7 +55,16 @@ def first_day(line: Line) -> None:
 
 
 def second_day(line: Line) -> None:
-    """A link merges M1 with U1; late and returned things arrive; D3 turns out to be U3's."""
+    """A link merges M1 with U1; late and returned things arrive; D3 turns out to be U3's.
+
+    A late page of U1 makes one session of two; U2's session goes on.
+    """
+    line.write(
+        "app/pages2.csv",
+        PAGES,
+        "p4,D1,U1,page_view,hats,,web,2026-05-01 23:55:00,",
+        "p5,D2,U2,purchase,basket,20,app,2026-05-02 00:30:00,s1",
+    )
     line.write(
         "id_graph/links.csv",
         LINKS,
@@ -70,6 +88,7 @@ def second_day(line: Line) -> None:
         "retail/day2.csv",
         RETAIL,
         "C503,A,a,-1,2026-05-02 08:00:00,10,200.0,Spain",
+        "504,A,a,1,2026-05-02 08:00:00,10,,Spain",
     )
 
 
@@ -102,12 +121,13 @@ def third_day(line: Line) -> None:
 
 
 def fourth_day(line: Line) -> None:
-    """A customer's invoices turn out to be another's: the customer never bought."""
+    """A customer's invoices, and one that was nobody's, turn out to be another's."""
     line.write(
         "retail/day4.csv",
         RETAIL,
         "501,A,a,1,2026-05-01 09:00:00,10,300.0,Spain",
         "C503,A,a,-1,2026-05-02 08:00:00,10,300.0,Spain",
+        "504,A,a,1,2026-05-02 08:00:00,10,300.0,Spain",
     )
 
 
@@ -123,7 +143,7 @@ def compared_whole(project: Path) -> set[str]:
         for file in (project / "models").rglob("*.sql")
         if "keyed_increment(" in file.read_text()
     ]
-    assert len(models) >= 14
+    assert len(models) >= 16
     return {name for name in models if "> timestamp '" not in compiled[name]}
 
 
@@ -159,6 +179,11 @@ def test_every_day_equals_a_rebuild(tmp_path: Path, project: Path) -> None:
         assert not compared_whole(project), "a run with nothing new compared everything"
 
         assert_equals_rebuild(line, tmp_path / str(number))
+
+        if number < 3:
+            assert line.query(
+                "select count(*), max(pages) from marts.sessions where channel = 'web'"
+            ) == [(2, 1) if number == 1 else (1, 3)]
 
         if number == 1:
             first_one_ids = {
@@ -259,6 +284,43 @@ def test_a_build_that_stopped_halfway_forgets_no_customer_of_a_merge(
     write_link(line, "M1", "M2")
     line.run()
     assert_equals_rebuild(line, tmp_path)
+
+
+def random_day(line: Line, day: int, draw: random.Random) -> None:
+    """Events of any of five days, with or without a session, and a link that comes or goes."""
+    rows = []
+    for number in range(60):
+        person = draw.randrange(5)
+        # Some without a person, and some from the device alone.
+        union = f"U{person}" if draw.random() < 0.7 else ""
+        device = f"D{person}" if draw.random() < 0.9 else ""
+        kind = draw.choice(["page_view", "page_view", "purchase", "refund"])
+        minute = draw.randrange(5 * 24 * 6) * 10
+        when = f"2026-06-{4 + minute // 1440:02} {minute // 60 % 24:02}:{minute % 60:02}:00"
+        session = f"s{draw.randrange(9)}" if draw.random() < 0.3 else ""
+        page, channel = draw.choice("abc"), draw.choice(["app", "web"])
+        rows.append(f"r{day}-{number},{device},{union},{kind},{page},9,{channel},{when},{session}")
+    line.write(f"app/random{day}.csv", PAGES, *rows)
+    left, right = draw.sample(range(5), 2)
+    write_link(line, f"M{left}", f"U{right}", is_active=draw.random() < 0.7)
+
+
+def test_random_days_equal_a_rebuild(tmp_path: Path, project: Path) -> None:
+    """As-of dates between the events, so that some count later, or no more."""
+    seed = random.randrange(1_000_000)
+    print(f"days drawn with seed {seed}")
+    draw = random.Random(seed)
+    line = Line.at(tmp_path / "line", project)
+    line.write("crm/members.csv", MEMBERS, *(f"M{n},H{n},,,,,,2026-05-01" for n in range(5)))
+    as_of = ""
+    for day in range(3):
+        random_day(line, day, draw)
+        line.ingest()
+        as_of = f"2026-06-{draw.randrange(4, 9):02}"
+        line.build(tests=False, as_of=as_of)
+    rebuilt = line.copy_warehouse(tmp_path / "rebuilt")
+    rebuilt.build("--full-refresh", tests=False, as_of=as_of)
+    assert not differences(line.marts(), rebuilt.marts())
 
 
 def assert_equals_rebuild(line: Line, folder: Path) -> None:
