@@ -195,8 +195,8 @@ def _hold_out(marts: duckdb.DuckDBPyConnection) -> list[str]:
     ).fetchall()
     expected, came, revenue, paid = (sum(row[n] for row in deciles) for n in (3, 4, 5, 6))
     quality = {model: (auc, brier) for model, auc, brier, *_ in models}
-    verdict = " and ".join(
-        f"{model} {'beats' if _beats_baselines(model, quality) else 'does not beat'}"
+    verdict = ", ".join(
+        f"{model} {'beats' if _beats_baselines(model, quality) else 'does not beat'} both baselines"
         for model in ("logistic", "bg_nbd")
     )
     return [
@@ -211,7 +211,7 @@ def _hold_out(marts: duckdb.DuckDBPyConnection) -> list[str]:
             ["model", "AUC", "Brier", "predicted", "actual"],
             ([m, f"{a:.3f}", f"{b:.3f}", _percent(p), _percent(q)] for m, a, b, p, q, *_ in models),
         ),
-        _text(f"By both figures, {verdict} each baseline."),
+        _text(f"By AUC and Brier: {verdict}."),
         _text(
             """By decile, the likeliest customers first; purchases are days with one, by BG/NBD, and
             revenue by Gamma-Gamma on top:"""
