@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from argparse import Namespace
 from typing import Any
 
 import pytest
+from dbt.flags import set_from_args
 from support.cli import REPOSITORY, BuiltProject
 
 from onecdp.project.dbt import Dbt
@@ -24,6 +26,8 @@ def parsed(built_warehouse: BuiltProject) -> Any:
 
 @pytest.fixture(scope="module")
 def manifest(parsed: Any) -> dict[str, Any]:
+    # Of a manifest that was kept: no invocation of dbt in this process has set its flags.
+    set_from_args(Namespace(), None)
     read: dict[str, Any] = parsed.writable_manifest().to_dict()
     return read
 
