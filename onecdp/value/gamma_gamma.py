@@ -73,7 +73,7 @@ def fit_gamma_gamma(purchases: Floats, mean: Floats) -> GammaGamma | None:
         )
         return float(weights @ values), np.array([weights @ each for each in gradients])
 
-    found = maximise(likelihood, (1, 1, 1))
+    found = maximise(likelihood, 3)
     if found is None:
         return None
     p, above_one, v = found

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# exp(±12): beyond, a parameter says that there is no spread at all, and the likelihood is flat.
-_WIDEST = 12.0
+# Beyond, a parameter says that customers do not differ, and the likelihood is flat.
+_LEAST, _MOST = 6e-6, 1.6e5
 
 
 def maximise(
-    likelihood: Callable[[Floats], tuple[float, Floats]], start: Sequence[float]
+    likelihood: Callable[[Floats], tuple[float, Floats]], count: int
 ) -> tuple[float, ...] | None:
     """Returns the parameters with the greatest likelihood, or None if the search fails.
 
     Args:
         likelihood: Takes the parameters; returns the mean log-likelihood of an observation and its
             gradient.
-        start: Where the search begins; all parameters are positive.
+        count: How many parameters it has; all are positive, and the search begins at 1.
     """
     from scipy.optimize import minimize
 
@@ -32,10 +32,10 @@ def maximise(
 
     found = minimize(
         loss,
-        np.log(np.asarray(start, dtype=np.float64)),
+        np.zeros(count),
         jac=True,
         method="L-BFGS-B",
-        bounds=[(-_WIDEST, _WIDEST)] * len(start),
+        bounds=[(np.log(_LEAST), np.log(_MOST))] * count,
         options={"ftol": 1e-14, "gtol": 1e-8, "maxiter": 1_000},
     )
     if not np.isfinite(found.fun):

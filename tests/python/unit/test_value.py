@@ -108,6 +108,40 @@ def test_expected_purchases_add_up_over_time_and_stay_finite() -> None:
     assert (long > model.expected_purchases(of, 90)).all()
 
 
+def test_expected_purchases_are_those_of_the_published_form() -> None:
+    """Equation 10 of the paper, in Euler's transformation, where it is finite."""
+    from scipy.special import hyp2f1
+
+    draw = np.random.default_rng(1)
+    age = draw.uniform(10, 400, 500)
+    of = Histories(draw.integers(0, 40, 500) * 1.0, draw.uniform(0, age), age)
+    for model in (BgNbd(0.243, 4.414, 0.793, 2.426), BgNbd(0.8, 69, 0.003, 7.3)):
+        for time in (1, 39, 365):
+            c = model.a + model.b + of.repeats - 1
+            share = time / (model.alpha + of.age + time)
+            left = (1 - share) ** (model.a - 1) * hyp2f1(
+                c - model.r - of.repeats, model.a - 1, c, share
+            )
+            published = c / (model.a - 1) * (1 - left) * model.probability_alive(of)
+            assert model.expected_purchases(of, time) == pytest.approx(published, rel=1e-5)
+
+
+def test_customers_who_do_not_differ_have_finite_expectations() -> None:
+    """Everyone leaves after a purchase with the same probability: a and b grow without end."""
+    draw = np.random.default_rng(5)
+    times = [np.cumsum([0, *draw.exponential(100, draw.geometric(0.1))]) for _ in range(2_000)]
+    histories = histories_by(times, 730)
+    model = fit_bg_nbd(histories)
+    assert model is not None
+    assert model.a / (model.a + model.b) == pytest.approx(0.1, rel=0.1)
+    bought = histories_by(times, 1_095).repeats - histories.repeats
+    expected = model.expected_purchases(histories, 365)
+    assert np.isfinite(expected).all()
+    assert expected.sum() == pytest.approx(bought.sum(), rel=0.05)
+    extreme = BgNbd(r=3, alpha=1, a=1e5, b=1e5)
+    assert np.isfinite(extreme.expected_purchases(histories, 36_500)).all()
+
+
 def test_spend_is_between_ones_own_and_that_of_all() -> None:
     model = GammaGamma(p=6.25, q=3.74, v=15.44)
     of_all = model.p * model.v / (model.q - 1)
