@@ -114,7 +114,7 @@ def test_expected_purchases_are_those_of_the_published_form() -> None:
 
     draw = np.random.default_rng(1)
     age = draw.uniform(10, 400, 500)
-    of = Histories(draw.integers(0, 40, 500) * 1.0, draw.uniform(0, age), age)
+    of = Histories(draw.integers(0, 40, 500).astype(np.float64), draw.uniform(0, age), age)
     for model in (BgNbd(0.243, 4.414, 0.793, 2.426), BgNbd(0.8, 69, 0.003, 7.3)):
         for time in (1, 39, 365):
             c = model.a + model.b + of.repeats - 1
