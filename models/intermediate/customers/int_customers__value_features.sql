@@ -1,5 +1,6 @@
 -- What was known of each buyer on the as-of date, and 90 and 180 days before it, and what the next
--- 90 days brought: a model learns from the oldest, is tested on the middle and applied to the newest.
+-- 90 days brought: a model learns from the oldest, is tested on the middle and applied to the
+-- newest.
 -- Only what happened by then counts, though by whom is known from today's ID map.
 
 with orders as (
