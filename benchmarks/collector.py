@@ -2,10 +2,12 @@
 
     python benchmarks/collector.py
     python benchmarks/collector.py --seconds 10 --repeat 5
+    python benchmarks/collector.py --kafka       # with a broker of its own: tests/kafka/pom.xml
 
 One process serves, another sends over keep-alive connections, each a request after the answer to
 the last one. The same server runs with two sinks: `none` drops the rows, `files` is the journal:
-JSON lines, synced in group commit. Rates are medians of `--repeat` runs, in turn.
+JSON lines, synced in group commit; with `--kafka`, `kafka` sends them to a broker on the same
+machine, which shares its processors. Rates are medians of `--repeat` runs, in turn.
 
     batches   50 events a request, 64 connections
     single    one event a request, 64 connections
@@ -23,22 +25,25 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
 from rich.console import Console
 from rich.table import Table
 
-from onecdp.collector.app import make_app
+from onecdp.collector.app import Sink, make_app
 from onecdp.collector.journal import Journal
-from onecdp.collector.settings import Settings
+from onecdp.collector.kafka import KafkaSink
+from onecdp.collector.settings import Kafka, Settings
 from onecdp.collector.tracking_plan import TrackingPlan
 
 KEY = "a-write-key-for-benchmarks"
 GOAL = 0.8
 WORK = {"batches": (50, 64), "single": (1, 64)}
-SINKS = ("none", "files")
+TOPICS = {"app": "collected"}
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "python"))
 
 
 class Nothing:
@@ -52,10 +57,14 @@ class Nothing:
         return True
 
 
-def serve(listener: socket.socket, sink: str, data: Path) -> None:
+def serve(listener: socket.socket, sink: str, data: Path, servers: str) -> None:
     """Runs the server until it is terminated."""
     settings = Settings(write_keys={KEY: "web"}, events_per_second=1e9)
-    chosen = Nothing() if sink == "none" else Journal(data, 64_000_000, 60)
+    chosen: Sink = Nothing()
+    if sink == "files":
+        chosen = Journal(data, 64_000_000, 60)
+    elif sink == "kafka":
+        chosen = KafkaSink(Kafka(servers, TOPICS, {"bootstrap.servers": servers}))
     config = uvicorn.Config(
         make_app(settings, TrackingPlan(), chosen), access_log=False, log_level="critical"
     )
@@ -134,12 +143,12 @@ async def send(port: int, work: str, seconds: float) -> float:
     return answered * events / (time.perf_counter() - start)
 
 
-def measure(sink: str, work: str, seconds: float) -> float:
+def measure(sink: str, work: str, seconds: float, servers: str) -> float:
     """One run with a server of its own."""
     with tempfile.TemporaryDirectory(prefix="collector-") as folder:
         listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
         server = multiprocessing.get_context("spawn").Process(
-            target=serve, args=(listener, sink, Path(folder))
+            target=serve, args=(listener, sink, Path(folder), servers)
         )
         server.start()
         try:
@@ -157,25 +166,46 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=5, help="of each run")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--kafka", action="store_true", help="also with a broker")
     parser.add_argument("--tiny", action="store_true", help="some seconds' work, for CI")
     options = parser.parse_args()
     if options.tiny:
         options.seconds, options.repeat = 0.5, 1
 
-    table = Table("work", "sink", "events/s", "files : none", "goal")
-    for work in WORK:
-        runs: dict[str, list[float]] = {sink: [] for sink in SINKS}
-        for _ in range(options.repeat):
-            for sink in SINKS:
-                runs[sink].append(measure(sink, work, options.seconds))
-        rates = {sink: statistics.median(rates) for sink, rates in runs.items()}
-        ratio = rates["files"] / rates["none"]
-        verdict = f"≥ {GOAL:g} {'met' if ratio >= GOAL else 'missed'}"
-        table.add_row(work, "none", f"{rates['none']:,.0f}")
-        table.add_row(work, "files", f"{rates['files']:,.0f}", f"{ratio:.2f}", verdict)
-        if not rates["files"]:
-            sys.exit(f"{work}: nothing was acknowledged")
-    Console(width=100).print(table)
+    with broker(options.kafka) as servers:
+        sinks = ("none", "files", "kafka") if servers else ("none", "files")
+        table = Table("work", "sink", "events/s", ": none", "goal")
+        for work in WORK:
+            runs: dict[str, list[float]] = {sink: [] for sink in sinks}
+            for _ in range(options.repeat):
+                for sink in sinks:
+                    runs[sink].append(measure(sink, work, options.seconds, servers))
+            rates = {sink: statistics.median(rates) for sink, rates in runs.items()}
+            for sink, rate in rates.items():
+                if not rate:
+                    sys.exit(f"{work}, {sink}: nothing was acknowledged")
+                ratio, verdict = rate / rates["none"], ""
+                if sink == "files":
+                    verdict = f"≥ {GOAL:g} {'met' if ratio >= GOAL else 'missed'}"
+                table.add_row(work, sink, f"{rate:,.0f}", f"{ratio:.2f}", verdict)
+        Console(width=100).print(table)
+
+
+@contextmanager
+def broker(is_wanted: bool) -> Iterator[str]:
+    """Where a broker of its own is; empty if none is wanted."""
+    if not is_wanted:
+        yield ""
+        return
+    from support.kafka import make_broker
+
+    with tempfile.TemporaryDirectory(prefix="broker-") as folder:
+        running = make_broker(Path(folder))
+        try:
+            running.create(TOPICS["app"])
+            yield running.servers
+        finally:
+            running.stop()
 
 
 if __name__ == "__main__":

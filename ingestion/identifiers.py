@@ -92,6 +92,15 @@ def attach_identifiers(tables: Iterable[TableSpec], project: Path) -> list[Table
     return attached
 
 
+def read_id_types(project: Path) -> list[str]:
+    """The types of identifiers of a project.
+
+    Raises:
+        BadDeclaration: `seeds/id_types.csv` can't be read.
+    """
+    return list(_read_priorities(project / ID_TYPES))
+
+
 def _read_priorities(file: Path) -> dict[str, int]:
     try:
         with file.open(newline="", encoding="utf-8") as stream:

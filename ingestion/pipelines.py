@@ -38,6 +38,8 @@ from .landing.landed import Landed
 from .landing.resources import resources
 from .plain_settings import BadPlainColumns, with_plain_columns
 from .readers.live import list_arrivals, live_readers
+from .readers.object_settings import BadStorage, open_folder
+from .readers.objects import ObjectFolder
 from .readers.reader import Context
 from .sources import SOURCES
 from .sources.id_graph.answers import land_answers
@@ -54,10 +56,12 @@ __all__ = [
     "load",
     "source_names",
     "tables",
+    "top_level",
 ]
 
 PROJECT = Path(__file__).resolve().parent.parent
 SAMPLE = PROJECT / "ingestion" / "sample"
+REMEMBERED = "objects.json"
 
 
 def tables() -> list[TableSpec]:
@@ -128,7 +132,7 @@ class SourceReport:
 
 
 def load(
-    data_dir: Path,
+    data_dir: Path | str,
     warehouse: Path,
     notify: Callable[[str], None],
     sources: Collection[str] | None = None,
@@ -139,7 +143,7 @@ def load(
     And what is new in the live readers that the settings name; but the sample comes alone.
 
     Args:
-        data_dir: a folder with the folder of any source in it.
+        data_dir: a folder with the folder of any source in it, or the URL of one.
         warehouse: the warehouse folder; made if it is not there.
         notify: gets a line of text for every step of the work.
         sources: names of the sources to load; all if None.
@@ -153,7 +157,7 @@ def load(
         IngestError: nothing more could be loaded; what is loaded by then stays, and the next
             run goes on from there.
     """
-    if not data_dir.is_dir():
+    if isinstance(data_dir, Path) and not data_dir.is_dir():
         names = ", ".join(source_names())
         raise IngestError(f"{data_dir} is not a folder; it should hold any of {names}")
     declared = tables()
@@ -171,13 +175,14 @@ def load(
         except BadSettings as error:
             raise IngestError(f"the ID graph's service, [sources.id_graph]: {error}") from error
         complete = complete_sources(declared, Warehouse(warehouse).build_file)
-        reports = [
-            _nothing(source.name)
-            if source.name in complete and _is_absent(source.name, data_dir, work)
-            else _load_source(source, declared, data_dir, warehouse, notify, withdraw_missing)
-            for source in SOURCES
-            if source.name in chosen
-        ]
+        with opened_data(data_dir, work, work / REMEMBERED) as folder:
+            reports = [
+                _nothing(source.name)
+                if source.name in complete and _is_absent(source.name, folder, work)
+                else _load_source(source, declared, folder, warehouse, notify, withdraw_missing)
+                for source in SOURCES
+                if source.name in chosen
+            ]
         if service is None or LINKS.source not in chosen:
             return reports
         # Last, because it asks about what the files brought.
@@ -195,6 +200,53 @@ def project_settings(work: Path) -> Iterator[None]:
         stop_telemetry()
         context.initialize_runtime()
         yield
+
+
+@contextmanager
+def opened_data(
+    data_dir: Path | str, work: Path, remembered: Path
+) -> Iterator[Path | ObjectFolder]:
+    """Opens a data folder; copies of objects are below `work` while it is open.
+
+    Args:
+        data_dir: The folder, or the URL of one in object storage.
+        work: A folder for copies.
+        remembered: The file that tells what objects hold.
+
+    Raises:
+        IngestError: The settings of object storage can't work.
+    """
+    if isinstance(data_dir, Path):
+        yield data_dir
+        return
+    with tempfile.TemporaryDirectory(prefix="scratch", dir=work) as copies:
+        try:
+            folder = open_folder(data_dir, Path(copies), remembered)
+        except BadStorage as error:
+            raise IngestError(str(error)) from error
+        try:
+            yield folder
+        finally:
+            folder.storage.save()
+
+
+def top_level(url: str) -> tuple[list[tuple[str, bool]], str | None]:
+    """What a data folder in object storage holds.
+
+    Returns:
+        The names in it, each with whether it is a folder; and why it can't be listed, if so.
+
+    Raises:
+        IngestError: The settings of object storage can't work.
+    """
+    with tempfile.TemporaryDirectory() as folder, project_settings(Path(folder)):
+        work = Path(folder)
+        with opened_data(url, work, work / REMEMBERED) as data:
+            assert isinstance(data, ObjectFolder)
+            try:
+                return data.storage.top_level(data.path), None
+            except OSError as error:
+                return [], f"can't be listed: {error}"
 
 
 def with_settings(declared: Sequence[TableSpec]) -> list[TableSpec]:
@@ -225,8 +277,11 @@ def _with_date_order(spec: TableSpec) -> TableSpec:
         ) from None
 
 
-def _is_absent(source: str, data_dir: Path, work: Path) -> bool:
+def _is_absent(source: str, data_dir: Path | ObjectFolder, work: Path) -> bool:
     """Whether a source has neither files nor a live reader, nor a load to finish."""
+    # To ask a bucket whether there is a folder costs as much as to list it.
+    if not isinstance(data_dir, Path):
+        return False
     if os.path.lexists(data_dir / source) or has_pending_load(work / source):
         return False
     return data_dir.resolve() == SAMPLE or not live_readers(source)
@@ -239,7 +294,7 @@ def _nothing(source: str) -> SourceReport:
 def _load_source(
     source: Source,
     declared: Sequence[TableSpec],
-    data_dir: Path,
+    data_dir: Path | ObjectFolder,
     warehouse: Path,
     notify: Callable[[str], None],
     withdraw_missing: bool,
@@ -253,7 +308,8 @@ def _load_source(
             context = Context(
                 data_dir / source.name, loaded, scratch, notify, partial(find_gone, connection)
             )
-            live = [] if data_dir.resolve() == SAMPLE else live_readers(source.name)
+            is_sample = isinstance(data_dir, Path) and data_dir.resolve() == SAMPLE
+            live = [] if is_sample else live_readers(source.name)
             return list_arrivals(source.reader, live, specs, context)
 
         database = Warehouse(warehouse).build_file

@@ -4,7 +4,16 @@ The files go through the landing as in a load, against the warehouse, which is o
 out is counted and shown instead of written.
 """
 
-from .check import SourcePreview, preview
+from .check import SourcePreview, fetch, preview, preview_file_at
 from .one_file import NoSource
+from .shape import NoShape, read_shape
 
-__all__ = ["NoSource", "SourcePreview", "preview"]
+__all__ = [
+    "NoShape",
+    "NoSource",
+    "SourcePreview",
+    "fetch",
+    "preview",
+    "preview_file_at",
+    "read_shape",
+]

@@ -69,16 +69,16 @@ def likeness(header: Header, spec: TableSpec) -> tuple[float, int]:
 
 
 def _head(file: SourceFile) -> bytes:
-    opener: Any = gzip.open if file.compressed else open
-    with opener(file.path, "rb") as stream:
+    with file.open() as raw:
+        stream: Any = gzip.GzipFile(fileobj=raw) if file.compressed else raw
         head: bytes = stream.read(_HEAD)
         return head
 
 
 def _content(file: SourceFile) -> io.BytesIO | Any:
     if not file.compressed:
-        return file.path.open("rb")
-    with gzip.open(file.path) as stream:
+        return file.open()
+    with file.open() as packed, gzip.open(packed) as stream:
         return io.BytesIO(stream.read())
 
 

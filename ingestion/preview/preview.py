@@ -11,12 +11,13 @@ from pathlib import Path
 import duckdb
 
 from ..declaration import TableSpec
-from ..landing.arrivals import Arrivals, Ledger, Notify
+from ..landing.arrivals import Arrivals, Ledger, Notify, Refused
 from ..landing.land import land
 from ..landing.landed import Landed
 from ..landing.scratch import open_scratch
-from ..readers.discover import SourceFile, discover, source_file
+from ..readers.discover import SourceFile, source_file
 from ..readers.files import Files
+from ..readers.objects import ObjectFolder, list_files
 from ..readers.reader import Context
 from ..sources.source import Source
 from .fixes import fixes
@@ -27,7 +28,11 @@ from .rows import row_groups
 
 
 def preview_source(
-    source: Source, tables: Sequence[TableSpec], data_dir: Path, database: Path, notify: Notify
+    source: Source,
+    tables: Sequence[TableSpec],
+    data_dir: Path | ObjectFolder,
+    database: Path,
+    notify: Notify,
 ) -> tuple[Landed, Preview]:
     """Shows what a load of the source's new places would do.
 
@@ -46,7 +51,10 @@ def preview_source(
     def list_places(context: Context) -> Mapping[str, Arrivals]:
         return source.reader.arrivals(tables, context)
 
-    files = {file.name: file for file in discover(folder, excel=True).files}
+    try:
+        files = {file.name: file for file in list_files(folder, excel=True).files}
+    except Refused:
+        files = {}  # the landing tells why
     return _preview(tables, list_places, folder, files, database, notify)
 
 
@@ -88,7 +96,7 @@ def preview_file(
 def _preview(
     tables: Sequence[TableSpec],
     list_places: Callable[[Context], Mapping[str, Arrivals]],
-    folder: Path,
+    folder: Path | ObjectFolder,
     files: Mapping[str, SourceFile],
     database: Path,
     notify: Notify,

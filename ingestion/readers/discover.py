@@ -7,8 +7,11 @@ import hashlib
 import os
 import re
 import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from io import BufferedReader
+from pathlib import Path, PurePath
 
 from onecdp.printable import printable
 
@@ -32,28 +35,47 @@ ADVICE = {
 
 
 @dataclass(frozen=True)
-class SourceFile:
+class SourceFile(ABC):
     """A file to read. `name` is its path below the source's folder, with forward slashes."""
 
-    path: Path
     name: str
     format: str
     compressed: bool
 
+    @abstractmethod
+    def open(self) -> BufferedReader:
+        """The stream of its bytes.
+
+        Raises:
+            OSError: It can't be read.
+        """
+
     def fingerprint(self) -> str:
         """SHA-256 of the bytes, in hex."""
-        with self.path.open("rb") as stream:
+        with self.open() as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
     def content(self) -> str | None:
         """SHA-256 of the unpacked bytes, in hex; None if a .gz file can't be unpacked."""
         if not self.compressed:
             return self.fingerprint()
-        try:
-            with gzip.open(self.path) as stream:
-                return hashlib.file_digest(stream, "sha256").hexdigest()
-        except (OSError, EOFError, zlib.error):
-            return None
+        with self.open() as packed:
+            try:
+                with gzip.open(packed) as stream:
+                    return hashlib.file_digest(stream, "sha256").hexdigest()
+            except (OSError, EOFError, zlib.error):
+                return None
+
+
+@dataclass(frozen=True)
+class LocalFile(SourceFile):
+    """A file of this machine."""
+
+    path: Path
+
+    def open(self) -> BufferedReader:
+        """The stream of its bytes."""
+        return self.path.open("rb")
 
 
 @dataclass(frozen=True)
@@ -95,19 +117,28 @@ def discover(folder: Path, excel: bool) -> Found:
                 left_out[name] = no_format(path, excel)
             else:
                 files.append(file)
-    files.sort(key=lambda file: _natural(file.name))
-    return Found(tuple(files), dict(sorted(left_out.items())))
+    return in_order(files, left_out)
+
+
+def in_order(files: Iterable[SourceFile], left_out: Mapping[str, str]) -> Found:
+    """What was found, in the order of names."""
+    ordered = sorted(files, key=lambda file: _natural(file.name))
+    return Found(tuple(ordered), dict(sorted(left_out.items())))
 
 
 def _name(path: Path, folder: Path) -> str:
     return printable(path.relative_to(folder).as_posix())
 
 
-def source_file(path: Path, name: str, excel: bool) -> SourceFile | None:
+def source_file(path: Path, name: str, excel: bool) -> LocalFile | None:
     """The file as one to read; None if its name ends in no format that is read."""
     kind = format_of(path.name, excel)
-    is_compressed = path.suffix.lower() == ".gz"
-    return None if kind is None else SourceFile(path, name, kind, is_compressed)
+    return None if kind is None else LocalFile(name, kind, is_packed(path.name), path)
+
+
+def is_packed(name: str) -> bool:
+    """Whether a file is compressed, by its name."""
+    return name.lower().endswith(".gz")
 
 
 def _suffix(name: str) -> str:
@@ -120,7 +151,7 @@ def format_of(name: str, excel: bool = True) -> str | None:
     return None if kind == "xlsx" and not excel else kind
 
 
-def no_format(path: Path, excel: bool) -> str:
+def no_format(path: PurePath, excel: bool) -> str:
     """Why a file of no format that is read is left out, and what to do."""
     suffix = _suffix(path.name)
     advice = ADVICE.get(suffix, f"save it as {TEXT_KINDS}{' or XLSX' if excel else ''}")

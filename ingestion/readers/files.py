@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from ..declaration import TableSpec
-from ..landing.arrivals import Arrivals, Chunk, Copy, Ledger, Place
+from ..landing.arrivals import Arrivals, Chunk, Copy, Ledger, Place, Refused
 from .csv_reader import read_csv
-from .discover import SourceFile, discover, format_of
+from .discover import SourceFile, format_of
 from .jsonl_reader import read_jsonl
+from .objects import list_files
 from .opening import opened
 from .parquet_reader import read_parquet
 from .reader import Context
@@ -37,7 +38,10 @@ class Files:
         another file of the table: then it is a copy, or the file was moved.
         """
         source = tables[0].source
-        below = discover(context.folder, self.excel)
+        try:
+            below = list_files(context.folder, self.excel)
+        except Refused as refusal:
+            return {tables[0].table: Arrivals(refused={str(context.folder): str(refusal)})}
         left_out = dict(below.left_out)
         found: dict[str, list[SourceFile]] = {spec.table: [] for spec in tables}
         for file in below.files:

@@ -33,7 +33,7 @@ def opened(file: SourceFile) -> Iterator[BinaryIO]:
             damage shows only later, while the stream is read inside the `with`.
     """
     try:
-        with file.path.open("rb") as raw:
+        with file.open() as raw:
             if file.compressed and (head := raw.read(2)) != b"\x1f\x8b":
                 raise Refused(
                     "is empty" if not head else "is named .gz, but does not hold gzip data"

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ..declaration import TableSpec
 from ..landing.arrivals import Arrivals, Ledger, Notify
+from .objects import ObjectFolder
 
 
 class FindGone(Protocol):
@@ -39,14 +40,15 @@ class Context:
     """What a reader may use.
 
     Attributes:
-        folder: The source's folder below the data folder; need not exist.
+        folder: The source's folder below the data folder; need not exist. It may be in object
+            storage.
         loaded: The places that were loaded before, and the positions of streams.
         scratch: A folder for what has to be unpacked; lasts as long as the load.
         notify: Gets what the user should know.
         find_gone: Compares the keys that a system has with those stored (`landing.gone`).
     """
 
-    folder: Path
+    folder: Path | ObjectFolder
     loaded: Ledger
     scratch: Path
     notify: Notify

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import click
 
-from onecdp.cli.options import in_project, json_option, open_project
+from onecdp.cli.options import DATA, in_project, json_option, open_project
 from onecdp.cli.run import exit_code
+from onecdp.project.data import Data
 
 
 @click.command()
-@click.argument("target", metavar="FILE|SOURCE")
+@click.argument("target", metavar="FILE|URL|SOURCE")
 @click.option(
     "--data",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="For a SOURCE: a folder with a folder per source. [default: the sample]",
+    type=DATA,
+    metavar="DIR|URL",
+    help="For a SOURCE: a folder with a folder per source, here or in object storage. "
+    "[default: the sample]",
 )
 @click.option(
     "--source",
@@ -28,7 +30,7 @@ from onecdp.cli.run import exit_code
 @json_option
 @in_project
 def check(
-    target: str, data: Path | None, source: str | None, as_json: bool,
+    target: str, data: Data | None, source: str | None, as_json: bool,
     project_dir: Path | None, warehouse: Path | None,
 ) -> None:  # fmt: skip
     """Show what a load would do, before anything is loaded.
@@ -42,6 +44,7 @@ def check(
     onecdp check exports/crm/members.csv
     onecdp check export.csv --source retail
     onecdp check crm --data exports/
+    onecdp check s3://bucket/exports/crm/members.csv
 
     \b
     Exit codes: 0 all rows can be loaded; 1 a load would fail; 2 wrong usage;

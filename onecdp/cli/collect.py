@@ -15,9 +15,9 @@ from onecdp.errors import OnecdpError
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
-    required=True,
     metavar="DIR",
-    help="Where events are written: the folder that `onecdp ingest --data` reads.",
+    help="Where events are written: the folder that `onecdp ingest --data` reads. "
+    "Needed unless [collector.kafka] names a broker.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS",
               help="Listen on this address; 0.0.0.0 is all of this machine.")  # fmt: skip
@@ -25,12 +25,12 @@ from onecdp.errors import OnecdpError
               metavar="PORT", help="Listen on this port; 0 takes a free one.")  # fmt: skip
 @click.option("--project-dir", type=click.Path(path_type=Path), metavar="DIR",
               help="The project. [default: the one that the current folder is in]")  # fmt: skip
-def collect(data: Path, host: str, port: int, project_dir: Path | None) -> None:
+def collect(data: Path | None, host: str, port: int, project_dir: Path | None) -> None:
     """Take events over HTTP, from Segment's and RudderStack's SDKs and from signed webhooks.
 
     Runs until SIGTERM or Ctrl-C. An event is acknowledged when it is durable, and `onecdp ingest`
-    loads it when its file is closed, after a minute by default. Write keys are in
-    .dlt/secrets.toml (docs/collector.md).
+    loads it when its file is closed, after a minute by default. [collector.kafka] sends them to
+    topics instead. Write keys are in .dlt/secrets.toml (docs/collector.md).
 
     \b
     onecdp collect --data exports/
@@ -50,4 +50,6 @@ def collect(data: Path, host: str, port: int, project_dir: Path | None) -> None:
 
     settings = read_settings(project.folder, os.environ)
     plan = read_plan(project.folder / "seeds" / "tracking_plan.csv")
-    serve(data.resolve(), settings, plan, host, port, lambda text: click.echo(text, err=True))
+    serve(
+        data and data.resolve(), settings, plan, host, port, lambda text: click.echo(text, err=True)
+    )

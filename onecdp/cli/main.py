@@ -14,6 +14,7 @@ from onecdp.cli.generate import generate
 from onecdp.cli.identity import explain, identity
 from onecdp.cli.project import deps, docs, init
 from onecdp.cli.run import audit, build, ingest, publish, run
+from onecdp.cli.source import source
 from onecdp.cli.sql import sql
 from onecdp.errors import OnecdpError, Stopped
 
@@ -62,6 +63,7 @@ for command in (
     deps,
     docs,
     init,
+    source,
     generate,
     sql,
     explain,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from onecdp.project.data import Data, parse_data
+
 if TYPE_CHECKING:
     from onecdp.project.find import Project
 
@@ -37,6 +39,18 @@ as_of_option = click.option(
     metavar="DATE",
     help="As-of date: last day included, as 2026-06-06. [default: $ONECDP_AS_OF, else today]",
 )
+
+
+class _DataType(click.ParamType[Data]):
+    """A path, or the URL of object storage, whose slashes a path would swallow."""
+
+    name = "data"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Data:
+        return parse_data(value) if isinstance(value, str) else value
+
+
+DATA = _DataType()
 wait_option = click.option(
     "--wait",
     type=click.IntRange(min=0),

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onecdp.cli.options import as_of_option, in_project, json_option, open_project, wait_option
+from onecdp.cli.options import (
+    DATA,
+    as_of_option,
+    in_project,
+    json_option,
+    open_project,
+    wait_option,
+)
+from onecdp.project.data import Data
 
 if TYPE_CHECKING:
     from onecdp.pipeline.ingest import IngestReport
@@ -21,9 +29,10 @@ EXIT_REFUSED = 4
 
 data_option = click.option(
     "--data",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="A folder with a folder per source, named after it. [default: the sample]",
+    type=DATA,
+    metavar="DIR|URL",
+    help="A folder with a folder per source, named after it, here or in object storage. "
+    "[default: the sample]",
 )
 withdraw_missing_option = click.option(
     "--withdraw-missing",
@@ -59,7 +68,7 @@ watch_option = click.option(
 @json_option
 @in_project
 def run(
-    data: Path | None, as_of: date | None, full_refresh: bool, audit: bool,
+    data: Data | None, as_of: date | None, full_refresh: bool, audit: bool,
     withdraw_missing: bool, watch: float | None, wait: int, as_json: bool,
     project_dir: Path | None, warehouse: Path | None,
 ) -> None:  # fmt: skip
@@ -117,7 +126,7 @@ def run(
 @json_option
 @in_project
 def ingest(
-    data: Path | None, source: tuple[str, ...], withdraw_missing: bool, wait: int,
+    data: Data | None, source: tuple[str, ...], withdraw_missing: bool, wait: int,
     as_json: bool, project_dir: Path | None, warehouse: Path | None,
 ) -> None:  # fmt: skip
     """Load files into the raw tables; files already loaded are skipped.
@@ -126,6 +135,7 @@ def ingest(
     onecdp ingest --data exports/
     onecdp ingest --data exports/ --source crm --source app
     onecdp ingest --data exports/ --withdraw-missing
+    onecdp ingest --data s3://bucket/exports
     """
     project = open_project(project_dir, warehouse)
     from onecdp import pipeline

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import threading
 from datetime import date, datetime
-from pathlib import Path
 from types import FrameType
 
 import click
@@ -15,12 +14,13 @@ from onecdp.cli import output
 from onecdp.cli.progress import LineProgress
 from onecdp.errors import OnecdpError
 from onecdp.pipeline.run import RunReport
+from onecdp.project.data import Data
 from onecdp.project.find import Project
 from onecdp.project.progress import Silent
 
 
 def watch_runs(
-    project: Project, data: Path | None, as_of: date | None, seconds: float, wait: int,
+    project: Project, data: Data | None, as_of: date | None, seconds: float, wait: int,
     *, as_json: bool,
 ) -> bool:  # fmt: skip
     """Runs until SIGTERM or Ctrl-C, and returns whether the last run ended well."""

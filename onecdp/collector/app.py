@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from starlette.applications import Starlette
@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from onecdp.collector import times
-from onecdp.collector.journal import Journal, NotDurable, Sink, TooBusy
+from onecdp.collector.group_commit import GroupCommit, NotDurable, TooBusy
 from onecdp.collector.keys import WriteKeys, key_of_basic
 from onecdp.collector.messages import Mapper
 from onecdp.collector.refusals import BadEvent, Refusal
@@ -27,6 +27,19 @@ from onecdp.collector.requests import MAX_EVENT, check_size, parse_object, read_
 from onecdp.collector.settings import Settings
 from onecdp.collector.tracking_plan import TrackingPlan
 from onecdp.collector.webhooks.shapes import BadCall
+
+
+class Sink(Protocol):
+    """Takes rows for the sources."""
+
+    async def append(self, rows: Mapping[str, bytes]) -> None:
+        """Returns when the rows are durable: JSON lines by the folder below the data folder."""
+        ...
+
+    async def check(self) -> bool:
+        """Whether rows can be made durable."""
+        ...
+
 
 Rows = list[tuple[str, dict[str, str | None]]]
 Lines = dict[str, bytes]
@@ -40,7 +53,7 @@ ROUTES = {
 
 
 def make_app(settings: Settings, plan: TrackingPlan, sink: Sink) -> Starlette:
-    """Returns the application; a `Journal` is stopped with it."""
+    """Returns the application; a sink with group commit is stopped with it."""
     collector = _Collector(settings, plan, sink)
     routes = [Route("/healthz", collector.health, methods=["GET"])]
     for kind, short in ROUTES.items():
@@ -56,7 +69,7 @@ def make_app(settings: Settings, plan: TrackingPlan, sink: Sink) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        if isinstance(sink, Journal):
+        if isinstance(sink, GroupCommit):
             await sink.stop()
 
     return Starlette(
@@ -219,7 +232,7 @@ class _Collector:
         except NotDurable:
             raise Refusal(503, "not_durable", "the events can't be stored now", 5) from None
         except TooBusy:
-            raise Refusal(503, "busy", "the disk can't keep up; send again", 1) from None
+            raise Refusal(503, "busy", "the collector can't keep up; send again", 1) from None
 
 
 def _lines(rows: Rows) -> Lines:

@@ -13,18 +13,19 @@ import uvicorn
 
 from onecdp.collector.app import make_app
 from onecdp.collector.journal import Journal
+from onecdp.collector.kafka import KafkaSink
 from onecdp.collector.messages import FOLDERS
 from onecdp.collector.settings import Settings
 from onecdp.collector.tracking_plan import TrackingPlan
 from onecdp.collector.webhooks.shapes import WEBHOOK_FOLDERS
-from onecdp.errors import OnecdpError
+from onecdp.errors import OnecdpError, UsageProblem
 
 SHUTDOWN_SECONDS = 10
 MAX_CONNECTIONS = 1_000
 
 
 def serve(
-    data: Path,
+    data: Path | None,
     settings: Settings,
     plan: TrackingPlan,
     host: str,
@@ -34,7 +35,8 @@ def serve(
     """Takes events until SIGTERM or SIGINT; requests that have begun are answered first.
 
     Args:
-        data: The data folder of `onecdp ingest`; made if it isn't there.
+        data: The data folder of `onecdp ingest`; made if it isn't there. None, if the rows go to
+            Kafka.
         settings: What the project says.
         plan: The tracking plan.
         host: The address to listen on.
@@ -42,24 +44,22 @@ def serve(
         notify: Gets what the user should know, such as the address.
 
     Raises:
-        OnecdpError: It can't listen there, or can't write to the folder.
+        UsageProblem: Both a folder and Kafka are named, or neither.
+        OnecdpError: It can't listen there, or can't write to the folder, or the broker.
     """
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OnecdpError(f"{data}: {error.strerror}") from error
-    if not os.access(data, os.W_OK | os.X_OK):
-        raise OnecdpError(f"{data}: events can't be written there")
-    journal = Journal(data, int(settings.segment_megabytes * 1e6), settings.segment_seconds)
-    try:
-        journal.recover(FOLDERS | WEBHOOK_FOLDERS)
-    except OSError as error:
-        raise OnecdpError(f"{error.filename or data}: {error.strerror}") from error
+    if (data is None) == (settings.kafka is None):
+        raise UsageProblem(
+            "events go to Kafka, as [collector.kafka] says; leave out --data"
+            if data
+            else "name the folder for events with --data, or a broker in [collector.kafka]"
+        )
+    sink = _journal(data, settings) if data else _kafka(settings)
+    goal = f"Kafka at {settings.kafka.servers}" if settings.kafka else data
     listener = _listen(host, port)
     with listener:
         address = f"[{host}]" if ":" in host else host
         config = uvicorn.Config(
-            make_app(settings, plan, journal),
+            make_app(settings, plan, sink),
             # Addresses and keys of senders stay out of the log, and values of events that the text
             # of an error may have.
             access_log=False,
@@ -72,10 +72,32 @@ def serve(
         )
         server = uvicorn.Server(config)
         with _signals_stop(server):
-            notify(f"collecting on http://{address}:{listener.getsockname()[1]} into {data}")
+            notify(f"collecting on http://{address}:{listener.getsockname()[1]} into {goal}")
             server.run(sockets=[listener])
-            journal.close()
-    notify("stopped; all acknowledged events are in closed files")
+            sink.close()
+    notify(f"stopped; all acknowledged events are in {'closed files' if data else 'Kafka'}")
+
+
+def _journal(data: Path, settings: Settings) -> Journal:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OnecdpError(f"{data}: {error.strerror}") from error
+    if not os.access(data, os.W_OK | os.X_OK):
+        raise OnecdpError(f"{data}: events can't be written there")
+    journal = Journal(data, int(settings.segment_megabytes * 1e6), settings.segment_seconds)
+    try:
+        journal.recover(FOLDERS | WEBHOOK_FOLDERS)
+    except OSError as error:
+        raise OnecdpError(f"{error.filename or data}: {error.strerror}") from error
+    return journal
+
+
+def _kafka(settings: Settings) -> KafkaSink:
+    assert settings.kafka
+    sink = KafkaSink(settings.kafka)
+    sink.find_topics(settings.sources)
+    return sink
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -38,6 +38,27 @@ class Webhook:
 
 
 @dataclass(frozen=True)
+class Kafka:
+    """Where rows go instead of files.
+
+    Attributes:
+        servers: `host:port`, or several with commas.
+        topics: The topic of each source.
+        client: More settings of librdkafka, with secrets.
+        timeout: Seconds that the broker may take to have the rows.
+    """
+
+    servers: str
+    topics: Mapping[str, str]
+    client: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    timeout: float = 10.0
+
+    def topic_of(self, folder: str) -> str:
+        """The topic of the rows of a folder below the data folder."""
+        return self.topics[folder.partition("/")[0]]
+
+
+@dataclass(frozen=True)
 class Settings:
     """What the project says of the collector.
 
@@ -52,6 +73,7 @@ class Settings:
         segment_seconds: Age at which a segment is closed, so that `ingest` reads it.
         segment_megabytes: Size at which it is.
         webhooks: By provider.
+        kafka: Where rows go instead of files, if so.
         personal: How addresses and numbers are normalised, `[personal_data]`.
     """
 
@@ -65,7 +87,17 @@ class Settings:
     segment_seconds: float = 60.0
     segment_megabytes: float = 64.0
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    kafka: Kafka | None = None
     personal: PersonalData = DEFAULT
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources that get rows."""
+        of_keys = ("app", "id_graph") if self.write_keys else ()
+        return (
+            *of_keys,
+            *sorted({w.shape.folder.partition("/")[0] for w in self.webhooks.values()}),
+        )
 
 
 def read_settings(project: Path, environment: Mapping[str, str]) -> Settings:
@@ -86,6 +118,11 @@ def read_settings(project: Path, environment: Mapping[str, str]) -> Settings:
             "nobody could send anything: no write key and no webhook; add a line "
             'web = "KEY" below [collector.write_keys] in .dlt/secrets.toml (docs/collector.md)'
         )
+    if settings.kafka and (missing := set(settings.sources) - set(settings.kafka.topics)):
+        source = min(missing)
+        raise UsageProblem(
+            f'collector.kafka.topics has no topic of {source}; add {source} = "its topic"'
+        )
     return settings
 
 
@@ -94,6 +131,7 @@ def _settings(said: Mapping[str, Any], personal: PersonalData) -> Settings:
     names = [name for name in Settings.__dataclass_fields__ if name != "personal"]
     check_names(said, "collector", names)
     default = Settings()
+    kafka = _kafka(_section(said, "kafka")) if "kafka" in said else None
     origins = said.get("origins", ["*"])
     return Settings(
         write_keys=_keys(_section(said, "write_keys")),
@@ -110,15 +148,16 @@ def _settings(said: Mapping[str, Any], personal: PersonalData) -> Settings:
         previous_id_type=_type(said, "previous_id_type", default.previous_id_type),
         events_per_second=_number(said, "events_per_second", default.events_per_second),
         segment_seconds=_number(said, "segment_seconds", default.segment_seconds),
+        kafka=kafka,
         segment_megabytes=_number(said, "segment_megabytes", default.segment_megabytes),
         personal=personal,
     )
 
 
-def _section(said: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _section(said: Mapping[str, Any], name: str, where: str = "collector") -> dict[str, Any]:
     section = said.get(name, {})
     if not isinstance(section, dict):
-        raise UsageProblem(f"collector.{name} must be a section with names and values")
+        raise UsageProblem(f"{where}.{name} must be a section with names and values")
     return section
 
 
@@ -136,14 +175,14 @@ def _keys(section: Mapping[str, Any]) -> dict[str, str]:
     return keys
 
 
-def _number(said: Mapping[str, Any], name: str, default: float) -> float:
+def _number(said: Mapping[str, Any], name: str, default: float, where: str = "collector") -> float:
     value = said.get(name, default)
     try:
         number = float(value)
     except (TypeError, ValueError):
         number = 0.0
     if not 0 < number < float("inf"):
-        raise UsageProblem(f"collector.{name} is {value!r}; it must be a number above 0")
+        raise UsageProblem(f"{where}.{name} is {value!r}; it must be a number above 0")
     return number
 
 
@@ -193,3 +232,27 @@ def _webhook(provider: str, section: dict[str, Any]) -> Webhook:
     if shape.signature.covers_url and not url:
         raise UsageProblem(f"{where}.url must be the address that {provider} calls: it is signed")
     return Webhook(secret, shape, str(url))
+
+
+def _kafka(section: Mapping[str, Any]) -> Kafka:
+    known = ("bootstrap_servers", "topics", "client", "timeout")
+    for name in section:
+        if name not in known:
+            raise UsageProblem(
+                f"[collector.kafka] has no setting {name!r}; there are {', '.join(known)}"
+            )
+    servers = section.get("bootstrap_servers")
+    if not isinstance(servers, str) or not servers:
+        raise UsageProblem('[collector.kafka] has no bootstrap_servers = "host:9092"')
+    where = "collector.kafka"
+    topics = _texts("kafka.topics", _section(section, "topics", where))
+    # Names of environment variables have no dots.
+    client = {
+        name.replace("_", "."): value for name, value in _section(section, "client", where).items()
+    }
+    ours = ("bootstrap.servers", "acks", "enable.idempotence", "message.timeout.ms",
+            "delivery.report.only.error", "allow.auto.create.topics")  # fmt: skip
+    if taken := sorted(set(client) & set(ours)):
+        raise UsageProblem(f"{where}.client has {taken[0]}, which is not to be set")
+    timeout = _number(section, "timeout", 10.0, where)
+    return Kafka(servers, topics, {**client, "bootstrap.servers": servers}, timeout)

@@ -9,6 +9,7 @@ They hold the warehouse folder while they work, but for `preview`, which only re
 `OnecdpError` for what the user can fix, and print nothing.
 """
 
+from onecdp.pipeline.add_source import add_source
 from onecdp.pipeline.audit import audit
 from onecdp.pipeline.build import build
 from onecdp.pipeline.context import Context
@@ -19,4 +20,15 @@ from onecdp.pipeline.publish import publish
 from onecdp.pipeline.run import run
 from onecdp.pipeline.watch import watch
 
-__all__ = ["Context", "audit", "build", "forget", "ingest", "preview", "publish", "run", "watch"]
+__all__ = [
+    "Context",
+    "add_source",
+    "audit",
+    "build",
+    "forget",
+    "ingest",
+    "preview",
+    "publish",
+    "run",
+    "watch",
+]

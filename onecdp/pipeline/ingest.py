@@ -11,6 +11,7 @@ from typing import Protocol
 from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.pipeline.context import Context
 from onecdp.printable import printable
+from onecdp.project.data import Data
 from onecdp.project.find import Project
 from onecdp.project.ingestion import load_ingestion
 
@@ -71,14 +72,14 @@ class Delivery:
     """Data that was checked and can be loaded.
 
     Attributes:
-        data: Its folder, absolute.
+        data: Its folder, absolute, or the URL of one.
         sources: The sources to load; None loads all.
         withdraw_missing: Whether invoices are withdrawn that no file names any more.
         left_out: What it holds outside of the sources' folders, with the reason why it is not read.
         unknown: Folders that belong to no source.
     """
 
-    data: Path
+    data: Data
     sources: tuple[str, ...] | None
     withdraw_missing: bool = False
     left_out: tuple[tuple[str, str], ...] = ()
@@ -87,7 +88,7 @@ class Delivery:
 
 def ingest(
     context: Context,
-    data: Path | None = None,
+    data: Data | None = None,
     *,
     sources: Sequence[str] | None = None,
     withdraw_missing: bool = False,
@@ -96,7 +97,7 @@ def ingest(
 
     Args:
         context: The project and its warehouse.
-        data: A folder with a folder per source; None loads the project's sample.
+        data: A folder with a folder per source, or the URL of one; None loads the project's sample.
         sources: Names of the sources to load; None loads all.
         withdraw_missing: Withdraw the invoices that the files which brought them are there for,
             but no file names any more.
@@ -113,7 +114,7 @@ def ingest(
 
 def check(
     project: Project,
-    data: Path | None,
+    data: Data | None,
     sources: Sequence[str] | None = None,
     *,
     withdraw_missing: bool = False,
@@ -131,35 +132,55 @@ def check(
     if unknown := [name for name in sources or () if name not in known]:
         raise UsageProblem(f"no source is called {unknown[0]!r}; expected {' or '.join(known)}")
     expected = "expected a folder with any of " + " ".join(f"{source}/" for source in chosen)
-    if not data.is_dir():
+    if isinstance(data, Path) and not data.is_dir():
         raise UsageProblem(f"{data} is not a folder; {expected}")
-    left_out, foreign = _outside(data, known)
-    has_files = any((data / source).is_dir() for source in chosen)
-    if not has_files and not set(chosen) & set(pipelines.live_sources()):
+    is_live = bool(set(chosen) & set(pipelines.live_sources()))
+    if isinstance(data, Path):
+        names = _names(data, known)
+    else:
+        try:
+            names, problem = pipelines.top_level(data)
+        except pipelines.IngestError as error:
+            raise OnecdpError(str(error)) from error
+        if problem and not is_live:
+            raise OnecdpError(f"{data} {problem}")
+    left_out, foreign = _outside(names, known)
+    has_files = any(is_folder and name in chosen for name, is_folder in names)
+    if not has_files and not is_live:
         near = "".join(f"; {name} {reason}" for name, reason in left_out if name.endswith("/"))
         raise UsageProblem(f"{data} holds no source; {expected}{near}")
     chosen_only = None if sources is None else chosen
-    return Delivery(data.resolve(), chosen_only, withdraw_missing, left_out, foreign)
+    place = data.resolve() if isinstance(data, Path) else data
+    return Delivery(place, chosen_only, withdraw_missing, left_out, foreign)
 
 
-def _outside(
-    data: Path, known: Sequence[str]
-) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """What `data` holds besides the folders of sources: what is left out, and unknown folders."""
-    left_out: list[tuple[str, str]] = []
-    unknown: list[str] = []
+def _names(data: Path, known: Sequence[str]) -> list[tuple[str, bool]]:
+    """The names in a folder, each with whether it is a folder itself."""
+    names: list[tuple[str, bool]] = []
     for path in sorted(data.iterdir()):
         source = next((s for s in known if s == path.name.strip().casefold()), None)
         # A file system may take `Retail` for `retail`.
         is_read = source is not None and (data / source).exists() and path.samefile(data / source)
-        if path.name.startswith(".") or (is_read and path.is_dir()):
+        names.append((source if source and is_read else path.name, path.is_dir()))
+    return names
+
+
+def _outside(
+    names: Sequence[tuple[str, bool]], known: Sequence[str]
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """What data holds besides the folders of sources: what is left out, and unknown folders."""
+    left_out: list[tuple[str, str]] = []
+    unknown: list[str] = []
+    for name, is_folder in names:
+        if name.startswith(".") or (is_folder and name in known):
             continue
-        if source is not None and path.is_dir():
-            left_out.append((f"{printable(path.name)}/", f"is not read; rename it to {source}/"))
-        elif path.is_dir():
-            unknown.append(f"{printable(path.name)}/")
+        source = next((s for s in known if s == name.strip().casefold()), None)
+        if source is not None and is_folder:
+            left_out.append((f"{printable(name)}/", f"is not read; rename it to {source}/"))
+        elif is_folder:
+            unknown.append(f"{printable(name)}/")
         else:
-            left_out.append((printable(path.name), "is in no source's folder; move it into one"))
+            left_out.append((printable(name), "is in no source's folder; move it into one"))
     return tuple(left_out), tuple(unknown)
 
 
@@ -193,7 +214,7 @@ def load(context: Context, delivery: Delivery) -> IngestReport:
     )
 
 
-def _keep_sample_apart(project: Project, data: Path) -> None:
+def _keep_sample_apart(project: Project, data: Data) -> None:
     """Raises if `data` would mix the sample's people with the user's in one warehouse."""
     warehouse = project.warehouse
     note = warehouse.folder / _FILLED_WITH

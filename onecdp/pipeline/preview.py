@@ -10,6 +10,7 @@ from typing import Protocol
 from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.ingest import IngestReport, SourceReport, check, one_at_a_time
+from onecdp.project.data import Data, parse_data
 from onecdp.project.ingestion import load_ingestion
 
 
@@ -91,7 +92,7 @@ class PreviewReport:
         preview: What the landing shows.
     """
 
-    target: Path
+    target: Data
     preview: SourcePreview
 
     @property
@@ -101,13 +102,13 @@ class PreviewReport:
 
 
 def preview(
-    context: Context, target: str, data: Path | None = None, *, source: str | None = None
+    context: Context, target: str, data: Data | None = None, *, source: str | None = None
 ) -> PreviewReport:
     """Shows what a load of a source or of a file would do; writes nothing to the warehouse.
 
     Args:
         context: The project and its warehouse.
-        target: The name of a source, a file, or a source's folder.
+        target: The name of a source, a file, or a source's folder; the latter two also by URL.
         data: For a source, the folder with its folder in it; None takes the project's sample.
         source: For a file, the source that it is meant for; None finds it out.
 
@@ -121,37 +122,46 @@ def preview(
             "the project's ingestion/ has no preview/; copy it from a project of `onecdp init`"
         )
     known: tuple[str, ...] = code.pipelines.source_names()
-    place, name = _place(context, known, target, data, source)
+    place, name, is_file = _place(context, known, target, data, source)
     context.progress.update(f"check: {place}")
+    is_object = is_file and isinstance(place, str)
+    show = code.preview.preview_file_at if is_object else code.preview.preview
     try:
         with one_at_a_time:
-            found: SourcePreview = code.preview.preview(
+            found: SourcePreview = show(
                 place, name, context.warehouse.folder, context.progress.update
             )
     except code.preview.NoSource as error:
         raise UsageProblem(str(error)) from error
     except code.pipelines.IngestError as error:
         raise OnecdpError(str(error)) from error
-    return PreviewReport(place if place.is_file() else place / str(name), found)
+    if is_file:
+        return PreviewReport(place, found)
+    return PreviewReport(place / str(name) if isinstance(place, Path) else f"{place}/{name}", found)
 
 
 def _place(
-    context: Context, known: Sequence[str], target: str, data: Path | None, source: str | None
-) -> tuple[Path, str | None]:
-    """The file, or the data folder, and the source."""
+    context: Context, known: Sequence[str], target: str, data: Data | None, source: str | None
+) -> tuple[Data, str | None, bool]:
+    """The file, or the data folder, the source, and whether it is a file."""
     path, expected = Path(target), " or ".join(known)
     if source is not None and source not in known:
         raise UsageProblem(f"no source is called {source!r}; expected {expected}")
     if target in known:
         if source not in (None, target):
             raise UsageProblem(f"{target} is a source itself; leave out --source {source}")
-        return check(context.project, data, [target]).data, target
+        return check(context.project, data, [target]).data, target, False
     if data is not None:
         raise UsageProblem(f"--data goes with a source: {expected}; {target} is none")
+    url = parse_data(target)
+    if isinstance(url, str):
+        above, _, last = url.rpartition("/")
+        is_folder = last in known and source in (None, last)
+        return (above, last, False) if is_folder else (url, source, True)
     if path.is_file():
-        return path.resolve(), source
+        return path.resolve(), source, True
     name = source or path.resolve().name
     if path.is_dir() and name == path.resolve().name and name in known:
-        return path.resolve().parent, name
+        return path.resolve().parent, name, False
     what = "is a folder" if path.is_dir() else "is neither a file nor a source"
     raise UsageProblem(f"{target} {what}; name a file, or a source with --data DIR: {expected}")

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
 
 from onecdp.erasure.tables import is_unfinished
 from onecdp.identity.report import count_ids
@@ -18,6 +17,7 @@ from onecdp.pipeline.plan import LastBuild, Plan, plan_run, read_last_build
 from onecdp.pipeline.publish import Published, publish_marts
 from onecdp.pipeline.unreported import count_since_published
 from onecdp.project import dbt_packages, seeds
+from onecdp.project.data import Data
 from onecdp.project.dbt import Scope
 from onecdp.project.dbt_report import NOTHING_BUILT, BuildReport
 from onecdp.warehouse.files import Warehouse, connect
@@ -75,7 +75,7 @@ class RunReport:
 
 def run(
     context: Context,
-    data: Path | None = None,
+    data: Data | None = None,
     *,
     as_of: date | None = None,
     full_refresh: bool = False,
@@ -88,7 +88,7 @@ def run(
 
     Args:
         context: The project and its warehouse.
-        data: A folder with a folder per source; None loads the project's sample.
+        data: A folder with a folder per source, or the URL of one; None loads the project's sample.
         as_of: The as-of date, the last day included; None leaves it to dbt_project.yml.
         full_refresh: Rebuild the incremental models from the raw tables.
         audit: Build everything and ask all tests, not only once a week.

@@ -6,16 +6,16 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 
 from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.run import RunReport, run
+from onecdp.project.data import Data
 
 
 def watch(
     context: Context,
-    data: Path | None = None,
+    data: Data | None = None,
     *,
     seconds: float,
     stop: threading.Event,
@@ -29,7 +29,7 @@ def watch(
 
     Args:
         context: The project and its warehouse.
-        data: A folder with a folder per source; None loads the project's sample.
+        data: A folder with a folder per source, or the URL of one; None loads the project's sample.
         seconds: From the start of a batch to that of the next, unless it takes longer.
         stop: Set by the caller to end after the running batch.
         show: Gets each batch: its report, or why it couldn't start.

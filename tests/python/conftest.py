@@ -16,6 +16,7 @@ import pytest
 from support.cli import BuiltProject, make_project, run_cli
 from support.ingestion import Warehouse
 from support.kafka import KafkaBroker, make_broker
+from support.object_storage import S3Server, make_s3
 from support.sql_servers import NotInstalled, Server, mariadb, postgresql
 
 # How long an example takes says nothing on a busy machine; no property test here is about time.
@@ -78,6 +79,26 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server, shared by all tests; a module that uses it is marked `needs_s3`."""
+    running = make_s3(tmp_path_factory.mktemp("s3"))
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def bucket(s3: S3Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A bucket of the test's own on a server that the settings name."""
+    name: str = request.node.originalname.removeprefix("test_").replace("_", "-")[:60]
+    s3.make_bucket(name)
+    for setting, value in s3.settings.items():
+        monkeypatch.setenv(setting, value)
+    return name
 
 
 @pytest.fixture

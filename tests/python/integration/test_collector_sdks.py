@@ -137,7 +137,7 @@ def serving_the_page() -> Iterator[str]:
 def test_analytics_next_in_a_browser(collector: Collector, tmp_path: Path) -> None:
     def has_all() -> bool:
         folder = collector.data / "app" / "collector"
-        return sum(f.read_bytes().count(b"\n") for f in folder.glob(".*.open")) >= 2
+        return bool(sum(f.read_bytes().count(b"\n") for f in folder.glob(".*.open")) >= 2)
 
     with serving_the_page() as page:
         browser = subprocess.Popen(

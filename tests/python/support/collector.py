@@ -43,7 +43,7 @@ class Collector:
 
     process: subprocess.Popen[str]
     url: str
-    data: Path
+    data: Any  # a Path, or None where rows go to Kafka
     session: requests.Session = field(default_factory=requests.Session)
 
     @property
@@ -78,7 +78,7 @@ def make_collector_project(folder: Path, settings: str = SETTINGS) -> Path:
 
 
 def start_collector(
-    project: Path, data: Path, port: int = 0, largest_file: int | None = None,
+    project: Path, data: Path | None, port: int = 0, largest_file: int | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Collector:  # fmt: skip
     """Starts `onecdp collect`; `largest_file` is how many bytes the system lets a file have."""
@@ -88,8 +88,8 @@ def start_collector(
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
     process = subprocess.Popen(
-        [sys.executable, "-m", "onecdp", "collect", "--data", str(data), "--port", str(port),
-         "--project-dir", str(project)],
+        [sys.executable, "-m", "onecdp", "collect", *(["--data", str(data)] if data else []),
+         "--port", str(port), "--project-dir", str(project)],
         cwd=REPOSITORY,
         env={**clean_environment(), **(environment or {})},
         stderr=subprocess.PIPE,
@@ -104,7 +104,7 @@ def start_collector(
 
 
 @contextmanager
-def collecting(project: Path, data: Path, **more: Any) -> Iterator[Collector]:
+def collecting(project: Path, data: Path | None, **more: Any) -> Iterator[Collector]:
     """A collector until the block ends."""
     collector = start_collector(project, data, **more)
     try:

@@ -174,7 +174,7 @@ class KafkaBroker:
 def make_broker(folder: Path) -> KafkaBroker:
     """A broker that is ready to take messages."""
     folder.mkdir(parents=True, exist_ok=True)
-    port, controller, guarded = _free_ports(3)
+    port, controller, guarded = free_ports(3)
     properties = _PROPERTIES.format(
         port=port, controller=controller, guarded=guarded, folder=folder
     )
@@ -193,7 +193,7 @@ def make_broker(folder: Path) -> KafkaBroker:
     return broker
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [int(one.getsockname()[1]) for one in held]
     for one in held:

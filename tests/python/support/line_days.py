@@ -140,7 +140,11 @@ def third_day(line: Line) -> None:
 
     The shop deletes C3 and T3, and the ticket is open again.
     """
-    line.write("shop/customers/day3.csv", "customer_id,is_deleted", "C3,true")
+    line.write(
+        "shop/customers/day3.csv",
+        "customer_id,updated_at,is_deleted",
+        "C3,2026-05-03 10:00:00,true",
+    )
     line.write("shop/transactions/day3.csv", "transaction_id,is_deleted", "T3,true")
     line.write("support/day3.csv", TICKETS, "1,C2,,open,2026-05-01 11:00:00,2026-05-03 11:00:00,")
     line.write(

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from onecdp.collector.journal import Journal, NotDurable
+from onecdp.collector.group_commit import NotDurable
+from onecdp.collector.journal import Journal
 from onecdp.collector.segments import Segment, SegmentWriter, close_abandoned
 
 

@@ -6,7 +6,7 @@
 
 with
 
-{%- for source_name, source in row_sources().items() %}
+{%- for source_name, source in sources_with_identifiers().items() %}
 
 {{ source_name }} as (
 
@@ -39,7 +39,7 @@ overrides as (
 
 final as (
 
-    {%- for source_name, source in row_sources().items() %}
+    {%- for source_name, source in sources_with_identifiers().items() %}
     {%- set columns = declared.get(source.model, {}).items() | list %}
     {%- for left, left_type in columns %}
     {%- for right, right_type in columns[loop.index:] %}

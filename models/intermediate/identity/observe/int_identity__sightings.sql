@@ -24,7 +24,7 @@
 {#- Sources whose new rows are added to the stored sets, and those whose sets are all compared. #}
 {%- set added = [] %}
 {%- set recounted = [] %}
-{%- for source_name, source in row_sources().items() %}
+{%- for source_name, source in sources_with_identifiers().items() %}
 {%- if since and source.is_append_only %}
 {%- do added.append(source_name) %}
 {%- elif not since or since[source.model].has_news %}
