@@ -1,6 +1,7 @@
 """The daily job on a year of retail, beside the same marts by hand in plain DuckDB SQL.
 
     python benchmarks/real_year.py --data ../shared/data/online_retail_ii/year_2010_2011.csv.gz
+    python benchmarks/real_year.py --data year_2010_2011.csv.gz --page > docs/real-year.md
 
 The year is Online Retail II (D. Chen, UCI Machine Learning Repository, CC BY 4.0). By hand means:
 no checks of the input, no quarantine, no tests, no history, no second run, one script; it is
@@ -18,7 +19,9 @@ import tempfile
 from pathlib import Path
 
 from days_parts.running import Finished, measure, median, rows_loaded
+from real_year_parts.page import real_year_page
 
+AS_OF = "2011-12-10"
 ONECDP = [sys.executable, "-m", "onecdp"]
 
 BY_HAND = """
@@ -146,11 +149,21 @@ def compare(
     ours, hand = [], []
     for number in range(repeat):
         warehouse = str(folder / f"warehouse{number}")
-        run = ["run", "--data", str(data), "--as-of", "2011-12-10", "--warehouse", warehouse]
+        run = ["run", "--data", str(data), "--as-of", AS_OF, "--warehouse", warehouse]
         ours.append(measure([*ONECDP, *run, "--json"], project))
         database = str(folder / f"hand{number}.duckdb")
         hand.append(measure([sys.executable, "-c", CHILD, database, str(file), BY_HAND], folder))
     return ours, hand
+
+
+def print_page(project: Path, data: Path, folder: Path) -> None:
+    """Prints docs/real-year.md, of one run with the var customer_value."""
+    settings = project / "dbt_project.yml"
+    off, on = "customer_value: false", "customer_value: true"
+    settings.write_text(settings.read_text().replace(off, on))
+    where = ["--data", str(data), "--warehouse", str(folder / "page")]
+    measure([*ONECDP, "run", *where, "--as-of", AS_OF, "--json"], project)
+    print(real_year_page(folder / "page" / "marts.duckdb"), end="")
 
 
 def main() -> None:
@@ -160,6 +173,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, help="a retail file; a small one is made by default")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--page", action="store_true", help="print docs/real-year.md instead")
     parser.add_argument("--tiny", action="store_true", help="a small file, once")
     options = parser.parse_args()
     repeat = 1 if options.tiny else options.repeat
@@ -171,6 +185,9 @@ def main() -> None:
         # Installed and warm: packages are there, and dbt has parsed the project once.
         measure([*ONECDP, "run", "--warehouse", str(folder / "first")], project)
         data = retail_folder(folder / "data", None if options.tiny else options.data)
+        if options.page:
+            print_page(project, data, folder)
+            return
         ours, hand = compare(project, data, folder, repeat)
 
         (file,) = (data / "retail").iterdir()

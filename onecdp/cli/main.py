@@ -13,7 +13,7 @@ from onecdp.cli.deliver import deliver
 from onecdp.cli.forget import forget
 from onecdp.cli.generate import generate
 from onecdp.cli.identity import explain, identity
-from onecdp.cli.project import deps, init
+from onecdp.cli.project import deps, docs, init
 from onecdp.cli.run import audit, build, ingest, publish, run
 from onecdp.cli.source import source
 from onecdp.cli.sql import sql
@@ -63,6 +63,7 @@ for command in (
     collect,
     deliver,
     deps,
+    docs,
     init,
     source,
     generate,

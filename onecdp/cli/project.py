@@ -1,4 +1,4 @@
-"""The commands on the project itself: deps, init."""
+"""The commands on the project itself: deps, docs, init."""
 
 from __future__ import annotations
 
@@ -24,6 +24,26 @@ def deps(project_dir: Path | None, warehouse: Path | None) -> None:
 
     with progress() as shown:
         install(project, shown)
+
+
+@click.command()
+@in_project
+def docs(project_dir: Path | None, warehouse: Path | None) -> None:
+    """Print a page on every mart: its question, its grain and its columns.
+
+    \b
+    onecdp docs > docs/marts.md
+    """
+    project = open_project(project_dir, warehouse)
+    from onecdp.cli.progress import progress
+    from onecdp.project import dbt_packages
+    from onecdp.project.dbt import Dbt
+    from onecdp.project.marts_page import marts_page
+
+    with progress() as shown:
+        dbt_packages.ensure(project, shown)
+        manifest = Dbt(project, shown).manifest()
+    click.echo(marts_page(manifest), nl=False)
 
 
 @click.command()

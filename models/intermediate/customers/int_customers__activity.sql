@@ -26,19 +26,7 @@ with resolved as (
 
 touched as (
 
-    select one_id from {{ ref('int_events__resolved') }}
-    where changed_at > {{ since.int_events__resolved.stamp }} and one_id is not null
-    union
-    select one_id from {{ this }}
-    where {{ hash_63_bits('one_id') }} in (
-        select key from ({{ removed_since('int_events__resolved', since) }})
-    )
-    union
-    select one_id from {{ ref('int_events__resolved') }}
-    where
-        event_date > least({{ since.as_of_date.stamp }}, {{ as_of_date() }})
-        and event_date <= greatest({{ since.as_of_date.stamp }}, {{ as_of_date() }})
-        and one_id is not null
+    {{ touched_customers(since) }}
 
 ),
 {%- else %}

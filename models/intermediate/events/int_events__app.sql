@@ -48,6 +48,7 @@ final as (
         ) as revenue,
         event_time,
         session_id,
+        page_name as page,
         cast(null as string) as order_id,
         cast(null as string) as country,
         false as is_withdrawn,

@@ -9,13 +9,13 @@
     unique_key='event_id',
     stamps=dict(source_stamps(), int_identity__map='changed_at'),
     contents=['id_types', 'id_blocklist', 'retail_non_product_codes'],
-    columns={'node_id': 'bigint', 'former_customer': 'bigint'},
+    columns={'node_id': 'bigint', 'former_customer': 'bigint', 'page': 'varchar'},
 ) %}
 {{ config(post_hook='{{ list_former_customers() }}') }}
 {%- set columns = [
     'event_type', 'channel', 'platform', 'item_id', 'item_price', 'quantity', 'revenue',
-    'event_time', 'event_date', 'session_id', 'order_id', 'country', 'is_withdrawn', 'source_name',
-    'loaded_at',
+    'event_time', 'event_date', 'session_id', 'page', 'order_id', 'country', 'is_withdrawn',
+    'source_name', 'loaded_at',
 ] %}
 
 with unioned as (
@@ -52,6 +52,7 @@ typed as (
         event_time,
         cast(event_time as date) as event_date,
         session_id,
+        page,
         order_id,
         country,
         is_withdrawn,
@@ -83,6 +84,8 @@ new as (
         or stored.node_id is distinct from typed.node_id
         or stored.one_id is distinct from map.one_id
         or stored.event_type is distinct from typed.event_type
+        -- Of an earlier version of the model.
+        or stored.page is distinct from typed.page
     {%- endif %}
 
 ),

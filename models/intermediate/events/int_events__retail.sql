@@ -60,6 +60,7 @@ final as (
         ) as revenue,
         invoiced_at as event_time,
         cast(null as string) as session_id,
+        cast(null as string) as page,
         invoice as order_id,
         country,
         is_withdrawn,

@@ -56,6 +56,7 @@ final as (
         ) as revenue,
         transacted_at as event_time,
         cast(null as string) as session_id,
+        cast(null as string) as page,
         transaction_id as order_id,
         cast(null as string) as country,
         is_deleted as is_withdrawn,

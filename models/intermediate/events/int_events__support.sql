@@ -61,6 +61,7 @@ final as (
         cast(0 as decimal(18, 4)) as revenue,
         event_time,
         cast(null as string) as session_id,
+        cast(null as string) as page,
         cast(null as string) as order_id,
         cast(null as string) as country,
         is_withdrawn,

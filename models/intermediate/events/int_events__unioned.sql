@@ -2,8 +2,8 @@
 
 {%- set columns = [
     'event_id', 'source_name', 'id_type', 'id_value', 'event_type', 'channel', 'platform',
-    'item_id', 'item_price', 'quantity', 'revenue', 'event_time', 'session_id', 'order_id',
-    'country', 'is_withdrawn', 'loaded_at',
+    'item_id', 'item_price', 'quantity', 'revenue', 'event_time', 'session_id', 'page',
+    'order_id', 'country', 'is_withdrawn', 'loaded_at',
 ] %}
 
 with app as (

@@ -43,6 +43,8 @@ final as (
         cast(0 as decimal(18, 4)) as revenue,
         event_time,
         session_id,
+        -- Without what is behind it, which may name a person.
+        {{ replace_pattern('page_url', '[?#].*$', '') }} as page,
         cast(null as string) as order_id,
         cast(null as string) as country,
         false as is_withdrawn,

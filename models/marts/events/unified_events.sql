@@ -22,6 +22,7 @@ final as (
         event_time,
         event_date,
         session_id,
+        page,
         order_id
     from resolved
 

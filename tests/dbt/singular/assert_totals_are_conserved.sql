@@ -74,6 +74,29 @@ with totals as (
         (select coalesce(sum(gross_revenue), 0) from {{ ref('customer_profiles') }})
     union all
     select
+        'revenue of purchases up to the as-of date: unified and orders' as total,
+        (
+            select coalesce(sum(revenue), 0) from {{ ref('int_events__resolved') }}
+            where
+                not is_withdrawn
+                and event_type = 'purchase'
+                and event_date <= {{ as_of_date() }}
+        ),
+        (select coalesce(sum(revenue), 0) from {{ ref('int_customers__orders') }})
+    union all
+    select
+        'what customers did up to the as-of date: unified and sessions' as total,
+        (
+            select count(*) from {{ ref('int_events__resolved') }}
+            where
+                one_id is not null
+                and not is_withdrawn
+                and {{ is_customer_act('event_type') }}
+                and event_date <= {{ as_of_date() }}
+        ),
+        (select coalesce(sum(events), 0) from {{ ref('int_customers__sessions') }})
+    union all
+    select
         'tags of customers: memberships and bitmaps' as total,
         (select count(*) from {{ ref('int_audiences__memberships') }}),
         (select coalesce(sum(user_count), 0) from {{ ref('audience_bitmaps') }})

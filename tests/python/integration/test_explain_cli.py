@@ -36,7 +36,7 @@ def test_one_identifier_and_no_real_name(built_warehouse: BuiltProject) -> None:
     assert text.code == 0, text.stderr
     assert "Alice" not in text.stdout + document.stdout
     one_id = document.document()["one_id"]
-    assert len(document.document()["identifiers"]) == 6
+    assert len(document.document()["identifiers"]) == 7
     assert [change["kind"] for change in document.document()["changes"]] == ["create"]
     by_one_id = run_cli("explain", one_id, "--json", cwd=built_warehouse.folder).document()
     assert by_one_id["given"] == "member_id:MBR001"
@@ -87,8 +87,8 @@ def test_the_report(built_warehouse: BuiltProject) -> None:
     document = run_cli("identity", "report", "--json", cwd=built_warehouse.folder).document()
 
     assert text.code == 0, text.stderr
-    assert text.stdout.startswith("15 people with 48 identifiers\n")
-    assert (document["people"], document["identifiers"]) == (15, 48)
+    assert text.stdout.startswith("15 people with 53 identifiers\n")
+    assert (document["people"], document["identifiers"]) == (15, 53)
     assert sum(row["people"] for row in document["sizes"]) == 15
     assert document["bridges"]["bridges"] == document["bridges"]["links"] == 33
     assert document["bridges"]["cutting"] == 5

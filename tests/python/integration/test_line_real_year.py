@@ -12,20 +12,34 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
 import pytest
-from support.cli import BuiltProject, clean_environment, make_project, run_cli
+from support import pandas_marts
+from support.cli import REPOSITORY, BuiltProject, clean_environment, make_project, run_cli
 from support.line import differences, read_tables
 from support.retail_year import Row, thirty_days, write_rows, year_file
 
+from benchmarks.real_year_parts.page import real_year_page
+
 AS_OF = ("--as-of", "2011-12-10")
+
+
+def make_project_with_scores(target: Path) -> Path:
+    """As docs/real-year.md is made: with customer_value."""
+    folder = make_project(target)
+    settings = folder / "dbt_project.yml"
+    off, on = "customer_value: false", "customer_value: true"
+    assert settings.read_text().count(off) == 1
+    settings.write_text(settings.read_text().replace(off, on))
+    return folder
 
 
 @pytest.fixture(scope="module")
 def year(tmp_path_factory: pytest.TempPathFactory) -> BuiltProject:
     """A project whose `data/` is the year, loaded, built, tested and published once."""
     source = year_file()
-    folder = make_project(tmp_path_factory.mktemp("year") / "project")
+    folder = make_project_with_scores(tmp_path_factory.mktemp("year") / "project")
     (folder / "data" / "retail").mkdir(parents=True)
     (folder / "data" / "retail" / source.name).symlink_to(source)
     finished = run_cli("run", "--data", "data", *AS_OF, cwd=folder)
@@ -68,6 +82,94 @@ def test_the_counted_facts(year: BuiltProject) -> None:
         )
         assert len(ten_segments) == 10
         assert (sum(count for _, count in ten_segments),) == buyers
+
+
+@pytest.fixture(scope="module")
+def frames(year: BuiltProject) -> dict[str, pd.DataFrame]:
+    """Published marts in pandas, numbers that may be null, and money, as floats."""
+    names = ("unified_events", "sessions", "orders", "customer_cohorts", "channel_performance")
+    with duckdb.connect(year.warehouse / "marts.duckdb", read_only=True) as marts:
+        found = {name: marts.execute(f"from {name}").df() for name in names}
+    for frame in found.values():
+        numbers = [
+            name for name in ("revenue", "average_order_value", "order_number") if name in frame
+        ]
+        frame[numbers] = frame[numbers].astype("float64")
+    return found
+
+
+def test_sessions_are_those_of_pandas(frames: dict[str, pd.DataFrame]) -> None:
+    ours = frames["sessions"]
+    assert not ours["is_given"].any()
+    assert (ours["session_id"] == ours["channel"] + " " + ours["started_at"].astype(str)).all()
+    theirs = pandas_marts.sessions(frames["unified_events"])
+    pandas_marts.assert_same(ours[theirs.columns], theirs)
+
+
+def test_orders_cohorts_and_channels_are_those_of_pandas(frames: dict[str, pd.DataFrame]) -> None:
+    events = frames["unified_events"]
+    placed = pandas_marts.tidy(pandas_marts.orders(events).drop(columns="month"))
+    pandas_marts.assert_same(frames["orders"][placed.columns], placed)
+    cohorts = pandas_marts.cohorts(events)
+    ours = frames["customer_cohorts"]
+    pandas_marts.assert_same(ours.loc[ours["customers"] > 0, cohorts.columns], cohorts)
+    empty = ours[ours["customers"] == 0]
+    assert not empty[["orders", "revenue", "retention"]].any(axis=None)
+    months = ours["cohort_month"].nunique()
+    assert len(ours) == months * (months + 1) / 2
+    channels = pandas_marts.channel_performance(events)
+    pandas_marts.assert_same(frames["channel_performance"][channels.columns], channels)
+
+
+def test_the_page_of_the_year_is_what_the_command_prints(year: BuiltProject) -> None:
+    page = real_year_page(year.warehouse / "marts.duckdb")
+    assert (REPOSITORY / "docs" / "real-year.md").read_text() == page
+
+
+def test_auc_and_brier_are_those_of_all_pairs(year: BuiltProject) -> None:
+    columns = {
+        "logistic": "purchase_probability",
+        "bg_nbd": "bg_nbd_probability",
+        "recency alone": "recency_probability",
+        "last period repeats": "repeat_probability",
+    }
+    with duckdb.connect(year.warehouse / "onecdp.duckdb", read_only=True) as private:
+        scores = private.execute(
+            "from intermediate.int_customers__value_scores where seen_on = '2011-09-11'"
+        ).df()
+        quality = private.execute(
+            "select distinct model, auc, brier from marts.customer_value_calibration"
+        ).fetchall()
+    bought = scores["next_purchase_days"].to_numpy() > 0
+    for model, auc, brier in quality:
+        probability = scores[columns[model]].to_numpy()
+        pairs = probability[bought][:, None] - probability[~bought]
+        assert auc == pytest.approx((pairs > 0).mean() + (pairs == 0).mean() / 2, abs=1e-6)
+        assert brier == pytest.approx(((probability - bought) ** 2).mean(), abs=1e-6)
+    assert len(quality) == len(columns)
+
+
+def test_the_scores_beat_both_baselines_on_the_last_three_months(year: BuiltProject) -> None:
+    with duckdb.connect(year.warehouse / "marts.duckdb", read_only=True) as marts:
+        quality = {
+            model: (auc, brier)
+            for model, auc, brier in marts.execute(
+                "select distinct model, auc, brier from customer_value_calibration"
+            ).fetchall()
+        }
+        spread = marts.execute(
+            "select min(actual_share), max(actual_share), max(abs(predicted_share - actual_share))"
+            " from customer_value_calibration where model = 'logistic'"
+        ).fetchone()
+    for model in ("logistic", "bg_nbd"):
+        for baseline in ("recency alone", "last period repeats"):
+            assert quality[model][0] > quality[baseline][0] + 0.03
+            assert quality[model][1] < quality[baseline][1] - 0.01
+    assert spread is not None
+    lowest, highest, error = spread
+    assert lowest < 0.4
+    assert highest > 0.9
+    assert error < 0.2
 
 
 def test_a_second_run_changes_no_mart_row(year: BuiltProject) -> None:
@@ -137,7 +239,7 @@ def test_killed_runs_leave_no_trace(tmp_path: Path, sample: tuple[Row, list[list
 @pytest.mark.soak
 def test_ten_kills_on_the_real_year(tmp_path: Path, year: BuiltProject) -> None:
     started = time.monotonic()
-    again = make_project(tmp_path / "timed")
+    again = make_project_with_scores(tmp_path / "timed")
     assert run_cli("run", "--data", str(year.folder / "data"), *AS_OF, cwd=again).code == 0
     seconds = time.monotonic() - started
 
@@ -146,6 +248,6 @@ def test_ten_kills_on_the_real_year(tmp_path: Path, year: BuiltProject) -> None:
     draw = random.Random(seed)
     expected = year.warehouse / "marts.duckdb"
     for number in range(10):
-        folder = make_project(tmp_path / f"kill{number}")
+        folder = make_project_with_scores(tmp_path / f"kill{number}")
         moment = seconds * draw.uniform(0.02, 0.98)
         assert_kills_change_nothing(folder, year.folder / "data", [moment], expected)

@@ -3,21 +3,55 @@
 from __future__ import annotations
 
 import re
+from argparse import Namespace
 from typing import Any
 
 import pytest
-from support.cli import BuiltProject
+from dbt.flags import set_from_args
+from support.cli import REPOSITORY, BuiltProject
 
 from onecdp.project.dbt import Dbt
 from onecdp.project.find import open_project
+from onecdp.project.marts_page import marts_page
 from onecdp.project.progress import Silent
+
+SQL_WORDS = {"case", "when", "then", "end", "cast", "as", "string"}
 
 
 @pytest.fixture(scope="module")
-def manifest(built_warehouse: BuiltProject) -> dict[str, Any]:
+def parsed(built_warehouse: BuiltProject) -> Any:
     project = open_project(built_warehouse.folder, built_warehouse.warehouse, {})
-    read: dict[str, Any] = Dbt(project, Silent()).manifest().writable_manifest().to_dict()
+    return Dbt(project, Silent()).manifest()
+
+
+@pytest.fixture(scope="module")
+def manifest(parsed: Any) -> dict[str, Any]:
+    # Of a manifest that was kept: no invocation of dbt in this process has set its flags.
+    set_from_args(Namespace(), None)
+    read: dict[str, Any] = parsed.writable_manifest().to_dict()
     return read
+
+
+def test_the_page_of_the_marts_is_what_the_command_prints(parsed: Any) -> None:
+    page = marts_page(parsed)
+    assert (REPOSITORY / "docs" / "marts.md").read_text() == page
+    assert not re.findall(r"^\| \[.*\| +\|$", page, re.MULTILINE), "a mart without meta: question"
+
+
+def test_the_metrics_for_bi_are_there(manifest: dict[str, Any]) -> None:
+    """dbt checked them against its rules and the time spine when it parsed the project."""
+    names = {metric["name"] for metric in manifest["metrics"].values()}
+    assert names >= {
+        "customers", "active_customers", "new_customers", "revenue", "orders",
+        "average_order_value", "repeat_rate", "retention",
+    }  # fmt: skip
+    assert len(manifest["saved_queries"]) == 2
+    for model in manifest["semantic_models"].values():
+        columns = manifest["nodes"][model["depends_on"]["nodes"][0]]["columns"]
+        parts = (*model["dimensions"], *model["entities"], *model["measures"])
+        for used in {part.get("expr") or part["name"] for part in parts}:
+            words = set(re.findall(r"[a-z_]+", re.sub(r"'[^']*'", "", used)))
+            assert words - SQL_WORDS <= set(columns), f"{model['name']}: {used}"
 
 
 def test_foreign_keys_point_at_keys(manifest: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ SALES = "transaction_id,customer_id,product_id,amount,transaction_date,status,up
 VIEWS = "event_id,customer_id,anonymous_id,event_type,event_time"
 MAILS = "event_id,event_type,email,campaign_id,event_time"
 TICKETS = "ticket_id,customer_id,requester_email,status,created_at,updated_at,solved_at"
+PAGES = "event_id,device_id,union_id,event_type,page_name,item_price,channel,event_time,session_id"
 RETAIL = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country"
 
 
@@ -34,6 +35,13 @@ def first_day(line: Line) -> None:
         "e2,D2,U2,O2,purchase,SKU2,50,miniapp,2026-05-01 10:00:00",
         "e3,D3,,,page_view,,,app,2026-05-01 11:00:00",
         "e4,null,,,page_view,,,app,2026-05-01 11:00:00",
+    )
+    line.write(
+        "app/pages1.csv",
+        PAGES,
+        "p1,D1,U1,page_view,home,,site,2026-05-01 23:30:00,",
+        "p2,D1,U1,page_view,shoes,,site,2026-05-02 00:20:00,",
+        "p3,D2,U2,page_view,home,,app,2026-05-01 23:30:00,s1",
     )
     line.write(
         "retail/day1.csv",
@@ -78,8 +86,15 @@ def first_day(line: Line) -> None:
 def second_day(line: Line) -> None:
     """A link merges M1 with U1; late and returned things arrive; D3 turns out to be U3's.
 
-    In the shop statuses change, and B2 turns out to be C2's.
+    In the shop statuses change, and B2 turns out to be C2's. A late page of U1 makes one session of
+    two; U2's session goes on.
     """
+    line.write(
+        "app/pages2.csv",
+        PAGES,
+        "p4,D1,U1,page_view,hats,,site,2026-05-01 23:55:00,",
+        "p5,D2,U2,purchase,basket,20,app,2026-05-02 00:30:00,s1",
+    )
     line.write(
         "shop/transactions/day2.csv",
         SALES,
@@ -116,6 +131,7 @@ def second_day(line: Line) -> None:
         "retail/day2.csv",
         RETAIL,
         "C503,A,a,-1,2026-05-02 08:00:00,10,200.0,Spain",
+        "504,A,a,1,2026-05-02 08:00:00,10,,Spain",
     )
 
 
@@ -160,7 +176,7 @@ def third_day(line: Line) -> None:
 def fourth_day(line: Line) -> None:
     """A customer's invoices turn out to be another's: the customer never bought.
 
-    C3 is there again, with a sale; C2 has E8; T4 was C1's.
+    C3 is there again, with a sale; C2 has E8; T4 was C1's, and invoice 504 is no longer nobody's.
     """
     line.write(
         "shop/customers/day4.csv",
@@ -179,4 +195,5 @@ def fourth_day(line: Line) -> None:
         RETAIL,
         "501,A,a,1,2026-05-01 09:00:00,10,300.0,Spain",
         "C503,A,a,-1,2026-05-02 08:00:00,10,300.0,Spain",
+        "504,A,a,1,2026-05-02 08:00:00,10,300.0,Spain",
     )
