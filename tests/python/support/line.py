@@ -174,7 +174,7 @@ def without_history(marts: dict[str, pa.Table]) -> dict[str, pa.Table]:
 
 def differences(ours: dict[str, pa.Table], theirs: dict[str, pa.Table]) -> dict[str, list[object]]:
     """Rows that only one side has, a few per table: EXCEPT ALL, both ways."""
-    assert ours.keys() == theirs.keys()
+    assert ours.keys() == theirs.keys(), ours.keys() ^ theirs.keys()
     found: dict[str, list[object]] = {}
     with duckdb.connect() as scratch:
         for name in ours:
