@@ -1,10 +1,5 @@
 -- The rows of seeds/tags.csv, with the number of the selection of events that each counts: rows of
--- the same events share it. A seed of an earlier version lacks the last four columns.
-
-{%- set names = [] %}
-{%- if execute and model.resource_type != 'unit_test' %}
-{%- set names = adapter.get_columns_in_relation(ref('tags')) | map(attribute='name') | list %}
-{%- endif %}
+-- the same events share it.
 
 with tags as (
 
@@ -17,19 +12,12 @@ completed as (
     select
         segment_tag,
         event_type,
-        {%- for column in ['channel', 'item_id', 'then_event_type', 'within_days'] %}
-        {%- set type = 'integer' if column == 'within_days' else 'string' %}
-        {%- if names and column not in names %}
-        cast(null as {{ type }}) as {{ column }},
-        {%- else %}
-        cast({{ column }} as {{ type }}) as {{ column }},
-        {%- endif %}
-        {%- endfor %}
         window_days,
         min_count,
         max_count,
         min_revenue,
-        max_revenue
+        max_revenue,
+        {{ later_tag_columns() }}
     from tags
 
 ),
