@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import pyarrow.parquet as pq
 
@@ -21,10 +22,11 @@ class ClickHouse:
 
     def __init__(self, data: Data, folder: Path) -> None:
         """Copies the data into tables in memory, by files in a folder."""
-        from chdb.session import Session
+        from chdb import session
 
         self._tags = data.tags
-        self._session = Session(str(folder / "chdb"))
+        # chdb has no types.
+        self._session = cast("Any", session).Session(str(folder / "chdb"))
         for name, table in (("long", data.long), ("wide", data.wide)):
             pq.write_table(table, folder / f"{name}.parquet", compression="none")
             self._run(
