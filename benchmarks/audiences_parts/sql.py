@@ -46,7 +46,7 @@ class Sql:
                 name: self._asked(f"select count(*) from wide where {condition}")
                 for name, condition in CONDITIONS.items()
             },
-            "all pairs": self._asked(f"select {' + '.join(pairs)} from wide"),
+            "all pairs": self._asked(f"select list_sum([{', '.join(pairs)}]) from wide"),
             "export of members": self._exported(f"select one_int from wide where {EXPORT}"),
             "why: the tags of a customer": self._asked(
                 f"select {' + '.join(f'{c}::int' for c in columns)} from wide where one_int = {WHY}"

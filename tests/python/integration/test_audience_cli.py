@@ -100,7 +100,7 @@ def test_why_leads_to_file_and_line(built_warehouse: BuiltProject, store: Store)
     assert {(row["source_file"], row["event_type"]) for row in orders.rows} == {
         ("events.csv", "purchase")
     }
-    assert [row["source_line"] for row in level.rows] == []
+    assert [(row["source_file"], row["source_line"]) for row in level.rows] == [("members.csv", 2)]
 
 
 def test_the_checker_answers_as_the_packages(store: Store) -> None:
