@@ -12,7 +12,7 @@ from onecdp.audiences.bitmaps import ALL_CUSTOMERS, BitMap, load_bitmaps
 from onecdp.audiences.evaluate import Sets
 from onecdp.audiences.names import AUDIENCE_PREFIX, Names
 from onecdp.audiences.numbers import load_numbers
-from onecdp.audiences.rules import Compare, Expression, leaves, parse, quoted
+from onecdp.audiences.rules import Compare, Expression, Tag, leaves, parse, quoted
 from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.warehouse.files import connect
 from onecdp.warehouse.sql_text import one_line
@@ -78,16 +78,20 @@ class Store:
 
         Raises:
             RuleError: The rule is invalid; names the place and the nearest name.
+            OnecdpError: It refers to an audience that has failed.
         """
         expression = parse(rule)
         names = Names(
             [name for name, tag in self.tags.items() if tag.family != "audience"],
             self.numbers,
-            set(self.rules) - set(self.errors),
+            self.rules,
         )
         for problem in names.problems(expression, rule):
             raise problem
         found = leaves(expression)
+        for package_id, error in self.errors.items():
+            if Tag(AUDIENCE_PREFIX + package_id) in found:
+                raise OnecdpError(f"package {package_id} has failed: {error}")
         self.load(
             [ALL_CUSTOMERS, *(leaf.name for leaf in found if not isinstance(leaf, Compare))],
             [leaf.number for leaf in found if isinstance(leaf, Compare)],

@@ -1,3 +1,4 @@
+import hashlib
 import random
 import struct
 from decimal import Decimal
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 from support.audiences import bitmaps, blob, built, selected
 
-from onecdp.audiences.bit_sets import MAX_ONE_INT
+from onecdp.audiences.bit_sets import MAX_ONE_INT, BitSets
 from onecdp.audiences.bitmaps import ALL_CUSTOMERS, from_bytes, load_bitmaps, to_bytes, to_numpy
 from onecdp.audiences.build import Behaviour, Condition, Tag, build_bitmaps
 from onecdp.audiences.build_numbers import build_numbers
@@ -184,6 +185,23 @@ def test_bytes_are_portable_roaring_in_the_smallest_layout(members):
     written = blob(members)
     assert decode(written) == members
     assert written == to_bytes(BitMap(members))
+
+
+def test_the_test_vectors_of_the_format():
+    # testdata/README.md of github.com/RoaringBitmap/RoaringFormatSpec, which Java wrote.
+    values = [*range(0, 100_000, 1000), *range(300_000, 600_000, 3), *range(700_000, 800_000)]
+    sets = BitSets(1)
+    sets.add(np.array(values[::-1], np.uint32), np.zeros(len(values), np.uint16))
+    written, count = sets.written(0)
+    assert count == len(values)
+    with_runs = "1f1909bfdd354fa2f0694fe88b8076833ca5383ad9fc3f68f2709c84a2ab70e3"
+    assert hashlib.sha256(written).hexdigest() == with_runs
+    assert list(from_bytes(written)) == values
+    without_runs = BitMap(values, optimize=False).serialize()
+    assert hashlib.sha256(without_runs).hexdigest() == (
+        "d719ae2e0150a362ef7cf51c361527585891f01460b1a92bcfb6a7257282a442"
+    )
+    assert from_bytes(without_runs) == from_bytes(written)
 
 
 def test_big_sets_in_any_order_give_the_same_bytes():
