@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 import duckdb
 
@@ -10,10 +15,14 @@ from audiences_parts.data import LEAST, Data
 from onecdp.audiences.bitmaps import load_bitmaps, to_numpy
 from onecdp.audiences.build import Tag, build_bitmaps
 from onecdp.audiences.build_numbers import build_numbers
+from onecdp.audiences.estimate import estimate
 from onecdp.audiences.evaluate import Sets, count, evaluate
 from onecdp.audiences.numbers import load_numbers
 from onecdp.audiences.overlap import overlaps
 from onecdp.audiences.rules import leaves, parse
+from onecdp.audiences.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
 
 RULES = {
     "and": "t0 AND t1",
@@ -62,6 +71,35 @@ class Ours:
                 to_numpy(evaluate(parse(EXPORT), self._load(f"t{n}" for n in range(5))))
             ),
         }
+
+    def estimate(self) -> tuple[float, float]:
+        """Returns the seconds of an estimate, warm, and of the command, from a published file."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "marts.duckdb"
+            with duckdb.connect(file) as marts:
+                marts.register("built", self.table)
+                marts.execute("create table audience_bitmaps as from built")
+                marts.register("slices", self._duckdb.table("slices").to_arrow_table())
+                marts.execute(
+                    "create table audience_numbers as select * replace ('monetary' as number_name)"
+                    " from slices;"
+                    "insert into audience_bitmaps select 'all_customers', 'all', user_bitmap,"
+                    " user_count from audience_numbers where slice = -1;"
+                    "create table audience_package_summary"
+                    " (package_id varchar, segment_rule varchar, error varchar)"
+                )
+            store = Store(file)
+            rule = f"({RULES['five-way rule']}) OR monetary >= {LEAST * 100}"
+            estimate(store, rule)
+            start = time.perf_counter()
+            estimate(store, rule)
+            called = time.perf_counter() - start
+            words = [sys.executable, "-m", "onecdp", "audience", "estimate", rule]
+            start = time.perf_counter()
+            subprocess.run(
+                [*words, "--warehouse", folder], check=True, capture_output=True, cwd=ROOT
+            )
+            return called, time.perf_counter() - start
 
     def build(self) -> int:
         """Builds the bitmaps, and returns the memberships."""
