@@ -22,7 +22,8 @@ final as (
         rfm.recency_days as recency,
         profiles.total_points as points,
         profiles.page_views,
-        {{ dbt.datediff('profiles.register_date', as_of_date(), 'day') }} as days_since_sign_up
+        {{ dbt.datediff('profiles.register_date', as_of_date(), 'day') }} -- noqa: LT05
+            as days_since_sign_up
     from profiles
     left join rfm on profiles.one_id = rfm.one_id
 

@@ -26,14 +26,13 @@ customers as (
 orders as (
 
     select
-        selection_number,
-        one_id,
-        order_id,
         {%- for window, condition in windows.items() %}
         count(case when {{ condition }} then 1 end) as events_{{ window }},
-        sum(case when {{ condition }} then revenue else 0 end) as revenue_{{ window }}
-        {{- ',' if not loop.last }}
+        sum(case when {{ condition }} then revenue else 0 end) as revenue_{{ window }},
         {%- endfor %}
+        selection_number,
+        one_id,
+        order_id
     from selected_events
     group by selection_number, one_id, order_id
 
@@ -42,14 +41,14 @@ orders as (
 measured as (
 
     select
-        selection_number,
-        one_id,
         {%- for window in windows %}
         sum(
-            case when order_id is null or events_{{ window }} = 0 then events_{{ window }} else 1 end
+            case when order_id is null then events_{{ window }} else sign(events_{{ window }}) end
         ) as count_{{ window }},
-        sum(revenue_{{ window }}) as revenue_{{ window }}{{ ',' if not loop.last }}
+        sum(revenue_{{ window }}) as revenue_{{ window }},
         {%- endfor %}
+        selection_number,
+        one_id
     from orders
     group by selection_number, one_id
 
@@ -58,13 +57,12 @@ measured as (
 final as (
 
     select
-        customers.one_int,
-        measured.selection_number,
         {%- for window in windows %}
         cast(measured.count_{{ window }} as bigint) as count_{{ window }},
-        cast(measured.revenue_{{ window }} * 10000 as bigint) as sum_{{ window }}
-        {{- ',' if not loop.last }}
+        cast(measured.revenue_{{ window }} * 10000 as bigint) as sum_{{ window }},
         {%- endfor %}
+        customers.one_int,
+        measured.selection_number
     from measured
     inner join customers on measured.one_id = customers.one_id
 

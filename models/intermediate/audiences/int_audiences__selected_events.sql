@@ -16,6 +16,7 @@ unified_events as (
 events as (
 
     select
+        event_id,
         one_id,
         order_id,
         event_type,
@@ -62,6 +63,7 @@ final as (
 
     select
         selection_number,
+        event_id,
         one_id,
         order_id,
         event_date,
@@ -70,6 +72,7 @@ final as (
     union all
     select
         selection_number,
+        event_id,
         one_id,
         order_id,
         event_date,

@@ -1,6 +1,6 @@
--- Events A of "A then not B within D days" (seeds/tags.csv): after which the customer had no B for D
--- days, which are over at the end of the as-of date. A B at the very moment of A follows it, unless
--- both are of the same type.
+-- Events A of "A then not B within D days" (seeds/tags.csv): after which the customer had no B for
+-- D days, which are over at the end of the as-of date. A B at the very moment of A follows it,
+-- unless both are of the same type.
 
 with tags as (
 
@@ -19,6 +19,7 @@ unified_events as (
 events as (
 
     select
+        event_id,
         one_id,
         order_id,
         event_type,
@@ -80,6 +81,7 @@ final as (
 
     select
         ended.selection_number,
+        ended.event_id,
         ended.one_id,
         ended.order_id,
         ended.event_date,

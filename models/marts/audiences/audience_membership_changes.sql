@@ -17,13 +17,15 @@ with package_members as (
     select * from {{ ref('int_audiences__package_members') }}
 
 ),
+{%- if is_incremental() %}
 
-packages as (
+failed as (
 
-    select * from {{ ref('int_audiences__packages') }}
+    select package_id from {{ ref('int_audiences__packages') }}
     where error is not null
 
 ),
+{%- endif %}
 
 customers as (
 
@@ -48,7 +50,7 @@ known as (
         package_id,
         one_id
     from {{ this }}
-    where package_id not in (select packages.package_id from packages)
+    where package_id not in (select failed.package_id from failed)
     group by package_id, one_id
     having sum(case when change = 'entered' then 1 else -1 end) = 1
     {%- else %}

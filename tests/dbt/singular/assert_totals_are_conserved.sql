@@ -54,7 +54,11 @@ with totals as (
         ),
         (
             select coalesce(sum(user_count), 0) from {{ ref('audience_bitmaps') }}
-            where tag_family in ('all', '{{ tag_families() | join("', '") }}')
+            where
+                tag_family = 'all'
+                {%- for family in tag_families() %}
+                or tag_family = '{{ family }}'
+                {%- endfor %}
         )
 
 )
