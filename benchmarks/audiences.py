@@ -23,8 +23,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 from audiences_parts.clickhouse import ClickHouse
 from audiences_parts.data import draw
 from audiences_parts.ours import Ours
@@ -39,14 +41,25 @@ LONG = 5.0
 TINY = (2_000, 6, 20)
 
 
-def measure(work: Callable[[], int]) -> tuple[float, int]:
-    """Returns the median seconds of the runs, and the result; what takes long runs less often."""
+@dataclass(frozen=True)
+class Measured:
+    """The medians of several runs: seconds on the clock and of all processors, and the result."""
+
+    seconds: float
+    processor: float
+    found: int
+
+
+def measure(work: Callable[[], int]) -> Measured:
+    """Runs the work several times; what takes long less often."""
     seconds: list[float] = []
+    processor: list[float] = []
     while len(seconds) < RUNS and sum(seconds) < LONG:
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         found = work()
         seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds), found
+        processor.append(time.process_time() - used)
+    return Measured(statistics.median(seconds), statistics.median(processor), found)
 
 
 def peak() -> float:
@@ -56,10 +69,8 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
-def many_rules(ours: Ours, tags: int, rules: int) -> float:
-    """Evaluates rules of five leaves, and returns the seconds."""
-    import pyarrow as pa
-
+def many_rules(ours: Ours, tags: int, rules: int) -> Measured:
+    """Evaluates rules of five leaves."""
     drawn = random.Random(20)
     texts = []
     for _ in range(rules):
@@ -67,10 +78,9 @@ def many_rules(ours: Ours, tags: int, rules: int) -> float:
         texts.append("({} OR {}) AND ({} OR {}) AND NOT {}".format(*names))
     ids = [f"P{number}" for number in range(rules)]
     audiences = pa.table({"package_id": ids, "package_name": ids, "segment_rule": texts})
-    start = time.perf_counter()
-    for batch in evaluate_audiences(audiences, ours.table):
-        del batch
-    return time.perf_counter() - start
+    start, used = time.perf_counter(), time.process_time()
+    batches = sum(1 for _ in evaluate_audiences(audiences, ours.table))
+    return Measured(time.perf_counter() - start, time.process_time() - used, batches)
 
 
 def main() -> None:
@@ -108,32 +118,42 @@ def main() -> None:
                 }
             except ImportError:
                 console.print("without ClickHouse: chdb is not installed (pip install chdb)")
-        table = Table(title=f"{customers:,} customers, {tags} tags: median ms")
-        table.add_column("work")
+        measured: dict[str, dict[str, Measured]] = {}
+        for name in ways["onecdp, resident"]:
+            row = {way: measure(work[name]) for way, work in ways.items() if name in work}
+            measured[name] = row
+            # A line each, since the whole can take long.
+            console.print(name, {way: f"{cell.seconds * 1000:,.3f}" for way, cell in row.items()})
+            if len({cell.found for cell in row.values()}) != 1:
+                raise SystemExit(f"{name}: the ways disagree: {row}")
+    title = f"{customers:,} customers, {tags} tags"
+    for what, field in (
+        ("median ms", "seconds"),
+        ("ms of all processors, which other work on the machine changes less", "processor"),
+    ):
+        table = Table("work", title=f"{title}: {what}")
         for way in ways:
             table.add_column(way, justify="right")
-        for name in ways["onecdp, resident"]:
-            measured = {way: measure(work[name]) for way, work in ways.items() if name in work}
-            # A line each, since the whole can take long.
-            console.print(
-                name, {way: f"{seconds * 1000:,.2f}" for way, (seconds, _) in measured.items()}
-            )
-            if len({found for _, found in measured.values()}) != 1:
-                raise SystemExit(f"{name}: the ways disagree: {measured}")
-            cells = (f"{measured[way][0] * 1000:,.3f}" if way in measured else "" for way in ways)
+        for name, row in measured.items():
+            cells = [
+                f"{getattr(row[way], field) * 1000:,.3f}" if way in row else "" for way in ways
+            ]
             table.add_row(name, *cells)
         console.print(table)
     called, command = ours.estimate()
     console.print(
         f"estimate: {called * 1000:,.1f} ms for the call, warm; {command:.2f} s for the command"
     )
-    seconds = many_rules(ours, tags, rules)
+    many = many_rules(ours, tags, rules)
     members = data.long.num_rows
     console.print(
         f"{members:,} memberships, {ours.bytes / members:.2f} bytes each;"
         f" peak GB: data {before:.2f}, with bitmaps built {built:.2f}, at the end {peak():.2f}"
     )
-    console.print(f"{rules:,} rules of five leaves: {seconds:.2f} s")
+    console.print(
+        f"{rules:,} rules of five leaves: {many.seconds:.2f} s,"
+        f" {many.processor:.2f} s of processors; peak GB {peak():.2f}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('int_audiences__packages') }}
 -- Key: package_id, one_id and changed_at. Append-only and protected from --full-refresh.
 -- New: members who were not in the package after the changes stored so far, and those who were and
 -- are not any more; of a package whose rule has failed nothing. A build that is killed leaves
