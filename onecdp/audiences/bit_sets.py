@@ -18,8 +18,9 @@ from onecdp.audiences import kernel
 
 MAX_ONE_INT = 2**32 - 1
 
-# Blocks of 8 KiB to begin with, and the factor by which they grow.
-_BLOCKS = 1024
+# Blocks of 8 KiB to begin with, of which only those in use take memory, and the factor by which
+# they grow.
+_BLOCKS = 16_384
 _GROWTH = 1.5
 
 
@@ -29,9 +30,10 @@ class BitSets:
     def __init__(self, count: int) -> None:
         """Makes `count` empty sets, which are numbered from 0."""
         self.count = count
-        self._directory = np.zeros((count, kernel.BLOCKS), np.int32)
-        self._pool = np.empty((_BLOCKS, kernel.WORDS), np.uint64)
+        self._directory = np.zeros((kernel.BLOCKS, count), np.int32)
+        self._pool = np.empty((_BLOCKS, kernel.STRIDE), np.uint64)
         self._used = 0
+        self._highs = 0
 
     def add(self, one_ints: npt.NDArray[np.uint32], codes: npt.NDArray[np.uint16]) -> None:
         """Adds each customer to the set of the code, or to none."""
@@ -39,7 +41,7 @@ class BitSets:
         def step(row: int) -> tuple[int, int]:
             return kernel.set_bits(one_ints, codes, row, self._directory, self._pool, self._used)
 
-        self._all_rows(step, len(one_ints))
+        self._all_rows(step, one_ints)
 
     def add_values(
         self,
@@ -54,7 +56,7 @@ class BitSets:
                 one_ints, values, held, row, self._directory, self._pool, self._used
             )
 
-        self._all_rows(step, len(one_ints))
+        self._all_rows(step, one_ints)
 
     def add_matching(
         self,
@@ -71,42 +73,45 @@ class BitSets:
         def step(row: int) -> tuple[int, int]:
             return kernel.set_matching(*given, row, self._directory, self._pool, self._used)
 
-        self._all_rows(step, len(one_ints))
+        self._all_rows(step, one_ints)
 
-    def _all_rows(self, step: Callable[[int], tuple[int, int]], rows: int) -> None:
-        row = 0
+    def _all_rows(
+        self, step: Callable[[int], tuple[int, int]], one_ints: npt.NDArray[np.uint32]
+    ) -> None:
+        row, rows = 0, len(one_ints)
+        self._highs = max(self._highs, (int(one_ints.max(initial=0)) >> 16) + 1)
         while True:
             row, self._used = step(row)
             if row == rows:
                 return
-            grown = np.empty((int(len(self._pool) * _GROWTH), kernel.WORDS), np.uint64)
+            grown = np.empty((int(len(self._pool) * _GROWTH), kernel.STRIDE), np.uint64)
             grown[: self._used] = self._pool[: self._used]
             self._pool = grown
 
     def complement(self, code: int, universe: int) -> None:
         """Replaces a set by what the universe has beyond it."""
-        for high in np.flatnonzero(self._directory[universe]):
-            whole = self._pool[self._directory[universe, high] - 1]
-            if own := self._directory[code, high]:
+        for high in np.flatnonzero(self._directory[: self._highs, universe]):
+            whole = self._pool[self._directory[high, universe] - 1]
+            if own := self._directory[high, code]:
                 self._pool[own - 1] = whole & ~self._pool[own - 1]
                 continue
             if self._used == len(self._pool):
                 self._pool = np.concatenate([self._pool, np.empty_like(self._pool)])
             self._pool[self._used] = whole
             self._used += 1
-            self._directory[code, high] = self._used
+            self._directory[high, code] = self._used
 
     def written(self, code: int) -> tuple[bytes, int]:
         """Returns a set as portable Roaring bytes, and how many members it has."""
-        keys = np.flatnonzero(self._directory[code])
-        blocks = self._directory[code, keys] - np.int32(1)
+        keys = np.flatnonzero(self._directory[: self._highs, code])
+        blocks = self._directory[keys, code] - np.int32(1)
         members, runs, sizes = kernel.measure(blocks, self._pool)
         kept = members > 0
         if not kept.all():
             keys, blocks, members, runs, sizes = (
                 column[kept] for column in (keys, blocks, members, runs, sizes)
             )
-        bits = self._pool.view(np.uint8).reshape(len(self._pool), 8 * kernel.WORDS)
+        bits = self._pool.view(np.uint8).reshape(len(self._pool), 8 * kernel.STRIDE)
         written = kernel.write(keys, blocks, members, runs, sizes, self._pool, bits)
         return written.tobytes(), int(members.sum())
 

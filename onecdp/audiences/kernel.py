@@ -16,6 +16,9 @@ from onecdp.compiled import compiled
 
 BLOCKS = 1 << 16
 WORDS = 1024
+STRIDE = WORDS + 8
+"""Words from block to block: with a power of two, the blocks of all tags would compete for the same
+lines of the processor's cache."""
 NONE = np.uint16(0xFFFF)
 """The code of a row that is in no set."""
 
@@ -43,7 +46,7 @@ def set_bits(
         one_ints: The members, one per row.
         codes: The set of each row, or NONE.
         start: The first row.
-        directory: The block of each set and high half of a one_int, plus one; 0 is none.
+        directory: The block of each high half of a one_int and set, plus one; 0 is none.
         pool: The blocks, as words of 64 bits.
         used: How many blocks are in use.
 
@@ -138,14 +141,14 @@ def set_matching(
 def _set(code: Any, one_int: Any, directory: Any, pool: Any, used: Any) -> Any:
     """Sets a bit and returns how many blocks are in use, or -1 if the pool is full."""
     high = one_int >> np.uint32(16)
-    block = np.int64(directory[code, high])
+    block = np.int64(directory[high, code])
     if block == 0:
         if used == len(pool):
             return -1
         pool[used, :] = np.uint64(0)
         used += 1
         block = used
-        directory[code, high] = block
+        directory[high, code] = block
     low = one_int & np.uint32(0xFFFF)
     pool[block - 1, low >> np.uint32(6)] |= np.uint64(1) << np.uint64(low & np.uint32(63))
     return used
@@ -236,7 +239,7 @@ def write(
             place = _put(out, place, runs[at], 2)
             place = _put_runs(out, place, block)
         elif members[at] > _ARRAY_MAX:
-            out[place : place + 8 * WORDS] = bits[blocks[at]]
+            out[place : place + 8 * WORDS] = bits[blocks[at], : 8 * WORDS]
             place += 8 * WORDS
         else:
             for number in range(WORDS):
