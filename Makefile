@@ -38,7 +38,8 @@ demo: $(INSTALLED) $(PACKAGES)
 
 # In the order of the folders: the long files come first, and the short ones fill up the end.
 test: setup
-	$(BIN)/python -m pytest -m "not soak" --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not soak" --numprocesses 2 --dist loadfile --no-loadscope-reorder \
+	    --durations 30 --durations-min 5
 
 soak: setup
 	$(BIN)/python -m pytest -m soak

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -71,10 +72,11 @@ def _check(spec: TableSpec, own_names: Mapping[str, str], name: str) -> None:
     by_column: dict[str, str] = {}
     by_letters: dict[str, str] = {}
     for theirs, ours in own_names.items():
-        if ours not in columns:
+        if ours not in columns and not _is_asked_for(theirs, ours, spec):
+            own = "" if spec.keeps_undeclared else ", or its own name in small letters"
             raise BadColumns(
                 f"{name}: {theirs!r} is to be {ours!r}, but {spec.source} has no such column; "
-                f"expected one of {', '.join(columns)} (.dlt/config.toml)"
+                f"expected one of {', '.join(columns)}{own} (.dlt/config.toml)"
             )
         other = by_column.setdefault(ours, theirs)
         if other != theirs:
@@ -88,6 +90,12 @@ def _check(spec: TableSpec, own_names: Mapping[str, str], name: str) -> None:
                 f"{name}: {other!r} and {theirs!r} are one name, since case, spaces and "
                 "underlines don't count; keep one of them (.dlt/config.toml)"
             )
+
+
+def _is_asked_for(theirs: str, ours: str, spec: TableSpec) -> bool:
+    """Whether it is a column that the table does not take unless the setting names it."""
+    is_name = re.fullmatch("[a-z][a-z0-9_]*", ours) is not None
+    return not spec.keeps_undeclared and is_name and letters(theirs) == letters(ours)
 
 
 def targets(spec: TableSpec) -> list[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from onecdp.project.personal_data import DEFAULT, PersonalData
 
 
 class BadDeclaration(ImportError):
@@ -23,6 +25,10 @@ class Kind(StrEnum):
     """Kept letter for letter; empty is null."""
     CODE = "code"
     """An identifier, in its one spelling but for case; a spreadsheet's `17850.0` is `17850`."""
+    EMAIL_HASH = "email_hash"
+    """A code, the hash of an e-mail address; a plain address is hashed (docs/personal-data.md)."""
+    PHONE_HASH = "mobile_hash"
+    """The same of a phone number."""
     INTEGER = "integer"
     MONEY = "money"
     """decimal(18,4); further decimals are rounded."""
@@ -33,6 +39,28 @@ class Kind(StrEnum):
     BOOLEAN = "boolean"
     SCORE = "score"
     """A number from 0 to 1."""
+
+    @property
+    def is_code(self) -> bool:
+        """Whether the values are identifiers."""
+        return self is Kind.CODE or self.is_hash
+
+    @property
+    def is_hash(self) -> bool:
+        """Whether the values are hashes of personal data; the kind is the type of identifier."""
+        return self in (Kind.EMAIL_HASH, Kind.PHONE_HASH)
+
+
+_PERSONAL_NAMES = {
+    "email": Kind.EMAIL_HASH, "mail": Kind.EMAIL_HASH, "emailaddress": Kind.EMAIL_HASH,
+    "邮箱": Kind.EMAIL_HASH, "电子邮箱": Kind.EMAIL_HASH, "邮件": Kind.EMAIL_HASH,
+    "phone": Kind.PHONE_HASH, "phonenumber": Kind.PHONE_HASH, "telephone": Kind.PHONE_HASH,
+    "tel": Kind.PHONE_HASH, "mobile": Kind.PHONE_HASH, "mobilenumber": Kind.PHONE_HASH,
+    "mobilephone": Kind.PHONE_HASH, "cellphone": Kind.PHONE_HASH, "telefon": Kind.PHONE_HASH,
+    "手机": Kind.PHONE_HASH, "手机号": Kind.PHONE_HASH, "手机号码": Kind.PHONE_HASH,
+    "电话": Kind.PHONE_HASH, "电话号码": Kind.PHONE_HASH,
+}  # fmt: skip
+"""Names of columns, as `letters` has them, that hold personal data though nobody declared them."""
 
 
 class DateOrder(StrEnum):
@@ -61,7 +89,8 @@ class Column:
     Attributes:
         name: What it is called.
         kind: What its values are.
-        required: The header and every row must have it.
+        required: The header and every row must have it; a row that says that the source has deleted
+            what it names needs the key alone.
         aliases: Other names of it in files.
         is_past: A time later than a day after the load is a mistake.
         is_decisive: A row whose value can't be read is quarantined, though it may be empty: null
@@ -93,6 +122,8 @@ class TableSpec:
         source: The source that the table belongs to.
         table: Its name; in a source of several tables also that of the folder with its files.
         columns: What is known of its columns. Others are loaded as text.
+        keeps_undeclared: False where others are left out while reading, unless the setting
+            `columns` names them.
         key: Primary key.
         rule: What happens when a key comes again.
         version: The column that tells which of two rows of a key is the newer one.
@@ -106,6 +137,8 @@ class TableSpec:
             read month first until then. The setting `[sources.<source>] date_order` goes before.
         own_names: The user's names of columns and which columns they are: the setting `columns`.
             They go before the declared names.
+        personal: How plain addresses and numbers are normalised: the settings `[personal_data]`.
+        plain_columns: The columns whose plain values are kept: the setting `store_plain_pii`.
         identifiers: Identifier columns, highest priority first. They are not written here:
             `identifiers.attach_identifiers` reads them from the YAML of the staging model.
         id_types: The types that there are, where a column says the type of another; attached, too.
@@ -123,7 +156,10 @@ class TableSpec:
     traces: tuple[str, ...] = ()
     amount: tuple[str, str] | None = None
     date_order: DateOrder | None = None
+    keeps_undeclared: bool = True
     own_names: tuple[tuple[str, str], ...] = ()
+    personal: PersonalData = DEFAULT
+    plain_columns: tuple[str, ...] = ()
     identifiers: tuple[Identifier, ...] = ()
     id_types: frozenset[str] = frozenset()
 
@@ -137,22 +173,40 @@ class TableSpec:
         """Names of the columns that a row must have."""
         return tuple(column.name for column in self.columns if column.required)
 
-    def kind_of(self, name: str) -> Kind:
-        """What the values of a column are; undeclared ones are text or identifiers."""
-        if any(identifier.column == name for identifier in self.identifiers):
-            return Kind.CODE
-        return next((column.kind for column in self.columns if column.name == name), Kind.TEXT)
+    def required_in(self, present: Collection[str]) -> tuple[str, ...]:
+        """Names of the columns that a header with the others in `present` must have.
 
-    def is_decisive(self, column: Column) -> bool:
-        """Whether a row is lost for a value of the column that can't be read."""
+        Where it tells deletions, all rows may be deleted ones, which need the key alone.
+        """
+        tells_deletions = self.deleted in present
+        return tuple(n for n in self.required if n in self.key or not tells_deletions)
+
+    def kind_of(self, name: str) -> Kind:
+        """What the values of a column are; undeclared ones are text, identifiers or hashes."""
+        declared = next((column.kind for column in self.columns if column.name == name), None)
+        if declared and declared.is_hash:
+            return declared
+        for identifier in self.identifiers:
+            if identifier.column == name:
+                is_hash = identifier.id_type in (Kind.EMAIL_HASH, Kind.PHONE_HASH)
+                return Kind(identifier.id_type) if is_hash else Kind.CODE
+        return declared or _PERSONAL_NAMES.get(letters(name), Kind.TEXT)
+
+    def is_needed(self, column: Column) -> bool:
+        """Whether a row without a value of the column that can be read is lost."""
         deciding = {*self.key, *(self.amount or ()), self.version, self.active, self.group}
         deciding.add(self.deleted)
-        return (
-            column.required
-            or column.is_decisive
-            or column.name in deciding
-            or self.kind_of(column.name) is Kind.CODE
-        )
+        return column.required or column.is_decisive or column.name in deciding
+
+    def is_decisive(self, column: Column) -> bool:
+        """Whether a row is lost for a value of the column that is nothing of its kind.
+
+        That of an identifier is, but what is hashed for its name alone may be anything.
+        """
+        kind = self.kind_of(column.name)
+        declared = {*(c.name for c in self.columns), *(i.column for i in self.identifiers)}
+        is_identifier = kind.is_code and (kind is Kind.CODE or column.name in declared)
+        return self.is_needed(column) or is_identifier
 
     def known(self, header: str) -> str | None:
         """The column that a header name means, however it is cased, spaced or underlined."""

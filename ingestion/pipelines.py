@@ -6,6 +6,7 @@ service answers, where one is configured.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -21,17 +22,21 @@ from dlt.common.runtime.run_context import switched_run_context
 from dlt.common.runtime.telemetry import stop_telemetry
 from dlt.extract import DltResource
 
+from onecdp.errors import UsageProblem
+from onecdp.project.personal_data import read_personal_data
 from onecdp.warehouse.files import Warehouse
 
 from .column_names import BadColumns, with_own_names
 from .declaration import BadDeclaration, DateOrder, TableSpec
 from .dlt_load import IngestError, PrepareLoad, ProjectContext, run_load
 from .identifiers import DeclaredIdentifier, attach_identifiers, read_identifiers
+from .landing.absent import complete_sources, has_pending_load
 from .landing.arrivals import Arrivals, Ledger
 from .landing.gone import find_gone
 from .landing.land import land
 from .landing.landed import Landed
 from .landing.resources import resources
+from .plain_settings import BadPlainColumns, with_plain_columns
 from .readers.live import list_arrivals, live_readers
 from .readers.reader import Context
 from .sources import SOURCES
@@ -165,8 +170,11 @@ def load(
             service = read_settings()
         except BadSettings as error:
             raise IngestError(f"the ID graph's service, [sources.id_graph]: {error}") from error
+        complete = complete_sources(declared, Warehouse(warehouse).build_file)
         reports = [
-            _load_source(source, declared, data_dir, warehouse, notify, withdraw_missing)
+            _nothing(source.name)
+            if source.name in complete and _is_absent(source.name, data_dir, work)
+            else _load_source(source, declared, data_dir, warehouse, notify, withdraw_missing)
             for source in SOURCES
             if source.name in chosen
         ]
@@ -196,8 +204,10 @@ def with_settings(declared: Sequence[TableSpec]) -> list[TableSpec]:
         IngestError: A setting cannot be used.
     """
     try:
-        return [_with_date_order(spec) for spec in with_own_names(declared)]
-    except BadColumns as error:
+        personal = read_personal_data(PROJECT, os.environ)
+        with_names = with_own_names([replace(spec, personal=personal) for spec in declared])
+        return [_with_date_order(spec) for spec in with_plain_columns(with_names)]
+    except (BadColumns, BadPlainColumns, UsageProblem) as error:
         raise IngestError(str(error)) from error
 
 
@@ -213,6 +223,17 @@ def _with_date_order(spec: TableSpec) -> TableSpec:
         raise IngestError(
             f"{name} is {said!r}; expected {' or '.join(DateOrder)} (.dlt/config.toml)"
         ) from None
+
+
+def _is_absent(source: str, data_dir: Path, work: Path) -> bool:
+    """Whether a source has neither files nor a live reader, nor a load to finish."""
+    if os.path.lexists(data_dir / source) or has_pending_load(work / source):
+        return False
+    return data_dir.resolve() == SAMPLE or not live_readers(source)
+
+
+def _nothing(source: str) -> SourceReport:
+    return SourceReport(source, 0, 0, (), (), (), 0, 0, 0, 0, 0, 0, 0, 0, 0.0)
 
 
 def _load_source(

@@ -13,6 +13,8 @@ from .declaration import Kind, TableSpec
 SQL_TYPES = {
     Kind.TEXT: "varchar",
     Kind.CODE: "varchar",
+    Kind.EMAIL_HASH: "varchar",
+    Kind.PHONE_HASH: "varchar",
     Kind.INTEGER: "bigint",
     Kind.MONEY: "decimal(18,4)",
     Kind.TIMESTAMP: "timestamp",
@@ -66,6 +68,15 @@ LOADS = {
     "own_names": "varchar",
     "loaded_at": "timestamptz",
 }
+PLAIN_IDENTIFIERS = {
+    "id_type": "varchar",
+    "id_value": "varchar",
+    "plain_value": "varchar",
+    "first_loaded_at": "timestamptz",
+    "last_loaded_at": "timestamptz",
+}
+"""Of `plain_identifiers`, which is there only if the setting `store_plain_pii` was used."""
+
 TABLE_NAME = {"table_name": "varchar"}
 """One more column of each, in a source of several tables: which of them it is about."""
 

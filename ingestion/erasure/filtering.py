@@ -26,7 +26,7 @@ IsErased = Callable[[str], bool]
 def filter_erased(
     connection: duckdb.DuckDBPyConnection,
     spec: TableSpec,
-    text: str,
+    read: tuple[str, str],
     rows: str,
     erased: str,
     extras: Sequence[str],
@@ -37,7 +37,8 @@ def filter_erased(
     Args:
         connection: Where the relations are.
         spec: The table.
-        text: The relation of the rows as they were read.
+        read: The relations of the rows as they were read, and of the plain values (_row,
+            id_type, id_value, plain_value, written) that were hashed in them.
         rows: The relation of typed rows; loses those of erased people.
         erased: The relation to make of the rows that were moved (_row, _place_no).
         extras: The columns of `rows` that are not declared.
@@ -47,7 +48,14 @@ def filter_erased(
     spec = spec.limited_to([*(column.name for column in spec.columns), *extras])
     if tombstones is None or not spec.identifiers:
         return
-    seen = connection.execute(" union ".join(_seen(i, text, rows) for i in spec.identifiers))
+    text, plain = read
+    values = [_seen(i, text, rows) for i in spec.identifiers]
+    # Under its plain value somebody was erased before such values were hashed.
+    values.append(
+        "select id_type, id_value, [plain_value, trim(written), lower(trim(written))] "
+        f"from {plain} semi join {rows} using (_row)"
+    )
+    seen = connection.execute(" union ".join(values))
     found = [
         {"id_type": id_type, "id_value": id_value}
         for batch in seen.to_arrow_reader(100_000)

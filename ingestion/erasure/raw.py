@@ -85,6 +85,12 @@ def erase_raw(
                 f"delete from {table} where (id_type, id_value) in (from erased_now)"
             ).fetchall()
             removed.append(RawRemoval(table, "deleted", asked[0][0]))
+        if "plain_identifiers" in tables:
+            table = f"{dataset}.plain_identifiers"
+            deleted = connection.execute(
+                f"delete from {table} where (id_type, id_value) in (from erased_now)"
+            ).fetchall()
+            removed.append(RawRemoval(table, "deleted", deleted[0][0]))
         if "quarantine" in tables:
             table = f"{dataset}.quarantine"
             hidden = hide_quarantined(connection, table, values.__contains__)

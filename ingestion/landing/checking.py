@@ -9,7 +9,7 @@ import duckdb
 from onecdp.identity.normalise import trim_sql
 from onecdp.warehouse.sql_text import literal, quoted
 
-from ..declaration import Column, Kind, TableSpec
+from ..declaration import Column, TableSpec
 from ..erasure.filtering import filter_erased
 from ..erasure.tombstones import Tombstones
 from .arrivals import FLAW, WARNED
@@ -76,7 +76,13 @@ def check(
             f"(select _row from {checked.warned} where column_name = {literal(name)})"
         )
     filter_erased(
-        connection, spec, staged.text, checked.sound, checked.erased, staged.extras, tombstones
+        connection,
+        spec,
+        (staged.text, staged.plain),
+        checked.sound,
+        checked.erased,
+        staged.extras,
+        tombstones,
     )
     connection.execute(f"drop table {complaints}")
     return checked
@@ -96,7 +102,7 @@ def _type_rows(
     kinds = {name: spec.kind_of(name) for name in [*(c.name for c in spec.columns), *staged.extras]}
     written = ", ".join(
         f"{literal(name)}: "
-        + (trim_sql(f"raw.{quoted(name)}", NFKC) if kind is Kind.CODE else f"raw.{quoted(name)}")
+        + (trim_sql(f"raw.{quoted(name)}", NFKC) if kind.is_code else f"raw.{quoted(name)}")
         for name, kind in kinds.items()
     )
     values = ", ".join(
@@ -124,7 +130,11 @@ def _complaints(
     """SQL for what is wrong with a row: what quarantines it, and what nulls a column of it."""
     columns = [replace(column, kind=spec.kind_of(column.name)) for column in spec.columns]
     columns += [Column(name, spec.kind_of(name)) for name in staged.extras]
-    told = [(column, text) for column in columns if (text := complaint(column, load_time))]
+    told = [
+        (column, text)
+        for column in columns
+        if (text := complaint(column, load_time, None if column.name in spec.key else spec.deleted))
+    ]
     # What its reader told of a value is not told again.
     decisive = [f"raw.{FLAW}"]
     decisive += [

@@ -10,7 +10,7 @@ import pyarrow as pa
 from onecdp.identity.normalise import trim_sql
 from onecdp.warehouse.sql_text import quoted
 
-from ..declaration import Kind, TableSpec
+from ..declaration import TableSpec
 from .kinds import typed
 from .scratch import NFKC
 
@@ -44,7 +44,7 @@ def find_gone(
     # As the landing reads them.
     kinds = {name: spec.kind_of(name) for name in spec.key}
     written = ", ".join(
-        f"{trim_sql(quoted(n), NFKC) if kind is Kind.CODE else quoted(n)} as {quoted(n)}"
+        f"{trim_sql(quoted(n), NFKC) if kind.is_code else quoted(n)} as {quoted(n)}"
         for n, kind in kinds.items()
     )
     read = ", ".join(f"{typed(n, kind)} as {quoted(n)}" for n, kind in kinds.items())

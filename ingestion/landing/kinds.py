@@ -52,7 +52,7 @@ def typed(name: str, kind: Kind, date_order: DateOrder | None = None) -> str:
     match kind:
         case Kind.TEXT:
             return text
-        case Kind.CODE:
+        case Kind.CODE | Kind.EMAIL_HASH | Kind.PHONE_HASH:
             return f"exact_code({quoted(name)})"
         case Kind.INTEGER:
             # A cast alone would round 6.5 to 7 and read 0x10 as 16.
@@ -108,22 +108,25 @@ def _is_plain_time(name: str) -> str:
     return f"({plain}) and {is_digit}"
 
 
-def complaint(column: Column, load_time: str) -> str | None:
+def complaint(column: Column, load_time: str, deleted: str | None = None) -> str | None:
     """SQL for what is wrong with a row's value, null where nothing is; None if nothing can be.
 
     It reads the text as `raw.<column>` and the typed value as `t.<column>`; `load_time` is a
-    relation with the time of the load, `loaded_at`.
+    relation with the time of the load, `loaded_at`. Rows in which the column `deleted` is true may
+    lack the value.
     """
     name = quoted(column.name)
-    if column.kind is Kind.CODE:
+    stands = f"t.{quoted(deleted)} is distinct from true" if deleted else "true"
+    if column.kind.is_code:
         written = f"raw.{name} <> '' and {trim_sql(f'raw.{name}', NFKC)} <> ''"
         lost = f"'{column.name}: ''' || left(raw.{name}, 100) || ''' is {ADVICE}'"
-        missing = f" else '{column.name} is missing'" if column.required else ""
+        missing = f" when {stands} then '{column.name} is missing'" if column.required else ""
         told = f"case when {written} then {lost}{missing} end"
         return f"case when t.{name} is null then {told} end"
     parts = []
     if column.required:
-        parts.append(f"when nullif(trim(raw.{name}), '') is null then '{column.name} is missing'")
+        is_missing = f"nullif(trim(raw.{name}), '') is null and {stands}"
+        parts.append(f"when {is_missing} then '{column.name} is missing'")
     if column.kind in EXPECTED:
         value = f"left(raw.{name}, 100)"
         parts.append(

@@ -34,6 +34,7 @@ from .outputs import (
     write_superseded,
     write_warnings,
 )
+from .plain_identifiers import find_plain, write_plain
 from .row_outcomes import show_outcomes
 from .staging import Staged, stage
 from .stored import Stored, attach, check_types, detach
@@ -42,6 +43,7 @@ QUARANTINE = "_quarantine"
 WARNINGS = "_warnings"
 SUPERSEDED = "_superseded"
 LOADS = "_loads"
+PLAIN = "_plain"
 LOAD_TIME = "_load_time"
 
 ListPlaces = Callable[[Ledger], Mapping[str, Arrivals]]
@@ -86,6 +88,8 @@ def land(
     landed = [load.land(spec, arrivals.get(spec.table, Arrivals())) for spec in tables]
     for name in (QUARANTINE, WARNINGS, SUPERSEDED, LOADS):
         _unite(connection, tables, name)
+    found_plain = [f"{spec.table}__{PLAIN}" for spec in tables]
+    write_plain(connection, found_plain, stored.plain, LOAD_TIME, PLAIN)
     if tombstones:
         hide_quarantined(connection, QUARANTINE, tombstones.holds_value)
         hide_quarantined(connection, WARNINGS, tombstones.holds_value, "value")
@@ -105,6 +109,7 @@ def land(
         quarantine=QUARANTINE,
         warnings=WARNINGS,
         superseded=SUPERSEDED,
+        plain=PLAIN,
         loads=LOADS,
         load_time=LOAD_TIME,
         places_loaded=sum(table.places_loaded for table in landed),
@@ -201,6 +206,7 @@ class _Load:
         write_warnings(connection, results, name + WARNINGS)
         write_superseded(connection, results, name + SUPERSEDED)
         write_loads(connection, spec, results, name + LOADS)
+        find_plain(connection, spec, results, name + PLAIN)
         show_outcomes(connection, spec, results, f"{name}outcomes")
         return _LandedTable(
             rows,
@@ -214,7 +220,11 @@ class _Load:
 
     def _read(self, spec: TableSpec, places: Sequence[Place], into: str) -> tuple[Staged, Checked]:
         extras = undeclared_columns(self.connection, spec, self.stored.tables[spec.table])
-        staged = stage(self.connection, spec, places, self.notify, extras, into)
+        # Somebody may have been erased by a plain value, before such values were hashed.
+        keeps_plain = self.tombstones is not None
+        staged = stage(
+            self.connection, spec, places, self.notify, extras, into, keeps_plain=keeps_plain
+        )
         return staged, check(self.connection, spec, staged, self.tombstones, LOAD_TIME, into)
 
     def _misread(

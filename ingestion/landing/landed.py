@@ -26,6 +26,7 @@ class Landed:
         quarantine: The relation of quarantined rows.
         warnings: The relation of values that could not be read and are null in loaded rows.
         superseded: The relation of superseded rows.
+        plain: The relation of plain values that the settings want kept.
         loads: The relation of loads, a row per place.
         load_time: The relation with the time of the load, `loaded_at`.
         places_loaded: Places that were read.
@@ -47,6 +48,7 @@ class Landed:
     quarantine: str
     warnings: str
     superseded: str
+    plain: str
     loads: str
     load_time: str
     places_loaded: int

@@ -21,6 +21,9 @@ def resources(landed: Landed) -> Iterator[DltResource]:
         write = merged if spec.table in landed.replacing else _appended
         if landed.has_to_write(rows):
             yield write(landed, spec.table, rows, spec.key, _naive(spec))
+    plain = landed.connection.execute(f"select 1 from {landed.plain} limit 1").fetchall()
+    if plain:
+        yield merged(landed, "plain_identifiers", landed.plain, ("id_type", "id_value"))
     for name, relation, key in (
         ("quarantine", landed.quarantine, ("quarantine_id",)),
         ("warnings", landed.warnings, ("warning_id",)),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 from duckdb.func import ARROW
 from duckdb.sqltypes import VARCHAR
 
@@ -30,3 +32,17 @@ def open_scratch(folder: Path) -> duckdb.DuckDBPyConnection:
     for macro in MACROS:
         connection.execute(macro)
     return connection
+
+
+def in_file(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
+    """The same rows in a file of the folder, of which the system holds in memory what it likes."""
+    ((temporary,),) = connection.execute("select current_setting('temp_directory')").fetchall()
+    folder = Path(temporary)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.NamedTemporaryFile(dir=folder, suffix=".arrow", delete=False) as stream,
+        pa.ipc.new_file(stream, rows.schema) as writer,
+    ):
+        writer.write_table(rows)
+    with pa.memory_map(stream.name) as mapped:
+        return pa.ipc.open_file(mapped).read_all()

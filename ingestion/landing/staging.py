@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
-import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
+from onecdp.identity.personal import without_addresses
 from onecdp.warehouse.sql_text import literal, quoted
 
 from ..declaration import TableSpec
 from .arrivals import FLAW, INDEX, LINE, WARNED, Chunk, Notify, Place, Refused
 from .date_order import OtherOrder, SlashDates
+from .personal import PLAIN_SCHEMA, Hasher
+from .scratch import in_file
 
 _ROWS_BETWEEN_NOTICES = 1_000_000
 # More bytes than these are held in a file.
@@ -51,6 +52,8 @@ class Staged:
         other_dates: The places that were refused for the order of their dates, by index.
         positions: Where the next load of a place's stream goes on, by index.
         columns: The columns of each place.
+        plain: Relation of plain values of personal data, as `personal.PLAIN_SCHEMA`; empty unless
+            they are collected.
     """
 
     text: str
@@ -64,6 +67,7 @@ class Staged:
     other_dates: tuple[int, ...]
     positions: dict[int, str]
     columns: tuple[list[str], ...]
+    plain: str
 
 
 def stage(
@@ -73,6 +77,8 @@ def stage(
     notify: Notify,
     stored_extras: Iterable[str],
     into: str,
+    *,
+    keeps_plain: bool = False,
 ) -> Staged:
     """Reads places into relations whose names begin with `into`.
 
@@ -84,12 +90,16 @@ def stage(
         stored_extras: The columns of the raw table that are not declared. A new column that differs
             from one in case alone, as `STRASSE` from `Straße`, is the same, as it is to dlt.
         into: What the names of the relations begin with.
+        keeps_plain: Whether the plain values of all personal data are collected.
     """
-    staging = _Staging(connection, spec, notify, f"{into}_text", f"{into}_broken")
+    hasher = Hasher(connection, spec, keeps_plain)
+    staging = _Staging(connection, spec, notify, hasher, f"{into}_text", f"{into}_broken")
     staging.spellings = {name.casefold(): name for name in stored_extras}
     for place_no, place in enumerate(places):
         staging.read(place_no, place)
     staging.show()
+    plain = f"{into}_plain"
+    connection.register(plain, pa.concat_tables([PLAIN_SCHEMA.empty_table(), *hasher.plain]))
     return Staged(
         staging.text,
         staging.broken,
@@ -102,6 +112,7 @@ def stage(
         tuple(staging.other_dates),
         staging.positions,
         tuple(list(staging.columns.get(no, ())) for no in range(len(places))),
+        plain,
     )
 
 
@@ -128,6 +139,7 @@ class _Staging:
         connection: duckdb.DuckDBPyConnection,
         spec: TableSpec,
         notify: Notify,
+        hasher: Hasher,
         text: str,
         broken: str,
     ) -> None:
@@ -146,7 +158,10 @@ class _Staging:
         self._connection = connection
         self._spec = spec
         self._notify = notify
+        self._hasher = hasher
         self._known = {column.name for column in spec.columns}
+        self._kept = {LINE, FLAW, WARNED, *self._known, *(ours for _, ours in spec.own_names)}
+        self._kept |= {name for i in spec.identifiers for name in (i.column, i.type_column)}
         self._rows = 0
         self._bytes = 0
         names = dict.fromkeys(self._known, pa.string())
@@ -166,14 +181,14 @@ class _Staging:
         except Exception as error:
             # One place must not stop the others, whatever it holds.
             logging.getLogger(__name__).debug("%s", place.name, exc_info=True)
-            text = " ".join(str(error).split())[:300]
+            text = without_addresses(" ".join(str(error).split()), self._spec.personal)[:300]
             self._refuse(
                 place_no,
                 f"cannot be read: unexpected {type(error).__name__}{': ' if text else ''}{text}",
             )
 
     def _refuse(self, place_no: int, reason: str) -> None:
-        self.refused[place_no] = reason
+        self.refused[place_no] = without_addresses(reason, self._spec.personal)
         self._connection.execute(f"delete from {self.broken} where _place_no = {place_no}")
 
     def show(self) -> None:
@@ -191,6 +206,7 @@ class _Staging:
     def _read(self, place_no: int, place: Place) -> None:
         label = f"{self._spec.source}/{place.name}"
         rows, dates = 0, SlashDates(self._spec)
+        dropped: dict[str, None] = {}
         is_index_told = False
         for chunk in place.chunks():
             if chunk.position is not None:
@@ -207,11 +223,17 @@ class _Staging:
                     self.notices.append((place.name, notice))
                 is_index_told = True
                 chunk = replace(chunk, table=chunk.table.drop_columns([INDEX]))
+            if not self._spec.keeps_undeclared:
+                dropped |= dict.fromkeys(set(chunk.table.column_names) - self._kept)
+                chunk = self._without(chunk, dropped)
             self._add(place_no, chunk, dates)
             before, rows = rows, rows + chunk.table.num_rows + len(chunk.broken)
             if before // _ROWS_BETWEEN_NOTICES < rows // _ROWS_BETWEEN_NOTICES:
                 self._notify(f"{label}: {rows:,} rows so far")
         self._notify(f"{label}: {rows:,} rows read")
+        if dropped:
+            listed = ", ".join(sorted(dropped))
+            self.notices.append((place.name, f"columns that are not loaded: {listed}"))
         if dates.notice:
             self.notices.append((place.name, dates.notice))
             self.ambiguous_dates.append(place_no)
@@ -219,6 +241,12 @@ class _Staging:
     def _spelled(self, name: str) -> str:
         """A column as the first one of its name is spelled."""
         return name if name in self._known else self.spellings.setdefault(name.casefold(), name)
+
+    def _without(self, chunk: Chunk, dropped: Collection[str]) -> Chunk:
+        """A chunk without the columns that the table does not take."""
+        columns = chunk.columns and [[n for n in row if n not in dropped] for row in chunk.columns]
+        names = [name for name in chunk.table.column_names if name not in dropped]
+        return replace(chunk, table=chunk.table.select(names), columns=columns)
 
     def _add(self, place_no: int, chunk: Chunk, dates: SlashDates) -> None:
         names = [self._spelled(name) for name in chunk.table.column_names]
@@ -237,13 +265,15 @@ class _Staging:
         if chunk.table.num_rows:
             dates.read(self._connection, chunk.table)
             rows = chunk.table.append_column("_header", self._headers(chunk))
-            self._hold(self._placed(rows, place_no, chunk.part))
+            placed = self._placed(rows, place_no, chunk.part)
+            self._hold(self._hasher.hash_rows(placed))
         if chunk.broken:
+            rows = self._hasher.hash_broken(chunk.broken)
             broken = pa.table(
                 {
-                    "_line": [row.line for row in chunk.broken],
-                    "reason": [row.reason for row in chunk.broken],
-                    "payload": [row.payload for row in chunk.broken],
+                    "_line": [row.line for row in rows],
+                    "reason": [row.reason for row in rows],
+                    "payload": [row.payload for row in rows],
                 }
             )
             broken = self._placed(broken, place_no, chunk.part)
@@ -288,22 +318,5 @@ class _Staging:
         self._bytes += rows.nbytes
         if self._bytes > _MOST_IN_MEMORY:
             united = pa.concat_tables(self._held, promote_options="default")
-            self._in_files.append(_in_file(united, _scratch_folder(self._connection)))
+            self._in_files.append(in_file(self._connection, united))
             self._held, self._bytes = [], 0
-
-
-def _in_file(rows: pa.Table, folder: Path) -> pa.Table:
-    """The same rows in a file of the folder, of which the system holds in memory what it likes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.NamedTemporaryFile(dir=folder, suffix=".arrow", delete=False) as stream,
-        pa.ipc.new_file(stream, rows.schema) as writer,
-    ):
-        writer.write_table(rows)
-    with pa.memory_map(stream.name) as mapped:
-        return pa.ipc.open_file(mapped).read_all()
-
-
-def _scratch_folder(connection: duckdb.DuckDBPyConnection) -> Path:
-    ((folder,),) = connection.execute("select current_setting('temp_directory')").fetchall()
-    return Path(folder)

@@ -11,7 +11,7 @@ import duckdb
 from onecdp.warehouse.sql_text import literal, quoted
 
 from ..declaration import TableSpec
-from ..raw_tables import LOADS, QUARANTINE, TABLE_NAME, columns_sql
+from ..raw_tables import LOADS, PLAIN_IDENTIFIERS, QUARANTINE, TABLE_NAME, columns_sql
 
 
 class TypeChanged(Exception):
@@ -27,6 +27,7 @@ class Stored:
         quarantine: Of the quarantine.
         loads: Of the loads whose dlt package was completed: one that was killed may have brought
             this table before the rows.
+        plain: Of the plain identifiers; empty where none are kept.
         unseen: Raw tables that hold rows, but are empty here: the loads that filled them are gone.
         is_current: Whether the warehouse has all tables with all their columns. A column
             that was declared later is added by the next load, even if that has no rows.
@@ -35,6 +36,7 @@ class Stored:
     tables: Mapping[str, str]
     quarantine: str
     loads: str
+    plain: str
     unseen: frozenset[str]
     is_current: bool
 
@@ -91,6 +93,12 @@ def attach(
         },
         quarantine=view(
             "_stored_quarantine", "quarantine", _columns(QUARANTINE | by_table), bool(present)
+        ),
+        plain=view(
+            "_stored_plain",
+            "plain_identifiers",
+            _columns(PLAIN_IDENTIFIERS),
+            "plain_identifiers" in held,
         ),
         unseen=frozenset(spec.table for spec in tables if spec.table in held - set(present)),
         loads=view("_stored_loads", "loads", _columns(LOADS | by_table), bool(present), done),

@@ -82,7 +82,7 @@ _SIGNS = (
     ),
     _Sign(
         "scientific",
-        (Kind.CODE,),
+        (Kind.CODE, Kind.EMAIL_HASH, Kind.PHONE_HASH),
         r"^\s*[+-]?\d+(\.\d+)?[eE]\+?\d+\s*$",
         "scientific notation, which has lost digits",
         "format the column as text before saving, from the original export",
@@ -126,7 +126,8 @@ def _of_refused(name: str, reason: str, file: SourceFile, spec: TableSpec) -> It
         yield Fix(name, "encoding", f"its text is {header.encoding}", _SAVE)
     if "date_order" in reason:
         yield _day_first(name, spec.source, "a date with slashes shows another order")
-    missing = [c for c in spec.required if c not in map(spec.known, header.names)]
+    known = {column for name in header.names if (column := spec.known(name))}
+    missing = [c for c in spec.required_in(known) if c not in known]
     if header.names and missing:
         section = setting(spec)
         lines = ", ".join(f'{_likely(column, header, spec)} = "{column}"' for column in missing)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from onecdp.identity.personal import hide_plain
+
 from ..declaration import Kind, TableSpec
 from ..landing.arrivals import INDEX
 from ..landing.header_names import column_of
@@ -16,6 +18,11 @@ from .report import ColumnPreview, Layout
 
 # How a reason names a value: `column: 'value' is …`.
 TOLD = r"(\w+): '(.*?)' [a-z]"
+_WORDS = {
+    Kind.CODE: "identifier",
+    Kind.EMAIL_HASH: "e-mail address, hashed",
+    Kind.PHONE_HASH: "phone number, hashed",
+}
 
 
 def layouts(
@@ -73,9 +80,11 @@ def _column(
     if name == INDEX:
         return ColumnPreview(header, None, "ignored", False, 0)
     kind = spec.kind_of(name)
-    is_known = spec.known(header.strip()) is not None or kind is Kind.CODE
-    words = "identifier" if kind is Kind.CODE else str(kind)
+    is_known = spec.known(header.strip()) is not None or kind.is_code
+    words = _WORDS.get(kind, str(kind))
     count = sum(unreadable.get((file, name), 0) for file in files)
+    # Of a file without a header, they are values.
+    header, name = hide_plain(header, spec.personal), hide_plain(name, spec.personal)
     return ColumnPreview(header, name, words, is_known, count)
 
 

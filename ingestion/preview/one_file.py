@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from onecdp.identity.personal import hide_plain
 from onecdp.printable import printable
 
 from ..declaration import TableSpec
@@ -59,7 +60,9 @@ def find_table(path: Path, tables: Sequence[TableSpec], source: str | None) -> M
 
 
 def _untold(path: Path, headers: Sequence[Header], sources: Sequence[str]) -> str:
-    names = ", ".join(dict.fromkeys(name for header in headers for name in header.names))
+    names = hide_plain(
+        ", ".join(dict.fromkeys(name for header in headers for name in header.names))
+    )
     columns = f"its columns: {names[:300]}" if names else "no columns could be found in it"
     named = " or ".join(sources)
     return f"{path}: nothing tells which source it is for ({columns}); say --source {named}"

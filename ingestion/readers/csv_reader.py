@@ -26,7 +26,7 @@ class _KeyNames:
     """Tells a row that is another header: its required fields hold the names of columns."""
 
     def __init__(self, names: Sequence[str], header: Sequence[str], spec: TableSpec) -> None:
-        self._places = [names.index(name) for name in spec.required]
+        self._places = [names.index(name) for name in spec.required_in(names)]
         known = (*spec.known_names, *header)
         self._spellings = {name.strip().casefold() for name in known}
 

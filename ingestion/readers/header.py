@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from onecdp.identity.personal import hide_plain
+
 from ..declaration import TableSpec
 from ..landing.arrivals import Refused
 from ..landing.header_names import column_of
@@ -47,9 +49,11 @@ def require_columns(
         header: The same as they are written in the file.
     """
     present = set(names)
-    missing = [name for name in spec.required if name not in present]
+    missing = [name for name in spec.required_in(present) if name not in present]
     if missing:
         listed = ", ".join(map(str, names if header is None else header)) or "none"
+        # A file without a header shows its first row here.
+        listed = hide_plain(listed, spec.personal)
         if len(listed) > 300:
             listed = listed[:300] + "…"
         raise Refused(f"has no column {', '.join(missing)}; columns found: {listed}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from ..declaration import Kind, TableSpec
+from ..declaration import TableSpec
 from ..landing.codes import ADVICE
 
 NO_IDENTIFIER = "is no identifier"
@@ -22,7 +22,7 @@ def code_columns(spec: TableSpec) -> frozenset[str]:
     """The columns that hold identifiers, also those that are not declared in the table."""
     names = {column.name for column in spec.columns}
     names |= {identifier.column for identifier in spec.identifiers}
-    return frozenset(name for name in names if spec.kind_of(name) is Kind.CODE)
+    return frozenset(name for name in names if spec.kind_of(name).is_code)
 
 
 def code_number(text: str) -> tuple[str, str | None]:

@@ -66,7 +66,9 @@ def _check_families(parquet: pq.ParquetFile, names: list[str], spec: TableSpec) 
     for name, field in zip(names, parquet.schema_arrow, strict=True):
         kind = spec.kind_of(name)
         found = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        is_uuid = name in known and kind in (Kind.CODE, Kind.TEXT) and _is_uuid(parquet, field.name)
+        is_uuid = (
+            name in known and (kind.is_code or kind is Kind.TEXT) and _is_uuid(parquet, field.name)
+        )
         if name not in known or pa.types.is_null(found) or is_uuid or _fits(found, kind):
             continue
         # A column without any value has whatever type its writer happened to choose.
@@ -78,6 +80,8 @@ def _check_families(parquet: pq.ParquetFile, names: list[str], spec: TableSpec) 
 _WANTED = {
     Kind.TEXT: "text",
     Kind.CODE: "text",
+    Kind.EMAIL_HASH: "text",
+    Kind.PHONE_HASH: "text",
     Kind.INTEGER: "an integer",
     Kind.MONEY: "a decimal",
     Kind.SCORE: "a double from 0 to 1",

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import orjson
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
-from ..declaration import Column, Kind, TableSpec
+from ..declaration import Column, TableSpec
 from ..landing.arrivals import FLAW, WARNED, BrokenRow, Chunk, Refused, string_table
 from ..landing.codes import EXACT_BELOW
 from .header import CHUNK_ROWS, require_columns, resolve_header
@@ -119,7 +119,7 @@ def _texts(row: _Row, names: Sequence[str], spec: TableSpec) -> list[str | None]
     for place, cell in row.odd.items():
         # Shown with leading zeros; a number to calculate with has the same value without them.
         text = texts[place] if 0 <= place < len(names) else None
-        if cell.digits and text and spec.kind_of(names[place]) is Kind.CODE and text.isdecimal():
+        if cell.digits and text and spec.kind_of(names[place]).is_code and text.isdecimal():
             texts[place] = text.zfill(cell.digits)
     return texts
 
@@ -130,7 +130,8 @@ def _flaws(row: _Row, names: Sequence[str], spec: TableSpec) -> tuple[str | None
     flaws: list[str] = []
     warned: list[dict[str, str]] = []
     for name, value in zip(names, row.values, strict=False):
-        if spec.kind_of(name) is not Kind.CODE:
+        column = known.get(name, Column(name))
+        if not (spec.kind_of(name).is_code and spec.is_decisive(column)):
             continue
         if isinstance(value, float) and not (value.is_integer() and abs(value) < EXACT_BELOW):
             flaws.append(f"{name}: '{value}' {FRACTION}")

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from . import app, crm, id_graph, retail
+from . import app, crm, email, id_graph, retail, shop, support, web
 from .source import Source
 
-SOURCES: tuple[Source, ...] = (crm.SOURCE, app.SOURCE, retail.SOURCE, id_graph.SOURCE)
+SOURCES: tuple[Source, ...] = (
+    crm.SOURCE,
+    app.SOURCE,
+    retail.SOURCE,
+    shop.SOURCE,
+    web.SOURCE,
+    email.SOURCE,
+    support.SOURCE,
+    id_graph.SOURCE,
+)

@@ -4,7 +4,7 @@
 -#}
 {% macro profile_id_columns() -%}
     {{ return([
-        'member_id', 'union_id', 'retail_customer_id', 'mobile_hash', 'email_hash', 'open_id',
-        'device_id',
+        'member_id', 'union_id', 'retail_customer_id', 'customer_id', 'mobile_hash', 'email_hash',
+        'open_id', 'device_id',
     ]) }}
 {%- endmacro %}

@@ -1,8 +1,10 @@
 {#-
     The sources whose rows show identifiers: {source: how to read a row of its staging model}.
-    Every value but `model` is an SQL expression over that model:
+    Every value but `model` and `source` is an SQL expression over that model:
 
     model       the staging model; its YAML declares which columns hold identifiers
+    source      the source, where the name on the left is another: a source has an entry per table
+                with identifiers, and events have the name of theirs as `source_name`
     rows        which rows count
     channel     the channel that the row came from
     first_seen  from when the row shows its identifiers; a member's, from the registration on
@@ -46,6 +48,57 @@
             'last_seen': 'invoiced_at',
             'seen_at': 'invoiced_at',
             'is_active': 'true',
+            'is_append_only': false,
+        },
+        'shop_customers': {
+            'model': 'stg_shop__customers',
+            'source': 'shop',
+            'rows': 'true',
+            'channel': "'shop'",
+            'first_seen': 'coalesce(signed_up_at, updated_at)',
+            'last_seen': 'coalesce(updated_at, signed_up_at)',
+            'seen_at': 'updated_at',
+            'is_active': 'not is_deleted',
+            'is_append_only': false,
+        },
+        'shop': {
+            'model': 'stg_shop__transactions',
+            'rows': 'not is_deleted',
+            'channel': "'shop'",
+            'first_seen': 'transacted_at',
+            'last_seen': 'transacted_at',
+            'seen_at': 'transacted_at',
+            'is_active': 'true',
+            'is_append_only': false,
+        },
+        'web': {
+            'model': 'stg_web__events',
+            'rows': 'true',
+            'channel': "'web'",
+            'first_seen': 'event_time',
+            'last_seen': 'event_time',
+            'seen_at': 'event_time',
+            'is_active': 'true',
+            'is_append_only': true,
+        },
+        'email': {
+            'model': 'stg_email__events',
+            'rows': 'true',
+            'channel': "'email'",
+            'first_seen': 'event_time',
+            'last_seen': 'event_time',
+            'seen_at': 'event_time',
+            'is_active': 'true',
+            'is_append_only': true,
+        },
+        'support': {
+            'model': 'stg_support__tickets',
+            'rows': 'true',
+            'channel': "'support'",
+            'first_seen': 'coalesce(created_at, updated_at)',
+            'last_seen': 'coalesce(updated_at, created_at)',
+            'seen_at': 'updated_at',
+            'is_active': 'not is_deleted',
             'is_append_only': false,
         },
     }) }}

@@ -35,6 +35,9 @@ def forget(
     later loads. Sales are kept without a customer. After an interruption, run the same command
     again to finish.
 
+    An e-mail address or a phone number may be plain, as email:bob@example.com or
+    phone:+8613800138000.
+
     Exit code 1 means that the command failed, or that the person is erased and published and some
     columns, which it lists, still hold values of the person.
 

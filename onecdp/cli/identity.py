@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -19,7 +20,8 @@ def explain(
 ) -> None:
     """Show the identifiers and links of A's person, or why A and B are (not) the same person.
 
-    A and B are ID_TYPE:VALUE in any spelling, or a one_id. Reads the private build file.
+    A and B are ID_TYPE:VALUE in any spelling, or a one_id; an e-mail address or a phone number may
+    be plain, as email:bob@example.com or phone:+8613800138000. Reads the private build file.
 
     \b
     onecdp explain member_id:MBR001
@@ -27,8 +29,10 @@ def explain(
     """
     project = open_project(project_dir, warehouse)
     from onecdp.identity.explain import explain as ask
+    from onecdp.project.personal_data import read_personal_data
 
-    answer = ask(project.warehouse.build_file, left, right)
+    personal = read_personal_data(project.folder, os.environ)
+    answer = ask(project.warehouse.build_file, left, right, personal=personal)
     if as_json:
         from onecdp.cli.output import print_json
 

@@ -194,7 +194,9 @@ class _Collector:
         if not shape.signature.is_of(webhook.secret, webhook.url, request.headers, body):
             raise Refusal(401, "invalid_signature", "the signature is missing or wrong")
         try:
-            lines = _lines([(shape.folder, row) for row in shape.rows(body)])
+            lines = _lines(
+                [(shape.folder, row) for row in shape.rows(body, self._settings.personal)]
+            )
         except BadCall as error:
             raise Refusal(400, "invalid_call", str(error)) from None
         await self._append(lines)

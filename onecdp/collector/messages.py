@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from onecdp.collector.personal import hash_address, hash_phone, without_addresses
 from onecdp.collector.refusals import BadEvent
 from onecdp.collector.settings import Settings
 from onecdp.collector.times import is_iso_time
 from onecdp.collector.tracking_plan import TrackingPlan
+from onecdp.identity.personal import hash_address, hash_phone, sha256, without_addresses
+from onecdp.project.personal_data import PersonalData
 
 EVENTS = "app/collector"
 LINKS = "id_graph/collector"
@@ -74,7 +75,7 @@ class Mapper:
         """The row of a bad event: without its values or a type, so that it is quarantined."""
         stated = message.get("messageId") if isinstance(message, dict) else None
         row = dict(self._no_event)
-        row["event_id"] = _message_id(stated)
+        row["event_id"] = _message_id(stated, self.settings.personal)
         row["event_time"] = row["received_at"] = received_at
         row["violation"] = reason
         return EVENTS, row
@@ -105,7 +106,9 @@ class Mapper:
         key_name: str, time: str, received_at: str,
     ) -> Row:  # fmt: skip
         properties = message.get("properties")
-        name = _text(message.get({"track": "event", "group": "groupId"}.get(kind, "name")))
+        personal = self.settings.personal
+        named = message.get({"track": "event", "group": "groupId"}.get(kind, "name"))
+        name = _text(named, personal)
         if kind == "track" and not name:
             raise BadEvent("event is missing: the name of what happened")
         row = dict(self._no_event)
@@ -115,18 +118,19 @@ class Mapper:
             for section, key, rest in paths:
                 inside = sections[section]
                 value = inside.get(key) if isinstance(inside, dict) else None
-                if value is not None and (text := _scalar(_at(value, rest))) is not None:
-                    row[column] = text
+                value = None if value is None else _scalar(_at(value, rest), personal)
+                if value is not None:
+                    row[column] = value
                     break
         if kind in ("page", "screen") and name:
             row["page_name"] = name
         row["channel"] = row["channel"] or key_name
         if device:
-            row["device_id"] = without_addresses(device)
+            row["device_id"] = without_addresses(device, self.settings.personal)
         if user:
             column, value = self._user(user)
             row[column] = value
-        row["event_id"] = _message_id(message.get("messageId"))
+        row["event_id"] = _message_id(message.get("messageId"), self.settings.personal)
         row["event_type"] = _EVENT_TYPES.get(kind) or self.settings.event_types.get(
             name or "", name
         )
@@ -144,7 +148,7 @@ class Mapper:
         if user:
             yield self._user(user)
         if device:
-            yield "device_id", without_addresses(device)
+            yield "device_id", without_addresses(device, self.settings.personal)
         traits = message.get("traits")
         context = message.get("context")
         if not (isinstance(traits, dict) and traits) and isinstance(context, dict):
@@ -152,11 +156,11 @@ class Mapper:
             traits = context.get("traits")
         if isinstance(traits, dict):
             if (email := traits.get("email")) and isinstance(email, str):
-                hashed = hash_address(email)
+                hashed = hash_address(email, self.settings.personal)
                 if hashed:
                     yield "email_hash", hashed
             if (phone := traits.get("phone")) and isinstance(phone, str):
-                hashed = hash_phone(phone)
+                hashed = hash_phone(phone, self.settings.personal)
                 if hashed:
                     yield "mobile_hash", hashed
 
@@ -171,15 +175,16 @@ class Mapper:
         is_plain = kind == self.settings.user_id_type
         yield (self.settings.previous_id_type if is_plain else kind), value
         if device and device != previous:
-            yield "device_id", without_addresses(device)
+            yield "device_id", without_addresses(device, self.settings.personal)
 
     def _user(self, user: str) -> tuple[str, str]:
         """The type and value of a user id, which may be an address or a number with a plus."""
-        if hashed := hash_address(user):
+        if hashed := hash_address(user, self.settings.personal):
             return "email_hash", hashed
-        if user.startswith("+") and (hashed := hash_phone(user)):
-            return "mobile_hash", hashed
-        return self.settings.user_id_type, without_addresses(user)
+        if user.startswith("+") and user[1:2].isdecimal():
+            # A number that nobody can have names somebody here, too.
+            return "mobile_hash", hash_phone(user, self.settings.personal) or sha256(user)
+        return self.settings.user_id_type, without_addresses(user, self.settings.personal)
 
     def _links(
         self, identifiers: list[tuple[str, str]], key_name: str, time: str
@@ -215,9 +220,9 @@ def _identifier(message: Mapping[str, object], name: str) -> str | None:
     return str(value).strip() or None
 
 
-def _message_id(stated: object) -> str:
+def _message_id(stated: object, personal: PersonalData) -> str:
     is_number = isinstance(stated, int) and not isinstance(stated, bool)
-    text = str(stated) if is_number else _text(stated)
+    text = str(stated) if is_number else _text(stated, personal)
     # An event without one can't be told from its repetition.
     return text or str(uuid.uuid4())
 
@@ -233,8 +238,8 @@ def _time(message: Mapping[str, object], received_at: str) -> str:
     return received_at
 
 
-def _text(value: object) -> str | None:
-    return without_addresses(value).strip() or None if isinstance(value, str) else None
+def _text(value: object, personal: PersonalData) -> str | None:
+    return without_addresses(value, personal).strip() or None if isinstance(value, str) else None
 
 
 def _at(value: object, path: tuple[str, ...]) -> object:
@@ -246,10 +251,10 @@ def _at(value: object, path: tuple[str, ...]) -> object:
     return value
 
 
-def _scalar(value: object) -> str | None:
+def _scalar(value: object, personal: PersonalData) -> str | None:
     """A value as text; None if it is empty, an object or a list."""
     if isinstance(value, str):
-        return without_addresses(value) or None
+        return without_addresses(value, personal) or None
     if isinstance(value, bool):
         return "true" if value else "false"
     return repr(value) if isinstance(value, int | float) else None

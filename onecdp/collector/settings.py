@@ -1,14 +1,11 @@
 """The settings of the collector: `[collector]` in .dlt/config.toml, .dlt/secrets.toml, environment.
 
-They follow dlt's conventions, without dlt, which the library doesn't import: the environment
-(`COLLECTOR__WRITE_KEYS__WEB`) goes before secrets.toml, and that before config.toml.
+In the environment a write key is `COLLECTOR__WRITE_KEYS__WEB`.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +14,9 @@ from typing import Any
 from onecdp.collector.event_columns import DEFAULT_COLUMNS, DEFAULT_EVENT_TYPES, OWN_COLUMNS
 from onecdp.collector.webhooks.shapes import BadShape, Shape, make_shape
 from onecdp.errors import UsageProblem
+from onecdp.project.personal_data import DEFAULT, PersonalData, read_personal_data
+from onecdp.project.settings import check_names, read_section
 
-PREFIX = "COLLECTOR__"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 Path_ = tuple[str, ...]
 """Where a value stands in an event: its keys, from the outside."""
@@ -54,6 +52,7 @@ class Settings:
         segment_seconds: Age at which a segment is closed, so that `ingest` reads it.
         segment_megabytes: Size at which it is.
         webhooks: By provider.
+        personal: How addresses and numbers are normalised, `[personal_data]`.
     """
 
     write_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -66,6 +65,7 @@ class Settings:
     segment_seconds: float = 60.0
     segment_megabytes: float = 64.0
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    personal: PersonalData = DEFAULT
 
 
 def read_settings(project: Path, environment: Mapping[str, str]) -> Settings:
@@ -79,11 +79,8 @@ def read_settings(project: Path, environment: Mapping[str, str]) -> Settings:
         UsageProblem: A setting can't be used, or there is neither a write key nor a webhook; the
             message names it, and no secret.
     """
-    said: dict[str, Any] = {}
-    for name in ("config.toml", "secrets.toml"):
-        _merge(said, _read(project / ".dlt" / name))
-    _merge(said, _from_environment(environment))
-    settings = _settings(said)
+    personal = read_personal_data(project, environment)
+    settings = _settings(read_section(project, "collector", environment), personal)
     if not settings.write_keys and not settings.webhooks:
         raise UsageProblem(
             "nobody could send anything: no write key and no webhook; add a line "
@@ -92,50 +89,10 @@ def read_settings(project: Path, environment: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        section = tomllib.loads(file.read_text(encoding="utf-8")).get("collector", {})
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageProblem(f"{file}: it can't be read ({error})") from None
-    except tomllib.TOMLDecodeError as error:
-        # Its text has a position, and no value.
-        raise UsageProblem(f"{file}: {error}") from None
-    if not isinstance(section, dict):
-        raise UsageProblem(f"{file}: collector must be a section, [collector]")
-    return section
-
-
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    said: dict[str, Any] = {}
-    for name, value in environment.items():
-        if name.startswith(PREFIX):
-            *sections, last = name.removeprefix(PREFIX).lower().split("__")
-            inner = said
-            for section in sections:
-                inner = inner.setdefault(section, {})
-                if not isinstance(inner, dict):
-                    raise UsageProblem(f"{name} and a shorter name of it are both set; drop one")
-            inner[last] = value
-    return said
-
-
-def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
-    for name, value in other.items():
-        if isinstance(value, dict) and isinstance(into.get(name), dict):
-            _merge(into[name], value)
-        else:
-            into[name] = value
-
-
-def _settings(said: Mapping[str, Any]) -> Settings:
-    known = tuple(Settings.__dataclass_fields__)
-    for name in said:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise UsageProblem(f"[collector] has no setting {name!r}; {hint}")
+def _settings(said: Mapping[str, Any], personal: PersonalData) -> Settings:
+    # `personal` has a section of its own.
+    names = [name for name in Settings.__dataclass_fields__ if name != "personal"]
+    check_names(said, "collector", names)
     default = Settings()
     origins = said.get("origins", ["*"])
     return Settings(
@@ -154,6 +111,7 @@ def _settings(said: Mapping[str, Any]) -> Settings:
         events_per_second=_number(said, "events_per_second", default.events_per_second),
         segment_seconds=_number(said, "segment_seconds", default.segment_seconds),
         segment_megabytes=_number(said, "segment_megabytes", default.segment_megabytes),
+        personal=personal,
     )
 
 

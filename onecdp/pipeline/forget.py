@@ -7,6 +7,7 @@ The same command, given again, finds the tombstone of the identifier and that re
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +20,7 @@ from onecdp.erasure.person import Pair, Person, find, read_identifier, seeds_nam
 from onecdp.erasure.rules import TableRules, read_rules
 from onecdp.erasure.tables import Removal
 from onecdp.errors import OnecdpError
+from onecdp.identity.personal import hashed_identifier
 from onecdp.pipeline.build import build_tables
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.publish import Published, publish_marts
@@ -26,7 +28,9 @@ from onecdp.project import dbt_packages, seeds
 from onecdp.project.dbt import Dbt, Scope
 from onecdp.project.find import Project
 from onecdp.project.ingestion import Ingestion, load_ingestion
+from onecdp.project.personal_data import read_personal_data
 from onecdp.warehouse.files import connect
+from onecdp.warehouse.identifiers import read_id_types, split_identifier
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ def _forget(
     rules = read_rules(Dbt(project, progress).manifest())
     try:
         with connect(file, read_only=False) as private:
-            id_type, value = read_identifier(private, text)
+            id_type, value = read_identifier(private, _hashed(private, project, text))
             identifier = (id_type, erasure.normalise(id_type, value))
             person = _find(private, identifier)
             if (
@@ -130,6 +134,17 @@ def _forget(
     except (erasure.KeyProblem, ingestion.pipelines.IngestError) as error:
         raise OnecdpError(str(error)) from error
     return _finish(context, Forgotten(status, plan), person, rules, as_of)
+
+
+def _hashed(private: duckdb.DuckDBPyConnection, project: Project, text: str) -> str:
+    """The identifier with the hash in place of a plain e-mail address or phone number."""
+    try:
+        known = read_id_types(private)
+    except duckdb.CatalogException:
+        return text
+    id_type, value = split_identifier(text)
+    personal = read_personal_data(project.folder, os.environ)
+    return ":".join(hashed_identifier(id_type, value, personal, known)) if id_type else text
 
 
 def _find(private: duckdb.DuckDBPyConnection, identifier: Pair) -> Person | None:

@@ -6,6 +6,7 @@ Importing dbt takes seconds, so it is imported when the first command needs it.
 from __future__ import annotations
 
 import contextvars
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -74,8 +75,9 @@ class Dbt:
         quiet = [
             "--log-level",
             "none",
+            # Said, because the level of the terminal would count for the file, too.
             "--log-level-file",
-            "debug",
+            os.environ.get("DBT_LOG_LEVEL_FILE", "debug"),
             "--no-print",
             # Each time dbt writes its manifest twice, which takes longer than many a build.
             "--no-write-json",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -20,6 +21,10 @@ from support.sql_servers import NotInstalled, Server, mariadb, postgresql
 # How long an example takes says nothing on a busy machine; no property test here is about time.
 hypothesis.settings.register_profile("onecdp", deadline=None)
 hypothesis.settings.load_profile("onecdp")
+
+# Nobody reads the log of a build in this process, and writing it takes a tenth of the build.
+# Commands in processes of their own log as a user's do.
+os.environ["DBT_LOG_LEVEL_FILE"] = "error"
 
 
 @pytest.fixture(scope="session")

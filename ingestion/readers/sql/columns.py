@@ -112,11 +112,16 @@ def choose_columns(
         raise Refused(f"{settings.table} has no column {gone[0]}; columns found: {listed}")
     # What the settings don't name must not take the name of what they do.
     mapped = set(settings.columns.values())
-    wanted = {column.name for column in spec.columns} | mapped
-    wanted |= {name for i in spec.identifiers for name in (i.column, i.type_column)}
+    known = {column.name for column in spec.columns} | {ours for _, ours in spec.own_names}
+    known |= {name for i in spec.identifiers for name in (i.column, i.type_column)}
+    wanted = known | mapped
     for theirs, ours in settings.columns.items():
         if resolve_header([ours], spec) != [ours]:
             raise Refused(f"{theirs} can't be called {ours!r}; use small letters and underlines")
+        if not spec.keeps_undeclared and ours not in known:
+            raise Refused(
+                f"{spec.source} takes {ours} only if [sources.{spec.source}.columns] names it"
+            )
     names = [settings.columns.get(name) or resolve_header([name], spec)[0] for name in remote]
     columns = [
         RemoteColumn(theirs, ours, sort)

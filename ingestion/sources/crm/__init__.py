@@ -13,8 +13,8 @@ MEMBERS = TableSpec(
     table="members",
     columns=(
         Column("member_id", Kind.CODE, required=True),
-        Column("mobile_hash", Kind.CODE),
-        Column("email_hash", Kind.CODE),
+        Column("mobile_hash", Kind.PHONE_HASH, aliases=("mobile", "phone")),
+        Column("email_hash", Kind.EMAIL_HASH, aliases=("email",)),
         Column("real_name"),
         Column("gender"),
         Column("birthday", Kind.DATE, is_past=True),

@@ -8,6 +8,7 @@
     unique_key='one_id',
     stamps={'int_identity__map': 'changed_at'},
     removed_keys=['one_int'],
+    columns={'customer_id': 'string'},
 ) %}
 
 with id_map as (

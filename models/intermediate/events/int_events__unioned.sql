@@ -18,15 +18,51 @@ retail as (
 
 ),
 
-final as (
+shop as (
+
+    select * from {{ ref('int_events__shop') }}
+
+),
+
+web as (
+
+    select * from {{ ref('int_events__web') }}
+
+),
+
+email as (
+
+    select * from {{ ref('int_events__email') }}
+
+),
+
+support as (
+
+    select * from {{ ref('int_events__support') }}
+
+),
+{#- Two at a time: DuckDB writes three differently when it reads a view again, and the rows of
+    int_events__resolved depend on the text of its views (model_fingerprint). #}
+{%- set sources = ['app', 'retail', 'shop', 'web', 'email', 'support'] %}
+{%- for source_name in sources[1:] %}
+{%- set before = sources[0] if loop.first else 'with_' ~ sources[loop.index0] %}
+
+with_{{ source_name }} as (
 
     select
         {{ columns | join(',\n        ') }}
-    from app
+    from {{ before }}
     union all
     select
         {{ columns | join(',\n        ') }}
-    from retail
+    from {{ source_name }}
+
+),
+{%- endfor %}
+
+final as (
+
+    select * from with_{{ sources[-1] }}
 
 )
 

@@ -9,9 +9,10 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from onecdp.collector.personal import hash_address, hash_phone, without_addresses
 from onecdp.collector.times import as_iso_time
 from onecdp.collector.webhooks.signatures import Signature
+from onecdp.identity.personal import hash_address, hash_phone, without_addresses
+from onecdp.project.personal_data import DEFAULT, PersonalData
 
 Row = dict[str, str | None]
 Paths = Sequence[str]
@@ -69,7 +70,7 @@ class Shape:
         """Where its rows go, below the data folder."""
         return f"{TABLES[self.source][0]}/webhooks"
 
-    def rows(self, body: bytes) -> list[Row]:
+    def rows(self, body: bytes, personal: PersonalData = DEFAULT) -> list[Row]:
         """Returns the rows of a call.
 
         A row that lacks a required value does not refuse the others; `ingest` quarantines it.
@@ -77,7 +78,7 @@ class Shape:
         Raises:
             BadCall: The body is not of this shape.
         """
-        rows = [row for item in self._items(body) if (row := self._row(item)) is not None]
+        rows = [row for item in self._items(body) if (row := self._row(item, personal)) is not None]
         missing = [_missing(row) for row in rows]
         if rows and all(missing):
             raise BadCall(f"it has no {missing[0]}")
@@ -97,14 +98,14 @@ class Shape:
                 raise BadCall("it has no JSON object where one is expected")
             yield item
 
-    def _row(self, item: dict[str, Any]) -> Row | None:
+    def _row(self, item: dict[str, Any], personal: PersonalData) -> Row | None:
         row: Row = {}
         for column in TABLES[self.source][1]:
             paths = self.columns.get(column, ())
             value = next(
                 (v for path in paths if (v := _joined(item, path)) not in (None, "")), None
             )
-            row[column] = _text(column, value)
+            row[column] = _text(column, value, personal)
             if (known := self.values.get(column)) and row[column] is not None:
                 row[column] = known.get(str(row[column]))
                 if row[column] is None and column == "event_type":
@@ -134,7 +135,7 @@ def _joined(item: Any, path: str) -> Any:
     return None if None in parts else "-".join(map(str, parts))
 
 
-def _text(column: str, value: Any) -> str | None:
+def _text(column: str, value: Any, personal: PersonalData) -> str | None:
     if isinstance(value, dict | list | bool) or value is None:
         return None
     if column in _TIMES:
@@ -142,8 +143,8 @@ def _text(column: str, value: Any) -> str | None:
     text = str(value).strip()
     if column in _HASHES:
         # What has been hashed by its sender stays.
-        return _HASHES[column](text) or (text.lower() if _is_hash(text) else None)
-    return without_addresses(text) or None
+        return _HASHES[column](text, personal) or (text.lower() if _is_hash(text) else None)
+    return without_addresses(text, personal) or None
 
 
 def _is_hash(text: str) -> bool:

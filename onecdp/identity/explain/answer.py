@@ -15,6 +15,8 @@ import duckdb
 
 from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.identity.normalise import normalise
+from onecdp.identity.personal import hashed_identifier
+from onecdp.project.personal_data import DEFAULT, PersonalData
 from onecdp.warehouse.files import connect
 from onecdp.warehouse.identifiers import read_id_types, split_identifier
 from onecdp.warehouse.query import Rows, fetch_rows
@@ -121,13 +123,16 @@ class Apart:
         }
 
 
-def explain(file: Path, left: str, right: str | None = None) -> Person | Together | Apart:
+def explain(
+    file: Path, left: str, right: str | None = None, *, personal: PersonalData = DEFAULT
+) -> Person | Together | Apart:
     """Explains one identifier, or whether two belong to one person and why.
 
     Args:
         file: The private build file; opened read-only.
         left: ID_TYPE:VALUE in any spelling, or a one_id, which means its root.
         right: The same, or None to explain `left` alone.
+        personal: How plain e-mail addresses and phone numbers are normalised.
 
     Raises:
         OnecdpError: The file is missing, locked by a build, or has no tables to explain; or the map
@@ -140,6 +145,8 @@ def explain(file: Path, left: str, right: str | None = None) -> Person | Togethe
     with connect(file, read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         try:
+            known = read_id_types(connection)
+            given = [hashed_identifier(*pair, personal, known) for pair in given]
             found = [_find(connection, *pair) for pair in given]
             if len(found) == 1:
                 return _person(connection, found[0])

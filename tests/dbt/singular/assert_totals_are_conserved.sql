@@ -23,6 +23,37 @@ with totals as (
         )
     union all
     select
+        'transactions of the shop: raw and unified' as total,
+        (
+            select count(*) from {{ ref('stg_shop__transactions') }}
+            where not is_deleted
+        ),
+        (
+            select count(*) from {{ ref('int_events__resolved') }}
+            where source_name = 'shop' and not is_withdrawn
+        )
+    union all
+    select
+        'events of the web site and of mails: raw and unified' as total,
+        (select count(*) from {{ ref('stg_web__events') }})
+        + (select count(*) from {{ ref('stg_email__events') }}),
+        (
+            select count(*) from {{ ref('int_events__resolved') }}
+            where source_name in ('web', 'email') and not is_withdrawn
+        )
+    union all
+    select
+        'tickets: raw and unified' as total,
+        (
+            select count(*) from {{ ref('stg_support__tickets') }}
+            where not is_deleted
+        ),
+        (
+            select count(*) from {{ ref('int_events__resolved') }}
+            where event_type = 'ticket_created' and source_name = 'support' and not is_withdrawn
+        )
+    union all
+    select
         'events of customers: unified and counted' as total,
         (
             select count(*) from {{ ref('int_events__resolved') }}

@@ -27,6 +27,14 @@ BROKEN = {
         " (select max(event_id) from intermediate.int_events__resolved"
         " where source_name = 'retail')"
     ),
+    "assert_shop_revenue_is_conserved": (
+        "update intermediate.int_events__resolved set revenue = revenue + 0.01 where event_id ="
+        " (select max(event_id) from intermediate.int_events__resolved where source_name = 'shop')"
+    ),
+    "assert_events_of_sources_are_conserved": (
+        "delete from intermediate.int_events__resolved where event_id ="
+        " (select max(event_id) from intermediate.int_events__resolved where source_name = 'web')"
+    ),
     "assert_totals_are_conserved": (
         "update marts.customer_profiles set gross_revenue = gross_revenue + 1"
         " where one_id = (select min(one_id) from marts.customer_profiles)"

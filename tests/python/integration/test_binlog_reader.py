@@ -16,10 +16,12 @@ from support.ingestion import ROOT, Warehouse
 from support.raw_store import RawStore
 from support.sql_servers import Server
 
+from ingestion.declaration import TableSpec
 from ingestion.readers.binlog.reader import Binlog
 from ingestion.readers.live import LiveReader
 from ingestion.readers.sql.reader import Sql
 from ingestion.sources.crm import MEMBERS
+from ingestion.sources.shop import TRANSACTIONS
 
 CHILD = """
 import sys
@@ -29,13 +31,20 @@ print("ready", flush=True)
 load(Path(sys.argv[1]), Path(sys.argv[2]), lambda text: print(text, flush=True), sources=["crm"])
 """
 BY_LOAD = ("_file", "_line", "_loaded_at", "_dlt_load_id", "_column_sources")
+REMOTE = {MEMBERS: "people", TRANSACTIONS: "sales"}
 Configure = Callable[..., None]
 
 
 @pytest.fixture
 def server(mariadb_server: Server) -> Server:
-    """The server, with 40 rows in `people`; two of them share everything but the key."""
+    """The server, with 40 rows in `people` and `sales`."""
     mariadb_server.execute(
+        "drop table if exists sales",
+        "create table sales (transaction_id varchar(20) primary key, customer_id varchar(20), "
+        "amount decimal(12, 2), transaction_date datetime, status varchar(20), "
+        "updated_at datetime(3), key (updated_at))",
+        "insert into sales select concat('S', seq), concat('C', seq % 7), seq / 4, '2024-01-01', "
+        "'pending', '2024-01-01 08:00:00' + interval seq second from seq_1_to_40",
         "drop table if exists people",
         "create table people (member_id varchar(20) primary key, real_name varchar(50), "
         "birthday date, total_points int unsigned, updated_at datetime(3), key (updated_at)) "
@@ -50,14 +59,16 @@ def server(mariadb_server: Server) -> Server:
 def configure(monkeypatch: pytest.MonkeyPatch) -> Configure:
     """Makes the server that of one reader, and of no other."""
 
-    def use(server: Server, reader: str, **values: object) -> None:
-        for other in ("sql", "binlog"):
+    def use(server: Server, reader: str, spec: TableSpec = MEMBERS, **values: object) -> None:
+        section = f"SOURCES__{spec.source.upper()}"
+        for other in ("SQL", "BINLOG"):
             for name in ("CREDENTIALS", "TABLES"):
-                monkeypatch.delenv(f"SOURCES__CRM__{other.upper()}__{name}", raising=False)
+                monkeypatch.delenv(f"{section}__{other}__{name}", raising=False)
         if reader == "sql":
             values |= {"cursor": "updated_at", "lag": 3600, "detect_deletes": 0}
         if reader != "files":
-            server.configure(monkeypatch, "crm", reader, {"members": {"table": "people", **values}})
+            tables = {spec.table: {"table": REMOTE[spec], **values}}
+            server.configure(monkeypatch, spec.source, reader, tables)
 
     return use
 
@@ -82,6 +93,21 @@ def change(server: Server, day: int) -> None:
     )
 
 
+def change_sales(server: Server, day: int) -> None:
+    """The same of the shop: statuses, late commits, deletes, re-inserts and new keys."""
+    at = f"'2024-01-01 08:{day:02}:00.5'"
+    server.execute(
+        f"update sales set status = 'completed', updated_at = {at} "
+        f"where transaction_id in ('S{day}', 'S{day + 20}')",
+        f"insert into sales values ('L{day}', 'C1', 1, '2024-01-01', 'completed', "
+        f"'2024-01-01 08:00:0{day}')",
+        f"delete from sales where transaction_id in ('S{day + 10}', 'S{day + 1}')",
+        f"insert ignore into sales values ('S{day}', 'C2', 2.5, '2024-01-02', 'refunded', {at})",
+        f"update sales set transaction_id = 'K{day}', updated_at = {at} "
+        f"where transaction_id = 'S{day + 30}'",
+    )
+
+
 def purge(server: Server) -> None:
     """Deletes all files of the log but the last; the server keeps those that are still read."""
     ((last, *_),) = server.execute("show master status")
@@ -93,8 +119,8 @@ def purge(server: Server) -> None:
     raise AssertionError("the log is still read")
 
 
-def rows_there(server: Server) -> list[tuple[object, ...]]:
-    return server.execute("select * from people order by member_id")
+def rows_there(server: Server, table: str = "people") -> list[tuple[object, ...]]:
+    return server.execute(f"select * from {table} order by 1")
 
 
 def rows_here(store: RawStore | Warehouse) -> list[tuple[object, ...]]:
@@ -104,8 +130,9 @@ def rows_here(store: RawStore | Warehouse) -> list[tuple[object, ...]]:
     )
 
 
+@pytest.mark.parametrize("spec", REMOTE, ids=lambda spec: spec.dataset)
 def test_cursor_log_and_files_give_equal_tables(
-    tmp_path: Path, server: Server, configure: Configure
+    tmp_path: Path, server: Server, configure: Configure, spec: TableSpec
 ) -> None:
     readers: dict[str, tuple[LiveReader, ...]] = {
         "files": (), "sql": (Sql(),), "binlog": (Binlog(),),
@@ -113,28 +140,31 @@ def test_cursor_log_and_files_give_equal_tables(
     stores = {}
     for reader in readers:
         (tmp_path / reader).mkdir()
-        stores[reader] = RawStore(tmp_path / reader, MEMBERS)
+        stores[reader] = RawStore(tmp_path / reader, spec)
     gone: set[object] = set()
+    columns = server.execute(f"show columns from {REMOTE[spec]}")
+    header = ",".join([str(column[0]) for column in columns] + ["is_deleted"])
     for day in range(3):
-        before = {row[0] for row in rows_there(server)}
+        before = {row[0] for row in rows_there(server, REMOTE[spec])}
         if day:
-            change(server, day)
-        there = rows_there(server)
+            (change if spec is MEMBERS else change_sales)(server, day)
+        there = rows_there(server, REMOTE[spec])
         gone = (gone | before) - {row[0] for row in there}
         lines = [",".join("" if v is None else str(v) for v in row) + ",false" for row in there]
-        header = "member_id,real_name,birthday,total_points,updated_at,is_deleted"
         stores["files"].write(f"{day}.csv", header, *lines)
         stores["files"].write(
-            f"{day}_gone.csv", "member_id,is_deleted", *(f"{k},true" for k in gone)
+            f"{day}_gone.csv", f"{spec.key[0]},is_deleted", *(f"{k},true" for k in gone)
         )
         for reader, live in readers.items():
-            configure(server, reader)
+            configure(server, reader, spec)
             assert stores[reader].load(*live).refused == ()
-    rows = f"select * exclude ({', '.join(BY_LOAD)}) from raw_crm.members order by all"
+    raw = f"{spec.dataset}.{spec.table}"
+    rows = f"select * exclude ({', '.join(BY_LOAD)}) from {raw} order by all"
     tables = [store.query(rows) for store in stores.values()]
-    assert len(tables[0]) == len(rows_there(server)) + len(gone)
+    assert len(tables[0]) == len(rows_there(server, REMOTE[spec])) + len(gone)
     assert tables[0] == tables[1] == tables[2]
-    assert rows_here(stores["binlog"]) == rows_there(server)
+    if spec is MEMBERS:
+        assert rows_here(stores["binlog"]) == rows_there(server)
     assert stores["binlog"].load(Binlog()).places_skipped == 1
 
 

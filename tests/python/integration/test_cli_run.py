@@ -241,7 +241,7 @@ def test_a_source_that_the_project_adds_may_come_alone(
     listed.write_text(
         listed.read_text()
         .replace("import app, crm,", "import app, club, crm,")
-        .replace("(crm.SOURCE, ", "(club.SOURCE, crm.SOURCE, ")
+        .replace("    crm.SOURCE,", "    club.SOURCE,\n    crm.SOURCE,")
     )
     (tmp_path / "data" / "crm").mkdir(parents=True)
     (tmp_path / "data" / "crm").rename(tmp_path / "data" / "club")

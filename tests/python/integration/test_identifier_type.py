@@ -9,7 +9,7 @@ import duckdb
 from support.cli import REPOSITORY, make_project, run_cli
 
 AS_OF = ("--as-of", "2026-06-06")
-SEED_ROW = "loyalty_card,8,true,,,0.95\n"
+SEED_ROW = "loyalty_card,9,true,,,0.95\n"
 DECLARATION = "      - {name: loyalty_card, config: {meta: {id_type: loyalty_card}}}\n"
 MEMBER_ID = "      - name: member_id\n"
 

@@ -7,108 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from support.line import Line, copy_project, differences
-
-MEMBERS = (
-    "member_id,mobile_hash,email_hash,register_date,channel,level,retail_customer_id,updated_at"
-)
-EVENTS = "event_id,device_id,union_id,open_id,event_type,item_id,item_price,channel,event_time"
-LINKS = (
-    "left_id_type,left_id_value,right_id_type,right_id_value,source_channel,confidence,"
-    "first_seen,last_seen,is_active"
-)
-RETAIL = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country"
-
-
-def first_day(line: Line) -> None:
-    line.write(
-        "crm/members.csv",
-        MEMBERS,
-        "M1,H1,E1,2024-01-01,offline,gold,,2026-05-01 10:00:00",
-        "M2,H2,E2,2024-01-02,online,silver,,2026-05-01 10:00:00",
-    )
-    line.write(
-        "app/day1.csv",
-        EVENTS,
-        "e1,D1,U1,O1,purchase,SKU1,100,app,2026-05-01 09:00:00",
-        "e2,D2,U2,O2,purchase,SKU2,50,miniapp,2026-05-01 10:00:00",
-        "e3,D3,,,page_view,,,app,2026-05-01 11:00:00",
-        "e4,null,,,page_view,,,app,2026-05-01 11:00:00",
-    )
-    line.write(
-        "retail/day1.csv",
-        RETAIL,
-        "500,A,a,2,2026-05-01 08:00:00,10,100.0,France",
-        "500,A,a,2,2026-05-01 08:00:00,10,100.0,France",
-        "500,K,k,1,2026-05-01 08:00:00,5,100.0,France",
-        "501,A,a,1,2026-05-01 09:00:00,10,200.0,Spain",
-        "502,POST,postage,1,2026-05-01 09:00:00,3,,Spain",
-    )
-
-
-def second_day(line: Line) -> None:
-    """A link merges M1 with U1; late and returned things arrive; D3 turns out to be U3's."""
-    line.write(
-        "id_graph/links.csv",
-        LINKS,
-        "union_id,U1,member_id,M1,app,0.9,2026-05-02 00:00:00,2026-05-02 00:00:00,true",
-        "union_id,U2,member_id,M2,app,0.2,2026-05-02 00:00:00,2026-05-02 00:00:00,true",
-    )
-    line.write(
-        "app/day2.csv",
-        EVENTS,
-        "e5,D2,U2,O2,purchase,SKU1,70,miniapp,2026-04-01 09:00:00",
-        "e6,D3,U3,O3,add_cart,SKU1,70,app,2026-05-02 09:00:00",
-        "e7,D1,U1,O1,refund,SKU1,100,app,2026-05-02 10:00:00",
-    )
-    # Without the columns of people, which the next day's file adds to the stored event.
-    line.write(
-        "app/device.csv",
-        "event_id,device_id,event_type,channel,event_time",
-        "e8,D9,page_view,app,2026-05-02 09:00:00",
-    )
-    line.write(
-        "retail/day2.csv",
-        RETAIL,
-        "C503,A,a,-1,2026-05-02 08:00:00,10,200.0,Spain",
-    )
-
-
-def third_day(line: Line) -> None:
-    """The link is taken back; a file is corrected; the CRM learns M2's shop number; e8 is U9's."""
-    line.write(
-        "app/day3.csv",
-        EVENTS,
-        "e8,D9,U9,,page_view,,,app,2026-05-02 09:00:00",
-    )
-    line.write(
-        "id_graph/links.csv",
-        LINKS,
-        "union_id,U1,member_id,M1,app,0.9,2026-05-02 00:00:00,2026-05-03 00:00:00,false",
-        "union_id,U2,member_id,M2,app,0.2,2026-05-02 00:00:00,2026-05-02 00:00:00,true",
-    )
-    line.write(
-        "crm/day3.csv",
-        MEMBERS,
-        "M2,H2,E2,2024-01-02,online,gold,200,2026-05-03 10:00:00",
-    )
-    line.write(
-        "retail/day1.csv",
-        RETAIL,
-        "500,A,a,2,2026-05-01 08:00:00,10,100.0,France",
-        "500,K,k,1,2026-05-01 08:00:00,6,100.0,France",
-        "501,A,a,1,2026-05-01 09:00:00,10,200.0,Spain",
-        "502,POST,postage,1,2026-05-01 09:00:00,3,,Spain",
-    )
-
-
-def fourth_day(line: Line) -> None:
-    """A customer's invoices turn out to be another's: the customer never bought."""
-    line.write(
-        "retail/day4.csv",
-        RETAIL,
-        "501,A,a,1,2026-05-01 09:00:00,10,300.0,Spain",
-        "C503,A,a,-1,2026-05-02 08:00:00,10,300.0,Spain",
-    )
+from support.line_days import LINKS, first_day, fourth_day, second_day, third_day
 
 
 def compared_whole(project: Path) -> set[str]:
@@ -140,6 +39,31 @@ def people(line: Line) -> set[frozenset[object]]:
     return {frozenset(identifiers) for (identifiers,) in rows}  # type: ignore[call-overload]
 
 
+# Customer, orders, gross and returned revenue, page views; then whether the ticket is solved.
+SHOP = [
+    ["C1 1 30 0 1", "C2 0 0 0 0", "C3 1 7 0 0", "solved 0"],
+    ["C1 0 0 30 1", "C2 1 20 0 1", "C3 1 7 0 0", "solved 1"],
+    ["C1 0 0 30 1", "C2 1 20 0 1", "solved 0"],
+    ["C1 1 8 30 1", "C2 1 20 0 1", "C3 1 9 0 0", "solved 0"],
+]
+
+
+def shop(line: Line) -> list[str]:
+    """What the shop, the web site and the help desk come to."""
+    rows = line.query(
+        "select customer_id, count(*) filter (event_type = 'purchase'),"
+        " coalesce(sum(revenue) filter (event_type = 'purchase'), 0)::int,"
+        " coalesce(-sum(revenue) filter (event_type = 'return'), 0)::int,"
+        " count(*) filter (event_type = 'page_view') from marts.customer_profiles"
+        " left join (from marts.unified_events where channel in ('shop', 'web')) using (one_id)"
+        " where customer_id is not null group by 1 order by 1"
+    )
+    solved = line.query(
+        "select count(*) from marts.unified_events where event_type = 'ticket_solved'"
+    )
+    return [" ".join(map(str, row)) for row in rows] + [f"solved {solved[0][0]}"]
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_project(tmp_path_factory.mktemp("project"))
@@ -160,6 +84,7 @@ def test_every_day_equals_a_rebuild(tmp_path: Path, project: Path) -> None:
 
         assert_equals_rebuild(line, tmp_path / str(number))
 
+        assert shop(line) == SHOP[number - 1]
         if number == 1:
             first_one_ids = {
                 "M1": one_id_of(line, "member_id", "M1"),
@@ -279,7 +204,7 @@ def test_a_changed_seed_counts_for_rows_of_before(tmp_path: Path) -> None:
     for seed, old, new in (
         ("retail_non_product_codes", "stock_code,kind\n", "stock_code,kind\nK,a test\n"),
         ("id_blocklist", "*,exact,,empty\n", "*,exact,,empty\ndevice_id,exact,D1,a test\n"),
-        ("id_types", "open_id,6,true,20,,0.95", "open_id,6,true,20,,0.5"),
+        ("id_types", "open_id,7,true,20,,0.95", "open_id,7,true,20,,0.5"),
     ):
         file = project / "seeds" / f"{seed}.csv"
         assert file.read_text().count(old) == 1

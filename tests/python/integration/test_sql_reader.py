@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,7 @@ def test_odd_values_arrive_or_are_set_aside(
         "'C2', null, '', null, null, null",
         "'C3', null, null, null, 999999999999999999999, '2024-01-01 08:00:00'",
         "'C4', null, null, '1850-01-01', 1, '2030-01-01 08:00:00'",
+        "'C6', 'Bob@Example.com', null, null, 1, '2024-01-01 08:00:00'",
     )
     if server.is_mysql:
         insert(server, "'C5', null, null, '0000-00-00', 1, '2024-01-01 08:00:00'")
@@ -89,6 +91,7 @@ def test_odd_values_arrive_or_are_set_aside(
         *([] if server.is_mysql else ["C2||||||False"]),
         "C3|||||2024-01-01 00:00:00|False",
         *(["C5||||1|2024-01-01 00:00:00|False"] if server.is_mysql else []),
+        f"C6|{sha256(b'bob@example.com').hexdigest()}|||1|2024-01-01 00:00:00|False",
     ]
     reasons = [text for (text,) in store.query("select reason from raw_crm.quarantine")]
     assert [reason.split("'")[0] for reason in reasons] == ["updated_at: "] * len(reasons)

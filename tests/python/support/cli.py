@@ -47,8 +47,8 @@ class BuiltProject:
 
 
 def clean_environment() -> dict[str, str]:
-    """That of this process without settings of onecdp that an earlier test made, and no hub."""
-    ours = ("ONECDP_WAREHOUSE", "ONECDP_AS_OF")
+    """That of this process without settings that tests make for themselves, and no hub."""
+    ours = ("ONECDP_WAREHOUSE", "ONECDP_AS_OF", "DBT_LOG_LEVEL_FILE")
     inherited = {k: v for k, v in os.environ.items() if k not in ours}
     return {**inherited, **NO_HUB}
 

@@ -65,7 +65,7 @@ class Line:
     def write(self, name: str, *lines: str) -> None:
         """Writes a data file, such as `crm/members.csv`, header first."""
         path = self.data / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lines) + "\n")
 
     def ingest(self) -> list[SourceReport]:

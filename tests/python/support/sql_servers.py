@@ -79,7 +79,10 @@ def _program(name: str) -> str:
     places += map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
     found = shutil.which(name) or shutil.which(name, path=os.pathsep.join(places))
     if found is None:
-        raise NotInstalled(f"no {name}; apt-get install mariadb-server-core postgresql (.ci/run)")
+        raise NotInstalled(
+            f"no {name}; apt-get install mariadb-server-core mariadb-client-core postgresql"
+            " (.ci/run)"
+        )
     return found
 
 
@@ -101,6 +104,7 @@ def _mariadb(folder: Path) -> Iterator[Server]:
     import pymysql
 
     server, install = _program("mariadbd"), _program("mariadb-install-db")
+    _program("my_print_defaults")  # what the latter calls
     data, port = folder / "data", free_port()
     run = ["--no-defaults", f"--datadir={data}"]
     if os.geteuid() == 0:

@@ -65,7 +65,7 @@ def test_likely_fixes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_source_is_guessed_from_the_columns(tmp_path: Path, suffix: str) -> None:
-    rows = {"crm": member("M1", level="A"), "app": event("E"), "retail": line("1")}
+    rows = {"crm": member("M1", level="A"), "app": event("E", union_id="U"), "retail": line("1")}
     for source, row in {**rows, "id_graph": link("A", "B")}.items():
         file = tmp_path / f"{source}.{suffix}"
         file.write_bytes(file_bytes(file.name, [row]))
@@ -79,7 +79,7 @@ def test_source_is_guessed_from_the_columns(tmp_path: Path, suffix: str) -> None
 def test_source_is_guessed_of_odd_files(tmp_path: Path) -> None:
     files = {
         "a.xlsx": xlsx_bytes({"empty": [], "one": [line("1")]}),
-        "b.csv.gz": gzip.compress("event_id;event_type;event_time\n".encode("utf-16")),
+        "b.csv.gz": gzip.compress("event_id;event_type;event_time;union_id\n".encode("utf-16")),
         "c.csv": "member_id,straße\n".encode("latin-1"),
     }
     for name, content in files.items():
@@ -88,7 +88,7 @@ def test_source_is_guessed_of_odd_files(tmp_path: Path) -> None:
     assert found == ["retail", "app", "crm"]
     for name, content in (("d.csv", b"a,b\n"), ("e.parquet", b"none"), ("f.xlsx", b""), ("g", b"")):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(NoSource, match="say --source crm or app or retail or id_graph"):
+        with pytest.raises(NoSource, match="say --source crm or app or retail or shop"):
             find_table(tmp_path / name, tables(), None)
 
 
@@ -155,3 +155,27 @@ def test_exit_codes(
 
     assert (result.exit_code, told in result.output) == (code, True), result.output
     assert "Traceback" not in result.output
+
+
+def test_personal_data_is_shown_as_hashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERSONAL_DATA__DEFAULT_REGION", "CN")
+    rows = (
+        "M1,bob@a.example,13800138000\nM2,bob@localhost,13800138000\n,bob@a.example,13800138000\n"
+    )
+    (tmp_path / "crm").mkdir()
+    (tmp_path / "crm" / "a.csv").write_text(f"member_id,email,phone\n{rows}M3,bob@a.example,1,2\n")
+
+    shown = check(tmp_path, str(tmp_path / "crm" / "a.csv"))
+    as_json = check(tmp_path, str(tmp_path / "crm" / "a.csv"), "--json")
+
+    for output in (shown.output, as_json.output):
+        assert "bob@" not in output
+        assert "13800138000" not in output
+        assert "email_hash: '…' is no e-mail address" in output or "email_hash: …" in output
+    (tmp_path / "headless.csv").write_text("M1,bob@a.example,13800138000\nM2,,\n")
+    for args in ((), ("--source", "crm")):
+        output = check(tmp_path, str(tmp_path / "headless.csv"), *args).output
+        assert "bob@" not in output
+        assert "13800138000" not in output
+    assert "e-mail address, hashed" in shown.output
+    assert "phone number, hashed" in shown.output

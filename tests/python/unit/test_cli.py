@@ -53,7 +53,7 @@ def test_data_that_is_not_there_is_a_usage_error_that_says_what_is_expected(
     result = call("run", "--project-dir", str(REPOSITORY), "--data", str(tmp_path / "none"))
 
     assert result.exit_code == 2
-    assert "expected a folder with any of crm/ app/ retail/ id_graph/" in result.stderr
+    assert "expected a folder with any of crm/ app/ retail/ shop/" in result.stderr
     assert str(tmp_path / "none") in result.stderr
 
 
@@ -71,7 +71,8 @@ def test_an_unknown_source_is_a_usage_error_that_names_the_known_ones() -> None:
 
     assert result.exit_code == 2
     assert result.stderr == (
-        "onecdp: no source is called 'erp'; expected crm or app or retail or id_graph\n"
+        "onecdp: no source is called 'erp'; expected crm or app or retail or shop or web or email "
+        "or support or id_graph\n"
     )
 
 

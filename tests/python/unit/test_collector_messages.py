@@ -10,12 +10,12 @@ from urllib.parse import urlencode
 import pytest
 
 from onecdp.collector.messages import Mapper
-from onecdp.collector.personal import hash_address, hash_phone, without_addresses
 from onecdp.collector.refusals import BadEvent
 from onecdp.collector.settings import Settings
 from onecdp.collector.times import as_iso_time, is_iso_time
 from onecdp.collector.tracking_plan import TrackingPlan, read_plan
 from onecdp.collector.webhooks.shapes import MAILCHIMP, BadCall
+from onecdp.identity.personal import hash_address, hash_phone, without_addresses
 
 
 def sha256(text: str) -> str:

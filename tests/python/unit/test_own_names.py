@@ -119,7 +119,10 @@ def test_setting_is_read_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("SOURCES__CRM__COLUMNS", json.dumps(columns))
     monkeypatch.setenv("SOURCES__APP__EVENTS__COLUMNS", json.dumps({"Wer": "device_id"}))
     found = {spec.source: dict(spec.own_names) for spec in with_own_names(tables())}
-    assert found == {"crm": columns, "app": {"Wer": "device_id"}, "retail": {}, "id_graph": {}}
+    assert {source: names for source, names in found.items() if names} == {
+        "crm": columns,
+        "app": {"Wer": "device_id"},
+    }
     monkeypatch.setenv("SOURCES__APP__COLUMNS", json.dumps({"Wer": "device_id"}))
     with pytest.raises(BadColumns, match=r"app has several tables; say \[sources.app.events.colu"):
         with_own_names([APP, replace(APP, table="others")])

@@ -44,7 +44,7 @@ final as (
     {%- for left, left_type in columns %}
     {%- for right, right_type in columns[loop.index:] %}
     select
-        '{{ source_name }}' as source_name,
+        '{{ source.get('source', source_name) }}' as source_name,
         source_file,
         source_line,
         seen_at,

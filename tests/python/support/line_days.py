@@ -1,0 +1,178 @@
+"""A few days of all sources: what `test_line_incremental` builds, day by day."""
+
+from __future__ import annotations
+
+from support.line import Line
+
+MEMBERS = (
+    "member_id,mobile_hash,email_hash,register_date,channel,level,retail_customer_id,updated_at"
+)
+EVENTS = "event_id,device_id,union_id,open_id,event_type,item_id,item_price,channel,event_time"
+LINKS = (
+    "left_id_type,left_id_value,right_id_type,right_id_value,source_channel,confidence,"
+    "first_seen,last_seen,is_active"
+)
+CUSTOMERS = "customer_id,email,country,signup_date,updated_at,is_deleted"
+SALES = "transaction_id,customer_id,product_id,amount,transaction_date,status,updated_at,is_deleted"
+VIEWS = "event_id,customer_id,anonymous_id,event_type,event_time"
+MAILS = "event_id,event_type,email,campaign_id,event_time"
+TICKETS = "ticket_id,customer_id,requester_email,status,created_at,updated_at,solved_at"
+RETAIL = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country"
+
+
+def first_day(line: Line) -> None:
+    line.write(
+        "crm/members.csv",
+        MEMBERS,
+        "M1,H1,E1,2024-01-01,offline,gold,,2026-05-01 10:00:00",
+        "M2,H2,E2,2024-01-02,online,silver,,2026-05-01 10:00:00",
+    )
+    line.write(
+        "app/day1.csv",
+        EVENTS,
+        "e1,D1,U1,O1,purchase,SKU1,100,app,2026-05-01 09:00:00",
+        "e2,D2,U2,O2,purchase,SKU2,50,miniapp,2026-05-01 10:00:00",
+        "e3,D3,,,page_view,,,app,2026-05-01 11:00:00",
+        "e4,null,,,page_view,,,app,2026-05-01 11:00:00",
+    )
+    line.write(
+        "retail/day1.csv",
+        RETAIL,
+        "500,A,a,2,2026-05-01 08:00:00,10,100.0,France",
+        "500,A,a,2,2026-05-01 08:00:00,10,100.0,France",
+        "500,K,k,1,2026-05-01 08:00:00,5,100.0,France",
+        "501,A,a,1,2026-05-01 09:00:00,10,200.0,Spain",
+        "502,POST,postage,1,2026-05-01 09:00:00,3,,Spain",
+    )
+
+    line.write(
+        "shop/customers/day1.csv",
+        CUSTOMERS,
+        "C1,E1,FR,2024-06-01,2026-05-01 10:00:00,",
+        "C2,,ES,2026-04-01,2026-05-01 10:00:00,",
+        "C3,E3,DE,2026-04-01,2026-05-01 10:00:00,",
+    )
+    line.write(
+        "shop/transactions/day1.csv",
+        SALES,
+        "T1,C1,P1,30,2026-05-01 09:00:00,completed,2026-05-01 09:00:00,",
+        "T2,C2,P1,20,2026-05-01 09:30:00,pending,2026-05-01 09:30:00,",
+        "T3,C3,P2,7,2026-05-01 10:00:00,completed,2026-05-01 10:00:00,",
+        "T4,,P2,8,2026-05-01 10:00:00,completed,2026-05-01 10:00:00,",
+    )
+    line.write(
+        "web/2026-05-01/a.csv",
+        VIEWS,
+        "W1,C1,B1,page_view,2026-05-01 08:00:00",
+        "W2,,B2,page_view,2026-05-01 08:00:00",
+    )
+    line.write(
+        "email/day1.csv",
+        MAILS,
+        "1,sent,E1,spring,2026-05-01 07:00:00",
+        "2,sent,E8,spring,2026-05-01 07:00:00",
+    )
+    line.write("support/day1.csv", TICKETS, "1,C2,E2,open,2026-05-01 11:00:00,2026-05-01 11:00:00,")
+
+
+def second_day(line: Line) -> None:
+    """A link merges M1 with U1; late and returned things arrive; D3 turns out to be U3's.
+
+    In the shop statuses change, and B2 turns out to be C2's.
+    """
+    line.write(
+        "shop/transactions/day2.csv",
+        SALES,
+        "T1,C1,P1,30,2026-05-01 09:00:00,refunded,2026-05-02 09:00:00,",
+        "T2,C2,P1,20,2026-05-01 09:30:00,completed,2026-05-02 09:30:00,",
+    )
+    line.write("web/2026-05-02/a.csv", VIEWS, "W3,C2,B2,add_cart,2026-04-01 08:00:00")
+    line.write("email/day2.csv", MAILS, "3,click,E8,spring,2026-05-02 07:00:00")
+    line.write(
+        "support/day2.csv",
+        TICKETS,
+        "1,C2,,solved,2026-05-01 11:00:00,2026-05-02 11:00:00,2026-05-02 10:00:00",
+    )
+    line.write(
+        "id_graph/links.csv",
+        LINKS,
+        "union_id,U1,member_id,M1,app,0.9,2026-05-02 00:00:00,2026-05-02 00:00:00,true",
+        "union_id,U2,member_id,M2,app,0.2,2026-05-02 00:00:00,2026-05-02 00:00:00,true",
+    )
+    line.write(
+        "app/day2.csv",
+        EVENTS,
+        "e5,D2,U2,O2,purchase,SKU1,70,miniapp,2026-04-01 09:00:00",
+        "e6,D3,U3,O3,add_cart,SKU1,70,app,2026-05-02 09:00:00",
+        "e7,D1,U1,O1,refund,SKU1,100,app,2026-05-02 10:00:00",
+    )
+    # Without the columns of people, which the next day's file adds to the stored event.
+    line.write(
+        "app/device.csv",
+        "event_id,device_id,event_type,channel,event_time",
+        "e8,D9,page_view,app,2026-05-02 09:00:00",
+    )
+    line.write(
+        "retail/day2.csv",
+        RETAIL,
+        "C503,A,a,-1,2026-05-02 08:00:00,10,200.0,Spain",
+    )
+
+
+def third_day(line: Line) -> None:
+    """The link is taken back; a file is corrected; the CRM learns M2's shop number; e8 is U9's.
+
+    The shop deletes C3 and T3, and the ticket is open again.
+    """
+    line.write("shop/customers/day3.csv", "customer_id,is_deleted", "C3,true")
+    line.write("shop/transactions/day3.csv", "transaction_id,is_deleted", "T3,true")
+    line.write("support/day3.csv", TICKETS, "1,C2,,open,2026-05-01 11:00:00,2026-05-03 11:00:00,")
+    line.write(
+        "app/day3.csv",
+        EVENTS,
+        "e8,D9,U9,,page_view,,,app,2026-05-02 09:00:00",
+    )
+    line.write(
+        "id_graph/links.csv",
+        LINKS,
+        "union_id,U1,member_id,M1,app,0.9,2026-05-02 00:00:00,2026-05-03 00:00:00,false",
+        "union_id,U2,member_id,M2,app,0.2,2026-05-02 00:00:00,2026-05-02 00:00:00,true",
+    )
+    line.write(
+        "crm/day3.csv",
+        MEMBERS,
+        "M2,H2,E2,2024-01-02,online,gold,200,2026-05-03 10:00:00",
+    )
+    line.write(
+        "retail/day1.csv",
+        RETAIL,
+        "500,A,a,2,2026-05-01 08:00:00,10,100.0,France",
+        "500,K,k,1,2026-05-01 08:00:00,6,100.0,France",
+        "501,A,a,1,2026-05-01 09:00:00,10,200.0,Spain",
+        "502,POST,postage,1,2026-05-01 09:00:00,3,,Spain",
+    )
+
+
+def fourth_day(line: Line) -> None:
+    """A customer's invoices turn out to be another's: the customer never bought.
+
+    C3 is there again, with a sale; C2 has E8; T4 was C1's.
+    """
+    line.write(
+        "shop/customers/day4.csv",
+        CUSTOMERS,
+        "C3,E3,DE,2026-04-01,2026-05-04 10:00:00,false",
+        "C2,E8,ES,2026-04-01,2026-05-04 10:00:00,",
+    )
+    line.write(
+        "shop/transactions/day4.csv",
+        SALES,
+        "T4,C1,P2,8,2026-05-01 10:00:00,completed,2026-05-04 10:00:00,",
+        "T5,C3,P2,9,2026-05-04 10:00:00,completed,2026-05-04 10:00:00,",
+    )
+    line.write(
+        "retail/day4.csv",
+        RETAIL,
+        "501,A,a,1,2026-05-01 09:00:00,10,300.0,Spain",
+        "C503,A,a,-1,2026-05-02 08:00:00,10,300.0,Spain",
+    )
