@@ -1,30 +1,55 @@
 -- Where each event was read, for `onecdp audience why`.
 
-with app as (
+with
 
-    select * from {{ ref('stg_app__events') }}
+{%- set keys = {
+    'stg_app__events': 'event_id',
+    'stg_retail__transactions': "'retail:' || invoice || ':' || cast(line_number as string)",
+    'stg_shop__transactions': "'shop:' || transaction_id",
+    'stg_web__events': "'web:' || event_id",
+    'stg_email__events': "'email:' || event_id",
+} %}
+{%- for model_name in keys %}
+
+{{ model_name }} as (
+
+    select * from {{ ref(model_name) }}
+
+),
+{%- endfor %}
+
+tickets as (
+
+    select * from {{ ref('stg_support__tickets') }}
 
 ),
 
-retail as (
+-- A ticket has an event per thing that happened to it.
+support as (
 
-    select * from {{ ref('stg_retail__transactions') }}
+    select
+        event_id,
+        {{ replace_pattern('event_id', ':[^:]*$', '') }} as ticket_key
+    from {{ ref('int_events__support') }}
 
 ),
 
 final as (
 
+    {%- for model_name, key in keys.items() %}
     select
-        event_id,
+        {{ key }} as event_id,
         source_file,
         source_line
-    from app
+    from {{ model_name }}
     union all
+    {%- endfor %}
     select
-        'retail:' || invoice || ':' || cast(line_number as string) as event_id,
-        source_file,
-        source_line
-    from retail
+        support.event_id,
+        tickets.source_file,
+        tickets.source_line
+    from support
+    inner join tickets on support.ticket_key = 'support:' || tickets.ticket_id
 
 )
 
