@@ -30,6 +30,7 @@ PUBLISHED = (0, 3, 4)
 # Set by the clock of the build, so that no two builds give the same.
 SET_BY_THE_CLOCK = {
     "id_map_changes": ("run_id", "changed_at"),
+    "audience_membership_changes": ("changed_at",),
     "data_quality": ("check_id", "run_id", "checked_at"),
 }
 

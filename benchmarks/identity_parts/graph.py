@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from identity_parts.sql import hashed_edges
+from onecdp.compiled import compiled
 from onecdp.errors import OnecdpError
-from onecdp.identity.resolution.compiled import compiled
 from onecdp.identity.resolution.division import divide
 from onecdp.identity.resolution.graph import Components, Ints, Numbers
 from onecdp.identity.resolution.resolve import batches

@@ -1,135 +1,189 @@
-"""Packages: the customers that a rule of seeds/audiences.csv selects."""
+"""Packages: the customers that the rules of seeds/audiences.csv select.
+
+An audience may refer to others, `audience:PKG001`: rules are evaluated in the order that this
+needs. What is wrong with a rule fails its package and those that refer to it, not the others.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import pyarrow as pa
 
-from onecdp.audiences.bitmaps import ALL_CUSTOMERS, evaluate, load_bitmaps, to_numpy
-from onecdp.audiences.rules import (
-    Expression,
-    RuleError,
-    needs_universe,
-    parse,
-    shown,
-    tags,
-)
+from onecdp.audiences.bitmaps import load_bitmaps, to_bytes
+from onecdp.audiences.evaluate import Evaluator, Sets
+from onecdp.audiences.names import AUDIENCE_PREFIX, Names
+from onecdp.audiences.numbers import load_numbers
+from onecdp.audiences.rules import Expression, RuleError, parse, shown, tags
 from onecdp.errors import OnecdpError
 
 FILE = "seeds/audiences.csv"
 
-SCHEMA = pa.schema([("package_id", pa.string()), ("one_int", pa.int64())])
+SCHEMA = pa.schema(
+    [
+        ("package_id", pa.string()),
+        ("error", pa.string()),
+        ("user_bitmap", pa.binary()),
+        ("user_count", pa.int64()),
+    ]
+)
 
 _COLUMNS = ("package_id", "package_name", "segment_rule")
-_NEAREST = 3
 _PROBLEMS_SHOWN = 20
 
 
 class AudienceError(OnecdpError, ValueError):
-    """Audiences are invalid; the message is one line with every problem."""
+    """Audiences can't be told apart; the message is one line with every problem."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Rules in the order of evaluation, and why the others fail.
+
+    Attributes:
+        rules: Expressions by package_id; one that refers to another comes after it.
+        errors: Reasons by package_id.
+    """
+
+    rules: Mapping[str, Expression]
+    errors: Mapping[str, str]
 
 
 def evaluate_audiences(
-    audiences: pa.Table | pa.RecordBatchReader, bitmaps: pa.Table | pa.RecordBatchReader
-) -> pa.Table:
-    """Selects the customers of every package.
+    audiences: pa.Table, bitmaps: pa.Table, numbers: pa.Table | None = None
+) -> pa.RecordBatchReader:
+    """Selects the customers of every package, one at a time.
 
     Args:
         audiences: Columns package_id, package_name, segment_rule (text), one row per package.
         bitmaps: Columns segment_tag and user_bitmap, one row per tag, from `build_bitmaps`.
+        numbers: The result of `build_numbers`.
 
     Returns:
-        Columns package_id and one_int, one row per package and customer; packages in the order of
-        `audiences`, customers ascending. Empty packages have no rows.
+        Columns package_id, error, user_bitmap and user_count, one row per package. Where the
+        rule can't be evaluated, error says why and the bitmap is null.
 
     Raises:
-        AudienceError: An id or a name is missing, an id is duplicated, a rule is empty or invalid,
-            or it names an unknown tag.
+        AudienceError: A package_id is missing or used twice, or a column is missing.
     """
-    loaded = load_bitmaps(bitmaps)
-    rules = _read_rules(_rows(audiences), loaded)
-    parts = []
-    for package_id, rule in rules.items():
-        customers = to_numpy(evaluate(rule, loaded))
-        columns = [pa.repeat(package_id, len(customers)), pa.array(customers).cast(pa.int64())]
-        parts.append(pa.Table.from_arrays(columns, schema=SCHEMA))
-    return pa.concat_tables(parts) if parts else SCHEMA.empty_table()
+    columns = (bitmaps.column(name).to_pylist() for name in ("segment_tag", "user_bitmap"))
+    sets = Sets(load_bitmaps(zip(*columns, strict=True)))
+    if numbers is not None:
+        names = ("number_name", "slice", "decimals", "base", "user_bitmap")
+        parts = (numbers.column(name).to_pylist() for name in names)
+        sets.numbers = load_numbers(zip(*parts, strict=True))
+    plan = plan_packages(_rows(audiences), sets)
+    return pa.RecordBatchReader.from_batches(SCHEMA, _evaluated(plan, sets))
 
 
-def _rows(audiences: pa.Table | pa.RecordBatchReader) -> list[tuple[str, str, str]]:
+def plan_packages(rows: list[tuple[str, str, str]], sets: Sets) -> Plan:
+    """Parses the rules, checks their names, and orders them.
+
+    Args:
+        rows: package_id, package_name and rule.
+        sets: The tags and numbers that rules may use.
+
+    Raises:
+        AudienceError: A package_id is missing or used twice.
+    """
+    _check_ids(rows)
+    names = Names(sets.tags, sets.numbers, {package_id for package_id, _, _ in rows})
+    parsed: dict[str, Expression] = {}
+    errors: dict[str, str] = {}
+    for package_id, name, rule in rows:
+        try:
+            expression = parse(rule)
+            problems = [str(problem.reason) for problem in names.problems(expression, rule)]
+        except RuleError as error:
+            problems = [str(error)]
+        if not name:
+            problems.insert(0, "the package has no package_name")
+        if problems:
+            errors[package_id] = "; ".join(problems)
+        else:
+            parsed[package_id] = expression
+    order = _in_order({key: _referred(value) for key, value in parsed.items()}, errors)
+    return Plan({key: parsed[key] for key in order}, errors)
+
+
+def _referred(expression: Expression) -> list[str]:
+    """Returns the package_ids that an expression refers to."""
+    found = tags(expression)
+    return [t.removeprefix(AUDIENCE_PREFIX) for t in found if t.startswith(AUDIENCE_PREFIX)]
+
+
+def _in_order(referred: Mapping[str, list[str]], errors: dict[str, str]) -> list[str]:
+    """Returns the packages that can be evaluated, in order; adds why the others can't be."""
+    order: list[str] = []
+    waiting = dict(referred)
+    while waiting:
+        ready = [key for key, needs in waiting.items() if not any(n in waiting for n in needs)]
+        if not ready:
+            break
+        for key in ready:
+            failed = next((n for n in waiting[key] if n in errors), None)
+            if failed is None:
+                order.append(key)
+            else:
+                errors[key] = f"{AUDIENCE_PREFIX}{failed} has failed"
+            del waiting[key]
+    for key in waiting:
+        path = [key]
+        while path[-1] not in path[:-1]:
+            path.append(next(n for n in waiting[path[-1]] if n in waiting))
+        cycle = path[path.index(path[-1]) :]
+        says = " → ".join(AUDIENCE_PREFIX + n for n in cycle)
+        errors[key] = f"audiences that refer to each other can't be evaluated: {says}"
+    return order
+
+
+def _evaluated(plan: Plan, sets: Sets) -> Iterator[pa.RecordBatch]:
+    """Yields a batch per package, so that no more than one result is in memory, twice."""
+    for package_id, error in plan.errors.items():
+        yield _row(package_id, error, None, 0)
+    referred = {name for expression in plan.rules.values() for name in _referred(expression)}
+    evaluator = Evaluator(sets, plan.rules.values())
+    for package_id, expression in plan.rules.items():
+        members = evaluator.evaluate(expression)
+        if package_id in referred:
+            sets.tags[AUDIENCE_PREFIX + package_id] = members
+        yield _row(package_id, None, to_bytes(members), len(members))
+
+
+def _row(package_id: str, error: str | None, blob: bytes | None, members: int) -> pa.RecordBatch:
+    columns = [[package_id], [error], [blob], [members]]
+    arrays = [pa.array(column, type_) for column, type_ in zip(columns, SCHEMA.types, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+
+
+def _rows(audiences: pa.Table) -> list[tuple[str, str, str]]:
     """Returns id, name and rule of each row, trimmed; null becomes empty."""
-    table = audiences if isinstance(audiences, pa.Table) else audiences.read_all()
-    if missing := [column for column in _COLUMNS if column not in table.schema.names]:
+    if missing := [column for column in _COLUMNS if column not in audiences.schema.names]:
         raise AudienceError(f"{FILE}: column {', '.join(missing)} is missing")
-    columns = (table.column(column).to_pylist() for column in _COLUMNS)
-    # dbt loads a seed column of digits as numbers.
-    return [
-        (_text(package_id), _text(name), _text(rule))
-        for package_id, name, rule in zip(*columns, strict=True)
-    ]
+    columns = (audiences.column(column).to_pylist() for column in _COLUMNS)
+    return [(_text(a), _text(b), _text(c)) for a, b, c in zip(*columns, strict=True)]
 
 
 def _text(value: object) -> str:
     return "" if value is None else str(value).strip()
 
 
-def _read_rules(
-    rows: Iterable[tuple[str, str, str]], known_tags: Collection[str]
-) -> dict[str, Expression]:
-    """Returns the rule of each package, or raises one error with every problem."""
-    rows = list(rows)
-    rules: dict[str, Expression] = {}
-    problems: list[str] = []
+def _check_ids(rows: list[tuple[str, str, str]]) -> None:
+    """Raises if packages can't be told apart: then it is not known which one fails."""
+    problems = []
     for package_id, name, rule in rows:
-        label = f"package {package_id}"
         if not package_id:
             label = f"the package named {shown(name)}" if name else f"the rule {shown(rule)}"
             problems.append(f"{label} has no package_id")
-        if not name:
-            problems.append(f"{label} has no package_name")
-        try:
-            expression = parse(rule)
-        except RuleError as error:
-            problems.append(f"{label}: {error}")
-            continue
-        problems += [f"{label}: {problem}" for problem in _tag_problems(expression, known_tags)]
-        rules[package_id] = expression
     for package_id, times in Counter(package_id for package_id, _, _ in rows).items():
         if package_id and times > 1:
             problems.append(f"package_id {package_id} is used {times} times; each needs its own")
-    if problems:
-        raise AudienceError(f"{FILE}: {_one_line(problems)}")
-    return rules
-
-
-def _one_line(problems: list[str]) -> str:
     if len(problems) == 1:
-        return problems[0]
-    listed = [f"({number}) {text}" for number, text in enumerate(problems[:_PROBLEMS_SHOWN], 1)]
-    if more := len(problems) - len(listed):
-        listed.append(f"and {more} more")
-    return f"{len(problems)} problems: " + "; ".join(listed)
-
-
-def _tag_problems(expression: Expression, known_tags: Collection[str]) -> Iterator[str]:
-    for tag in tags(expression):
-        if tag not in known_tags:
-            yield f"unknown tag {shown(tag)}; {_nearest(tag, known_tags)}"
-    if needs_universe(expression) and ALL_CUSTOMERS not in known_tags:
-        yield f"NOT without a tag to subtract from needs the tag {ALL_CUSTOMERS}, which is missing"
-
-
-def _nearest(tag: str, known_tags: Collection[str]) -> str:
-    if not known_tags:
-        return "no tags are known: audience_bitmaps is empty"
-    by_folded: dict[str, list[str]] = {}
-    for known in sorted(known_tags):
-        by_folded.setdefault(known.casefold(), []).append(known)
-    close = get_close_matches(tag.casefold(), by_folded, n=_NEAREST)
-    near = [known for folded in close for known in by_folded[folded]]
-    if not near:
-        return "none is similar; the column segment_tag of audience_bitmaps lists all"
-    return "nearest: " + ", ".join(map(shown, near[:_NEAREST]))
+        raise AudienceError(f"{FILE}: {problems[0]}")
+    if problems:
+        listed = [f"({n}) {text}" for n, text in enumerate(problems[:_PROBLEMS_SHOWN], 1)]
+        if more := len(problems) - len(listed):
+            listed.append(f"and {more} more")
+        raise AudienceError(f"{FILE}: {len(problems)} problems: " + "; ".join(listed))

@@ -7,6 +7,7 @@ dbt-duckdb plugin that gives them to every model (profiles.yml).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import duckdb
 import numpy as np
@@ -14,9 +15,20 @@ import pyarrow as pa
 from duckdb.func import ARROW, NATIVE, SPECIAL
 from duckdb.sqltypes import BIGINT, BLOB, BOOLEAN, UINTEGER
 
-from onecdp.audiences.bitmaps import BitMap, from_bytes, intersection, to_bytes, to_numpy, union
+from onecdp.audiences.bitmaps import (
+    BitMap,
+    from_bytes,
+    from_members,
+    intersection,
+    to_bytes,
+    to_numpy,
+    union,
+)
 from onecdp.warehouse.sql_functions import SqlFunction, dbt_plugin
 from onecdp.warehouse.sql_functions import register as register_functions
+
+_T = TypeVar("_T")
+_BYTES = pa.binary()
 
 
 def bitmap_count(bitmap: bytes) -> int:
@@ -32,6 +44,11 @@ def bitmap_and(left: bytes, right: bytes) -> bytes:
 def bitmap_or(left: bytes, right: bytes) -> bytes:
     """Returns the customers that are in either."""
     return to_bytes(from_bytes(left) | from_bytes(right))
+
+
+def bitmap_xor(left: bytes, right: bytes) -> bytes:
+    """Returns the customers that are in one of both only."""
+    return to_bytes(from_bytes(left) ^ from_bytes(right))
 
 
 def bitmap_andnot(left: bytes, right: bytes) -> bytes:
@@ -57,22 +74,49 @@ def bitmap_to_array(bitmaps: pa.ChunkedArray) -> pa.Array:
     return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values))
 
 
-def bitmap_and_agg(lists: pa.ChunkedArray) -> pa.Array:
+def bitmap_build(lists: pa.ChunkedArray) -> pa.Array:
+    """Returns the bitmap of each list of one_ints; nulls in it are skipped, an empty one is empty.
+
+    Raises:
+        ValueError: A one_int is outside 0 to 2^32 - 1.
+    """
+    given = (
+        None if row is None else [one_int for one_int in row if one_int is not None]
+        for row in lists.to_pylist()
+    )
+    return pa.array([row if row is None else to_bytes(from_members(row)) for row in given], _BYTES)
+
+
+def group_bitmap_and(lists: pa.ChunkedArray) -> pa.Array:
     """Returns what all bitmaps of each list share."""
-    return _aggregate(lists, intersection)
+    return pa.array(_aggregated(lists, intersection, to_bytes), _BYTES)
 
 
-def bitmap_or_agg(lists: pa.ChunkedArray) -> pa.Array:
+def group_bitmap_or(lists: pa.ChunkedArray) -> pa.Array:
     """Returns the customers in any bitmap of each list."""
-    return _aggregate(lists, union)
+    return pa.array(_aggregated(lists, union, to_bytes), _BYTES)
 
 
-def _aggregate(lists: pa.ChunkedArray, combine: Callable[[list[BitMap]], BitMap]) -> pa.Array:
+def group_bitmap_and_count(lists: pa.ChunkedArray) -> pa.Array:
+    """Returns how many customers all bitmaps of each list share."""
+    return pa.array(_aggregated(lists, intersection, len), pa.int64())
+
+
+def group_bitmap_or_count(lists: pa.ChunkedArray) -> pa.Array:
+    """Returns how many customers are in any bitmap of each list."""
+    return pa.array(_aggregated(lists, union, len), pa.int64())
+
+
+def _aggregated(
+    lists: pa.ChunkedArray,
+    combine: Callable[[list[BitMap]], BitMap],
+    finish: Callable[[BitMap], _T],
+) -> list[_T | None]:
     """Combines each list; as in SQL, nulls in it are skipped, and nothing gives null."""
-    given = [
+    given = (
         [from_bytes(blob) for blob in row or () if blob is not None] for row in lists.to_pylist()
-    ]
-    return pa.array([to_bytes(combine(row)) if row else None for row in given], pa.binary())
+    )
+    return [finish(combine(row)) if row else None for row in given]
 
 
 def functions() -> tuple[SqlFunction, ...]:
@@ -85,12 +129,16 @@ def functions() -> tuple[SqlFunction, ...]:
         SqlFunction(bitmap_count, (BLOB,), BIGINT, NATIVE),
         SqlFunction(bitmap_and, (BLOB, BLOB), BLOB, NATIVE),
         SqlFunction(bitmap_or, (BLOB, BLOB), BLOB, NATIVE),
+        SqlFunction(bitmap_xor, (BLOB, BLOB), BLOB, NATIVE),
         SqlFunction(bitmap_andnot, (BLOB, BLOB), BLOB, NATIVE),
         SqlFunction(bitmap_and_count, (BLOB, BLOB), BIGINT, NATIVE),
         SqlFunction(bitmap_contains, (BLOB, BIGINT), BOOLEAN, NATIVE),
         SqlFunction(bitmap_to_array, (BLOB,), duckdb.list_type(UINTEGER), ARROW),
-        SqlFunction(bitmap_and_agg, (blobs,), BLOB, ARROW, SPECIAL),
-        SqlFunction(bitmap_or_agg, (blobs,), BLOB, ARROW, SPECIAL),
+        SqlFunction(bitmap_build, (duckdb.list_type(BIGINT),), BLOB, ARROW, SPECIAL),
+        SqlFunction(group_bitmap_and, (blobs,), BLOB, ARROW, SPECIAL),
+        SqlFunction(group_bitmap_or, (blobs,), BLOB, ARROW, SPECIAL),
+        SqlFunction(group_bitmap_and_count, (blobs,), BIGINT, ARROW, SPECIAL),
+        SqlFunction(group_bitmap_or_count, (blobs,), BIGINT, ARROW, SPECIAL),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from onecdp import __version__
+from onecdp.cli.audience import audience
 from onecdp.cli.check import check
 from onecdp.cli.collect import collect
 from onecdp.cli.deliver import deliver
@@ -71,5 +72,6 @@ for command in (
     explain,
     forget,
     identity,
+    audience,
 ):
     main.add_command(command)

@@ -49,8 +49,13 @@ def print_run(report: RunReport) -> None:
         table = make_table(("audience", "rule"), ("customers",))
         for audience in report.audiences:
             name = f"{audience.package_id} {audience.package_name}"
-            table.add_row(Text(name), Text(audience.segment_rule), f"{audience.customers:,}")
+            size = "failed" if audience.error else f"{audience.customers:,}"
+            table.add_row(Text(name), Text(audience.segment_rule), size)
         console.print(table)
+        for audience in report.audiences:
+            if audience.error:
+                text = f"seeds/audiences.csv: package {audience.package_id}: {audience.error}"
+                console.print(Text(text), soft_wrap=True)
     stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items())
     console.print(f"seconds: {stages}, total {sum(report.seconds.values()):.1f}", soft_wrap=True)
     if report.published:
@@ -211,6 +216,7 @@ def run_document(report: RunReport) -> dict[str, Any]:
                 "package_name": audience.package_name,
                 "segment_rule": audience.segment_rule,
                 "members": audience.customers,
+                "error": audience.error,
             }
             for audience in report.audiences
         ],

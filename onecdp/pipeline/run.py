@@ -21,17 +21,18 @@ from onecdp.project.data import Data
 from onecdp.project.dbt import Scope
 from onecdp.project.dbt_report import NOTHING_BUILT, BuildReport
 from onecdp.warehouse.files import Warehouse, connect
-from onecdp.warehouse.schemas import MARTS, SEEDS
+from onecdp.warehouse.schemas import MARTS
 
 
 @dataclass(frozen=True)
 class Audience:
-    """An audience and how many customers its package has."""
+    """An audience, how many customers its package has, and why it has failed if it has."""
 
     package_id: str
     package_name: str
     segment_rule: str
     customers: int
+    error: str | None
 
 
 @dataclass(frozen=True)
@@ -171,10 +172,8 @@ def _read_audiences(warehouse: Warehouse) -> tuple[Audience, ...]:
     """Reads the audiences of the private file with their sizes, ordered by package_id."""
     with connect(warehouse.build_file, read_only=True) as private:
         rows = private.execute(
-            "select a.package_id, a.package_name, a.segment_rule, count(p.one_id)"
-            f" from {SEEDS}.audiences as a"
-            f" left join {MARTS}.audience_packages as p on a.package_id = p.package_id"
-            " group by all order by a.package_id"
+            "select package_id, package_name, segment_rule, customer_count, error"
+            f" from {MARTS}.audience_package_summary order by package_id"
         ).fetchall()
     return tuple(Audience(*row) for row in rows)
 

@@ -1,10 +1,16 @@
 """One Roaring bitmap of one_int per tag."""
 
-from onecdp.audiences.bitmaps import build_bitmaps
+from onecdp.audiences.tags import build_tags
 
 
 def model(dbt, session):
     dbt.config(materialized="table")
-    memberships = dbt.ref("int_audiences__memberships").select("segment_tag, one_int")
-    declared = dbt.ref("int_audiences__declared_tags").fetchall()
-    return build_bitmaps(memberships.to_arrow_table(), declared=[tag for (tag,) in declared])
+    return build_tags(
+        tags=dbt.ref("int_audiences__tags"),
+        behaviour_tags=dbt.ref("int_audiences__behaviour_tags"),
+        memberships=[
+            dbt.ref("int_audiences__customer_tags"),
+            dbt.ref("int_audiences__tag_members"),
+        ],
+        measures=dbt.ref("int_audiences__measures"),
+    )

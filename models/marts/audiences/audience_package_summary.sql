@@ -6,6 +6,12 @@ with audiences as (
 
 ),
 
+packages as (
+
+    select * from {{ ref('int_audiences__packages') }}
+
+),
+
 audience_packages as (
 
     select * from {{ ref('audience_packages') }}
@@ -37,11 +43,14 @@ final as (
         audiences.package_id,
         audiences.package_name,
         audiences.segment_rule,
+        case when packages.error is null then 'built' else 'failed' end as status,
+        packages.error,
         cast(coalesce(totals.customer_count, 0) as bigint) as customer_count,
         cast(coalesce(totals.total_orders, 0) as bigint) as total_orders,
         cast(coalesce(totals.gross_revenue, 0) as decimal(18, 4)) as gross_revenue,
         cast({{ as_of_date() }} as timestamp) as created_at
     from audiences
+    left join packages on audiences.package_id = packages.package_id
     left join totals on audiences.package_id = totals.package_id
 
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from onecdp.identity.resolution.compiled import compiled
+from onecdp.compiled import compiled
 from onecdp.identity.resolution.graph import Ints
 
 

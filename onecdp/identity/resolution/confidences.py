@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from onecdp.identity.resolution.compiled import compiled
+from onecdp.compiled import compiled
 from onecdp.identity.resolution.graph import Components, Numbers, find
 
 Floats = npt.NDArray[np.float64]

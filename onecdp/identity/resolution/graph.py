@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from onecdp.identity.resolution.compiled import compiled
+from onecdp.compiled import compiled
 
 Ints = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.int32]

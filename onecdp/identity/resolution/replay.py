@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onecdp.identity.resolution.compiled import compiled
+from onecdp.compiled import compiled
 from onecdp.identity.resolution.graph import Flags, Ints, Records, find
 from onecdp.identity.resolution.segment_trees import (
     Trees,

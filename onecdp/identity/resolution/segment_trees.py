@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onecdp.identity.resolution.compiled import compiled
+from onecdp.compiled import compiled
 from onecdp.identity.resolution.graph import Ints, Records
 
 # The nodes of all trees; node 0 is the empty tree.

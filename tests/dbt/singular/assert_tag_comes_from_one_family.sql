@@ -5,6 +5,6 @@
 select
     segment_tag,
     count(distinct tag_family) as families
-from {{ ref('int_audiences__memberships') }}
+from {{ ref('int_audiences__tags') }}
 group by segment_tag
 having count(distinct tag_family) > 1

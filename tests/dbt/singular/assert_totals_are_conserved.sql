@@ -97,9 +97,23 @@ with totals as (
         (select coalesce(sum(events), 0) from {{ ref('int_customers__sessions') }})
     union all
     select
-        'tags of customers: memberships and bitmaps' as total,
-        (select count(*) from {{ ref('int_audiences__memberships') }}),
-        (select coalesce(sum(user_count), 0) from {{ ref('audience_bitmaps') }})
+        'tags of profiles and bitmaps' as total,
+        (
+            select
+                count(*)
+                {%- for column in tag_families().values() %}
+                + count({{ column }})
+                {%- endfor %}
+            from {{ ref('customer_profiles') }}
+        ),
+        (
+            select coalesce(sum(user_count), 0) from {{ ref('audience_bitmaps') }}
+            where
+                tag_family = 'all'
+                {%- for family in tag_families() %}
+                or tag_family = '{{ family }}'
+                {%- endfor %}
+        )
 
 )
 

@@ -44,7 +44,7 @@ BROKEN = {
         " where segment_tag = 'all_customers'"
     ),
     "assert_tag_comes_from_one_family": (
-        "insert into intermediate.int_audiences__memberships values ('all_customers', 'other', 1)"
+        "insert into intermediate.int_audiences__tags values (9999, 'all_customers', 'other')"
     ),
     "assert_every_buyer_has_an_rfm_segment": (
         "update marts.customer_segments set rfm_segment = 'Never purchased'"
@@ -119,6 +119,7 @@ SEED_TESTS = {  # test_seed_lines.py
     "assert_id_blocklist_is_valid",
     "assert_id_link_overrides_is_valid",
     "assert_id_types_is_valid",
+    "assert_tags_is_valid",
 }
 
 

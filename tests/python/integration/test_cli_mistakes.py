@@ -49,36 +49,46 @@ def test_ctrl_c_is_one_line_and_publishes_nothing(project: BuiltProject) -> None
     assert digest(project.warehouse / "marts.duckdb") == before
 
 
-def test_an_unknown_tag_stops_the_run_in_one_line_and_readers_keep_their_file(
-    project: BuiltProject,
-) -> None:
-    published = project.warehouse / "marts.duckdb"
-    before = digest(published)
+def test_a_failing_rule_fails_its_package_alone_and_is_reported(project: BuiltProject) -> None:
     seed = project.folder / "seeds" / "audiences.csv"
     right = seed.read_text()
-    seed.write_text(right.replace("At Risk", "At Rsk", 1))
+    seed.write_text(right.replace("At Risk", "At Rsk", 1) + "PKG005,Refers,audience:PKG001\n")
 
     finished = run_cli("run", "--as-of", "2026-06-06", cwd=project.folder)
 
+    assert finished.code == 0
+    told = finished.stdout.splitlines()
+    assert 'seeds/audiences.csv: package PKG001: unknown tag "At Rsk"; nearest: "At Risk"' in told
+    assert "seeds/audiences.csv: package PKG005: audience:PKG001 has failed" in told
+    assert any(line.startswith("warn: audience_rules_are_valid") for line in told)
+    summary = "select package_id, status, error, customer_count from audience_package_summary"
+    asked = run_cli("sql", "--json", f"{summary} order by all", cwd=project.folder).document()
+    assert [(row["package_id"], row["status"], row["customer_count"]) for row in asked] == [
+        ("PKG001", "failed", 0),
+        ("PKG002", "built", 8),
+        ("PKG003", "built", 4),
+        ("PKG004", "built", 2),
+        ("PKG005", "failed", 0),
+    ]
+    refused = run_cli("audience", "check", "PKG001", "member_id:MBR001", cwd=project.folder)
+    assert refused.code == 1
+    assert "PKG001 has failed: unknown tag" in refused.stderr
+
+    # Which of two packages with the same key is meant, nobody knows.
+    published = project.warehouse / "marts.duckdb"
+    before = digest(published)
+    seed.write_text(right + "PKG001,Again,channel_app\n")
+    finished = run_cli("run", "--as-of", "2026-06-06", cwd=project.folder)
     assert finished.code == 1
     (line,) = [line for line in finished.stdout.splitlines() if line.startswith("error: ")]
-    assert 'unknown tag "At Rsk"' in line
-    assert '"At Risk"' in line
+    assert "package_id PKG001 is used 2 times; each needs its own" in line
     assert "Traceback" not in finished.stdout + finished.stderr
-    assert finished.stdout.splitlines()[-1] == (
-        "nothing was published: readers keep what was there"
-    )
     assert digest(published) == before
-
     refused = run_cli("publish", cwd=project.folder)
     assert refused.code == 1
-    assert "int_audiences__package_members (error)" in refused.stderr
+    assert "the last build has failures" in refused.stderr
     assert refused.stderr.count("\n") == 1
     assert digest(published) == before
-
-    seed.write_text(right)
-    assert run_cli("build", "--as-of", "2026-06-06", cwd=project.folder).code == 0
-    assert run_cli("publish", cwd=project.folder).code == 0
 
 
 def test_a_mistake_in_a_model_is_one_line(project: BuiltProject) -> None:

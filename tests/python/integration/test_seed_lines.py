@@ -1,4 +1,4 @@
-"""A line of an identity seed that cannot be meant ends the build with that line and what to do.
+"""A line of a seed that cannot be meant ends the build with that line and what to do.
 
 The dbt tests that say so are run as dbt compiled them, on seeds of our own in memory.
 """
@@ -17,6 +17,10 @@ _SEEDS = {
     "id_link_overrides": (
         "override, left_id_type, left_id_value, right_id_type, right_id_value, reason"
     ),
+    "tags": (
+        "segment_tag, event_type, window_days, min_count, max_count, min_revenue, max_revenue,"
+        " channel, item_id, then_event_type, within_days"
+    ),
 }
 
 _SOUND = """
@@ -27,6 +31,10 @@ _SOUND = """
     insert into seeds.id_link_overrides values
         ('must_link', 'member_id', 'm1', 'mobile_hash', 'p1', null),
         ('cannot_link', 'member_id', 'm1', 'member_id', 'm2', 'twins');
+    insert into seeds.tags values
+        ('none', 'purchase', null, null, 0, null, null, null, null, null, null),
+        ('refunds', 'return', 30, null, null, -5, -5, 'app', 'SKU1', null, null),
+        ('left', 'add_cart', null, 1, 1, null, null, null, null, 'purchase', 2);
 """
 
 _UNSOUND = [
@@ -73,6 +81,76 @@ _UNSOUND = [
         "'cannot_link', 'member_id', 'm2', 'member_id', 'm1', ''",
         "the pair is listed twice",
     ),
+    (
+        "tags",
+        "null, 'purchase', null, 1, null, null, null, null, null, null, null",
+        "segment_tag is empty",
+    ),
+    (
+        "tags",
+        "'At Risk', 'purchase', null, 1, null, null, null, null, null, null, null",
+        "segment_tag At Risk is the name of a segment",
+    ),
+    (
+        "tags",
+        "'audience:x', 'purchase', null, 1, null, null, null, null, null, null, null",
+        "segment_tag audience:x begins with audience:",
+    ),
+    (
+        "tags",
+        "'left', 'purchase', null, 1, null, null, null, null, null, null, null",
+        "segment_tag left is there twice",
+    ),
+    (
+        "tags",
+        "'x', null, null, 1, null, null, null, null, null, null, null",
+        "event_type is empty",
+    ),
+    (
+        "tags",
+        "'x', 'purchase', 0, 1, null, null, null, null, null, null, null",
+        "window_days 0 must be",
+    ),
+    (
+        "tags",
+        "'x', 'purchase', null, -1, null, null, null, null, null, null, null",
+        "min_count -1 must not",
+    ),
+    (
+        "tags",
+        "'x', 'purchase', null, 3, 2, null, null, null, null, null, null",
+        "max_count 2 is less",
+    ),
+    (
+        "tags",
+        "'x', 'purchase', null, null, -1, null, null, null, null, null, null",
+        "max_count -1 is less",
+    ),
+    (
+        "tags",
+        "'x', 'purchase', null, null, null, 2, 1, null, null, null, null",
+        "max_revenue 1.0000 is less",
+    ),
+    (
+        "tags",
+        "'x', 'purchase', null, null, null, null, null, null, null, null, null",
+        "min_count, max_count, min_revenue and max_revenue are empty",
+    ),
+    (
+        "tags",
+        "'x', 'add_cart', null, 1, null, null, null, null, null, 'purchase', null",
+        "within_days is empty",
+    ),
+    (
+        "tags",
+        "'x', 'add_cart', null, 1, null, null, null, null, null, null, 1",
+        "within_days 1 needs",
+    ),
+    (
+        "tags",
+        "'x', 'add_cart', null, 1, null, null, null, null, null, 'purchase', 0",
+        "within_days 0 must",
+    ),
 ]
 
 
@@ -90,6 +168,9 @@ def seeds(built_warehouse: BuiltProject) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as scratch:
         scratch.execute(f"attach '{built}' as built (read_only); attach ':memory:' as onecdp")
         scratch.execute("use onecdp; create schema seeds")
+        scratch.execute(
+            "create table seeds.rfm_segment_rules as from built.seeds.rfm_segment_rules"
+        )
         for seed, columns in _SEEDS.items():
             scratch.execute(
                 f"create table seeds.{seed} as select {columns} from built.seeds.{seed} limit 0"

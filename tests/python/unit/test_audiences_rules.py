@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,6 +7,7 @@ from hypothesis import strategies as st
 from onecdp.audiences.rules import (
     MAX_DEPTH,
     And,
+    Compare,
     Not,
     Or,
     RuleError,
@@ -17,10 +20,23 @@ from onecdp.audiences.rules import (
 
 names = st.one_of(
     st.text(min_size=1, max_size=8).filter(str.strip),
-    st.sampled_from(["AND", "or", "Not", "-", 'say "hi"', "(", "会员", "हिन्दी", "a b"]),
+    st.sampled_from(
+        ["AND", "or", "Not", "-", 'say "hi"', "(", "会员", "हिन्दी", "a b", "In", "--", "/*"]
+    ),
+)
+values = st.decimals(-(10**9), 10**9, allow_nan=False, places=3) | st.integers(0, 9).map(Decimal)
+comparisons = st.one_of(
+    st.builds(
+        Compare,
+        names,
+        st.sampled_from(["=", "!=", "<", "<=", ">", ">="]),
+        st.tuples(values),
+    ),
+    st.builds(Compare, names, st.just("between"), st.tuples(values, values)),
+    st.builds(Compare, names, st.just("in"), st.lists(values, min_size=1, max_size=3).map(tuple)),
 )
 expressions = st.recursive(
-    st.builds(Tag, names),
+    st.builds(Tag, names) | comparisons,
     lambda inner: st.one_of(
         st.builds(Not, inner),
         st.builds(And, st.lists(inner, min_size=2, max_size=4).map(tuple)),
@@ -47,6 +63,17 @@ def test_what_is_printed_reads_back_the_same(expression):
         ("grid:At-Risk.2 AND 会员_金", And((Tag("grid:At-Risk.2"), Tag("会员_金")))),
         (" \ta\nAND\u00a0b ", And((Tag("a"), Tag("b")))),
         ('"At Risk"OR"High Value"', Or((Tag("At Risk"), Tag("High Value")))),
+        ("a -- not b\nAND/* c */b", And((Tag("a"), Tag("b")))),
+        ("a--b AND in", And((Tag("a--b"), Tag("in")))),
+        ("spent>=19.90", Compare("spent", ">=", (Decimal("19.90"),))),
+        ('"spent" <> -3', Compare("spent", "!=", (Decimal(-3),))),
+        ("NOT n = .5 OR a", Or((Not(Compare("n", "=", (Decimal("0.5"),))), Tag("a")))),
+        (
+            "n between 1 AND 2 AND a",
+            And((Compare("n", "between", (Decimal(1), Decimal(2))), Tag("a"))),
+        ),
+        ("n NOT IN (1,2, 3)", Not(Compare("n", "in", (Decimal(1), Decimal(2), Decimal(3))))),
+        ("audience:PKG001 AND a", And((Tag("audience:PKG001"), Tag("a")))),
     ],
 )
 def test_reading(rule, expression):
@@ -89,6 +116,22 @@ def test_reading(rule, expression):
         ("(a (b))", 4, "expected AND, OR or ) before ( at character 4: (a <here>(b))"),
         ("a & b", 3, "unexpected & at character 3 (write AND): a <here>& b"),
         ("a - b", 3, "unexpected - at character 3 (write AND NOT): a <here>- b"),
+        ("a, b", 2, "unexpected , (write AND or OR between tags) at character 2: a<here>, b"),
+        (
+            "n >= x",
+            6,
+            'expected a number after >=, not "x" at character 6; '
+            "write it as 250, -3 or 19.99: n >= <here>x",
+        ),
+        ("n >=", 5, "expected a number after >=, not THE END at character 5: n >=<here>"),
+        ("n in 3", 6, "expected ( after IN at character 6: n in <here>3"),
+        ("n in (1 2)", 9, 'expected a comma or ) before "2" at character 9: n in (1 <here>2)'),
+        (
+            "n between 1 or 2",
+            13,
+            "expected AND between two numbers, not OR at character 13: n between 1 <here>or 2",
+        ),
+        ("a /* b", 3, "unclosed comment at character 3: a <here>/* b"),
         ("'a'", 1, "unexpected ' at character 1 (quote tags with \"): <here>'a'"),
         (
             "(" * 10_000,
@@ -142,3 +185,9 @@ def test_tags_come_once_in_order():
 )
 def test_when_every_customer_must_be_known(rule, needed):
     assert needs_universe(parse(rule)) is needed
+
+
+def test_a_caret_points_at_the_character():
+    with pytest.raises(RuleError) as caught:
+        parse("a AND\n  会员 b")
+    assert caught.value.pointed().splitlines()[1:] == ["    会员 b", "         ^"]
