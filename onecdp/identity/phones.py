@@ -14,6 +14,7 @@ from functools import cache
 NO_COUNTRY = "has no country code"
 INVALID = "is no valid phone number"
 
+_MOST_DIGITS = 15
 _PUNCTUATION = re.compile(r"[ ().\-/\u2010-\u2015]")
 _WRITTEN = re.compile(
     r"(?i)(?:tel:)?(\+?[0-9 ().\-/\u2010-\u2015]+)"
@@ -47,7 +48,8 @@ NO_PHONE = Phone()
 def read_phone(text: str, region: str = "") -> Phone:
     """Reads a text in NFKC, without white space around it.
 
-    Fewer than seven digits, one digit again and again, and codes with letters are no number.
+    Fewer than seven digits, more than E.164's fifteen, one digit again and again, and codes with
+    letters are no number.
 
     Args:
         text: The text.
@@ -67,6 +69,8 @@ def read_phone(text: str, region: str = "") -> Phone:
         return NO_PHONE
     if digits.startswith("00"):
         digits = f"+{digits[2:]}"
+    if len(digits.lstrip("+")) > _MOST_DIGITS:
+        return NO_PHONE
     if not digits.startswith("+") and not region:
         return Phone(problem=NO_COUNTRY)
     number = _by_pattern(digits, region) or _by_library(digits, region)

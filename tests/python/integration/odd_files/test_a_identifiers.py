@@ -163,7 +163,14 @@ def test_identifier_is_what_was_written_or_quarantined(
         )
         found[column] = [value for (value,) in rows], bad[0][0]
         sound = sorted(value for value in kind.loaded if value is not None)
-        expected[column] = sound, len(kind.loaded) - len(sound)
+        quarantined = len(kind.loaded) - len(sound)
+        if column == "mobile_hash":
+            # A number without a country code, which nobody can hash, is null.
+            phones = [value for value in sound if value.isdecimal() and 7 <= len(value) <= 15]
+            sound = [value for value in sound if value not in phones]
+            found[column] = [value for value in found[column][0] if value], bad[0][0]
+            assert len(rows) == len(sound) + len(phones)
+        expected[column] = sound, quarantined
     assert found == expected
 
 
