@@ -265,11 +265,14 @@ def _die_at(number: int) -> None:
         setattr(owner, name, counted(getattr(owner, name)))
 
 
-def test_ten_kills_lose_and_double_nothing(crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.soak)])
+def test_kills_lose_and_double_nothing(
+    crm: Crm, monkeypatch: pytest.MonkeyPatch, kills: int
+) -> None:
     monkeypatch.setattr(destination.Database, "batch_rows", 20)
     draw = random.Random(13)
     crm.marts.publish(60)
-    for day in range(10):
+    for day in range(kills):
         child = os.fork()
         if not child:
             _die_at(draw.randrange(18) if day else 9)

@@ -32,13 +32,16 @@ def run_at_once(line: Line, header: Row, days: list[list[Row]]) -> None:
     line.run()
 
 
-def test_ten_runs_equal_one(
-    tmp_path: Path, project: Path, sample: tuple[Row, list[list[Row]]]
+@pytest.mark.parametrize("length", [8, pytest.param(3, marks=pytest.mark.soak)])
+def test_runs_of_some_days_equal_one(
+    tmp_path: Path, project: Path, sample: tuple[Row, list[list[Row]]], length: int
 ) -> None:
     header, days = sample
-    three_days = [[row for day in days[n : n + 3] for row in day] for n in range(0, len(days), 3)]
+    some_days = [
+        [row for day in days[n : n + length] for row in day] for n in range(0, len(days), length)
+    ]
     pieces, at_once = Line.at(tmp_path / "pieces", project), Line.at(tmp_path / "once", project)
-    run_in_pieces(pieces, header, three_days)
+    run_in_pieces(pieces, header, some_days)
     run_at_once(at_once, header, days)
     assert not differences(pieces.state(), at_once.state())
 

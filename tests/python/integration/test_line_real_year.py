@@ -274,7 +274,12 @@ def assert_kills_change_nothing(
     assert not differences(read_without_stamps(expected), marts)
 
 
-def test_killed_runs_leave_no_trace(tmp_path: Path, sample: tuple[Row, list[list[Row]]]) -> None:
+@pytest.mark.parametrize(
+    "shares", [(0.6,), pytest.param((0.25, 0.55, 0.85), marks=pytest.mark.soak)]
+)
+def test_killed_runs_leave_no_trace(
+    tmp_path: Path, sample: tuple[Row, list[list[Row]]], shares: tuple[float, ...]
+) -> None:
     header, days = sample
     undisturbed = make_project(tmp_path / "undisturbed")
     data = undisturbed / "data"
@@ -286,7 +291,7 @@ def test_killed_runs_leave_no_trace(tmp_path: Path, sample: tuple[Row, list[list
 
     disturbed = make_project(tmp_path / "disturbed")
     expected = undisturbed / "warehouse" / "marts.duckdb"
-    moments = [seconds * share for share in (0.25, 0.55, 0.85)]
+    moments = [seconds * share for share in shares]
     assert_kills_change_nothing(disturbed, data, moments, expected)
 
 

@@ -71,13 +71,13 @@ def compare(warehouse: Warehouse, world: World, number: int) -> list[str]:
 
 
 def test_sound_files_end_as_the_reference_says(warehouse: Warehouse) -> None:
-    wrong = play(warehouse, 1, worlds=6, is_damaged=False)
+    wrong = play(warehouse, 1, worlds=3, is_damaged=False)
     assert wrong == []
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_damaged_files_end_as_the_reference_says(warehouse: Warehouse, seed: int) -> None:
-    wrong = play(warehouse, seed, worlds=6, is_damaged=True)
+    wrong = play(warehouse, seed, worlds=3, is_damaged=True)
     assert wrong == []
 
 
