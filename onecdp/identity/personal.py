@@ -47,7 +47,10 @@ _IN_TEXT = re.compile(
     r"[^\s@<>\"'(),;:/?&=#%]+\.(?:(?i:xn--)[a-zA-Z0-9-]{2,59}|[^\W\d_]{2,24})"
 )
 _PHONE_IN_TEXT = re.compile(r"(?<![0-9A-Za-z])\+?[0-9](?:[ ().\-/]{0,2}[0-9]){6,14}(?![0-9A-Za-z])")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9]{2})?")
+_DATE = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9]{2})?"
+    r"|[0-3]?[0-9]/[0-3]?[0-9]/(?:19|20)[0-9]{2}(?: |$)"
+)
 
 
 def normalise_address(text: str, personal: PersonalData = DEFAULT) -> str:

@@ -330,5 +330,5 @@ def test_the_command_line_takes_the_settings_from_the_projects_files(tmp_path: P
     assert service.calls[0].headers["Authorization"] == f"Bearer {TOKEN}"
     (report,) = [source for source in done.document()["sources"] if source["source"] == "id_graph"]
     assert report["rows_loaded"] == 15
-    assert "10 of 48 identifiers answered with 10 links" in done.stderr
+    assert "10 of 53 identifiers answered with 10 links" in done.stderr
     assert TOKEN not in done.stdout + done.stderr
