@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import duckdb
+import pytest
 from support.cli import BuiltProject, run_cli
 
 from ingestion import pipelines
@@ -53,6 +54,7 @@ def test_every_persistent_text_column_is_declared(project: BuiltProject) -> None
     assert unknown == []
 
 
+@pytest.mark.soak
 def test_raw_tables_declare_what_ingestion_does(project: BuiltProject) -> None:
     rules = {rule.full_name: rule for rule in read_rules(manifest_of(project))}
     for spec in pipelines.tables():

@@ -25,6 +25,7 @@ def finished(project: Path) -> Finished:
     return run_cli("run", "--data", "shop", "--as-of", "2026-01-12", "--json", cwd=project)
 
 
+@pytest.mark.soak
 def test_what_the_generator_says_of_its_rows_is_what_the_load_finds(
     project: Path, finished: Finished
 ) -> None:
@@ -47,6 +48,7 @@ def test_what_the_generator_says_of_its_rows_is_what_the_load_finds(
     assert said == {}
 
 
+@pytest.mark.soak
 def test_the_map_knows_every_identifier_of_the_truth_and_never_read_it(
     project: Path, finished: Finished
 ) -> None:
@@ -68,6 +70,7 @@ def test_the_map_knows_every_identifier_of_the_truth_and_never_read_it(
     assert loaded == {file for file in written if not file.startswith("truth/")}
 
 
+@pytest.mark.soak
 def test_no_junk_identifier_is_in_the_map(project: Path, finished: Finished) -> None:
     assert finished.code == 3, finished.stderr
     with duckdb.connect(str(project / "warehouse" / "marts.duckdb"), read_only=True) as published:

@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 import duckdb
+import pytest
 from support.cli import REPOSITORY, make_project, run_cli
 
 AS_OF = ("--as-of", "2026-06-06")
@@ -44,6 +45,7 @@ def lay_out(data: Path) -> None:
     )
 
 
+@pytest.mark.soak
 def test_one_seed_row_and_one_line_add_a_type(tmp_path: Path) -> None:
     project, data = make_project(tmp_path / "project"), tmp_path / "data"
     declare(project)

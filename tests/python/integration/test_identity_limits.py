@@ -79,6 +79,7 @@ def test_a_number_counts_while_it_is_held(tmp_path: Path) -> None:
     assert people.together("device_id:D", "mobile_hash:D_OLD", "mobile_hash:D_NEW")
 
 
+@pytest.mark.soak
 def test_a_long_chain_is_cut_by_limits_by_the_cap_or_by_nothing(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project")
     line = Line.at(tmp_path / "line", project)
@@ -105,6 +106,7 @@ def test_a_long_chain_is_cut_by_limits_by_the_cap_or_by_nothing(tmp_path: Path) 
     assert {people.confidences[identifier] for identifier in people.ids} == {0.95, 1.0}
 
 
+@pytest.mark.soak
 def test_a_value_of_a_hundred_thousand_links(tmp_path: Path) -> None:
     """A mailbox of as many union ids is shared; a member of as many devices is limited."""
     line = Line.at(tmp_path / "line", copy_project(tmp_path / "project"))
@@ -129,6 +131,7 @@ def test_a_value_of_a_hundred_thousand_links(tmp_path: Path) -> None:
     assert build_identity(line).together("member_id:MORE", "union_id:U7")
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("macro", "hashed", "told"),
     [

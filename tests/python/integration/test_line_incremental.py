@@ -131,6 +131,7 @@ def test_every_day_equals_a_rebuild(tmp_path: Path, project: Path) -> None:
     assert not compared_whole(project), "another as-of date compared everything"
 
 
+@pytest.mark.soak
 def test_identifiers_keep_their_integers_through_a_full_refresh(
     tmp_path: Path, project: Path
 ) -> None:
@@ -145,6 +146,7 @@ def test_identifiers_keep_their_integers_through_a_full_refresh(
     assert [row[1] for row in after] == list(range(1, len(after) + 1))
 
 
+@pytest.mark.soak
 def test_a_rebuild_in_an_empty_warehouse_mints_the_same_ids(tmp_path: Path, project: Path) -> None:
     line = Line.at(tmp_path / "line", project)
     first_day(line)
@@ -183,6 +185,7 @@ def test_a_build_that_stopped_halfway_forgets_no_customer_of_a_split(
     assert_equals_rebuild(line, tmp_path)
 
 
+@pytest.mark.soak
 def test_a_build_that_stopped_halfway_forgets_no_customer_of_a_merge(
     tmp_path: Path, project: Path
 ) -> None:
@@ -242,6 +245,7 @@ def assert_equals_rebuild(line: Line, folder: Path) -> None:
     assert not differences(line.marts(), rebuilt.marts())
 
 
+@pytest.mark.soak
 def test_a_changed_seed_counts_for_rows_of_before(tmp_path: Path) -> None:
     """No row is new: another type of event, a blocked value, and links that merge no more."""
     project = copy_project(tmp_path / "project")
@@ -270,6 +274,7 @@ def test_a_changed_seed_counts_for_rows_of_before(tmp_path: Path) -> None:
     assert_equals_rebuild(line, tmp_path)
 
 
+@pytest.mark.soak
 def test_a_clock_that_went_back_hides_no_change(tmp_path: Path, project: Path) -> None:
     line = Line.at(tmp_path / "line", project)
     first_day(line)

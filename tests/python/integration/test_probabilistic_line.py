@@ -101,6 +101,7 @@ def test_splink_leaves_nothing_in_the_private_file(line: Line) -> None:
     ) == [(0,)]
 
 
+@pytest.mark.soak
 def test_another_limit_joins_two_accounts_of_one_person(line: Line, tmp_path: Path) -> None:
     """Who wants the accounts of one person together lets a person hold more of them."""
     project = copy_project(tmp_path / "project")
@@ -118,6 +119,7 @@ def test_another_limit_joins_two_accounts_of_one_person(line: Line, tmp_path: Pa
     ) == [(0,)]
 
 
+@pytest.mark.soak
 def test_off_gives_the_same_tables_without_rows(line: Line, tmp_path: Path) -> None:
     columns = (
         "select column_name, data_type from information_schema.columns"

@@ -75,7 +75,7 @@ def test_sound_files_end_as_the_reference_says(warehouse: Warehouse) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.soak)])
 def test_damaged_files_end_as_the_reference_says(warehouse: Warehouse, seed: int) -> None:
     wrong = play(warehouse, seed, worlds=3, is_damaged=True)
     assert wrong == []
