@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.cli import REPOSITORY
+from support.cli import REPOSITORY, clean_environment
 
 from onecdp.cli.progress import LineProgress
 from onecdp.errors import OnecdpError
@@ -202,7 +202,9 @@ def test_a_killed_build_is_not_published_until_a_whole_one_ends(project: Project
     assert dbt(project, "build")
     slow = project.folder / "models" / "slow.sql"
     slow.write_text("select count(*) as n from range(100000) a, range(1000000) b where a <> b")
-    building = subprocess.Popen([sys.executable, "-c", BUILD, str(project.folder)])
+    building = subprocess.Popen(
+        [sys.executable, "-c", BUILD, str(project.folder)], env=clean_environment()
+    )
     log = project.folder / "logs" / "dbt.log"
     deadline = time.monotonic() + 60
     while 'create  table\n      "onecdp"."marts"."slow' not in log.read_text():
