@@ -206,6 +206,7 @@ final as (
         cast(0 as decimal(18, 4)) as revenue,
         {as_time},
         {text("session_id")},
+        {text("page")},
         {text("order_id")},
         {text("country")},
         false as is_withdrawn,

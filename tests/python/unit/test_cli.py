@@ -32,7 +32,7 @@ def test_each_command_explains_itself_with_an_example(command: str) -> None:
 def test_the_commands_are_the_ones_that_the_docs_name() -> None:
     assert set(main.commands) == {
         "run", "check", "ingest", "build", "audit", "publish", "deps", "init", "sql", "generate",
-        "explain", "forget", "identity", "collect", "deliver", "docs", "source",
+        "explain", "forget", "identity", "collect", "audience", "deliver", "docs", "source",
     }  # fmt: skip
 
 
