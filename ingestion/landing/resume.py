@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dlt
 import duckdb
+from dlt.common.storages.load_package import LoadJobInfo, PackageStorage
 
 from onecdp.warehouse.sql_text import literal, quoted
 
@@ -14,7 +15,8 @@ def remove_copies(pipeline: dlt.Pipeline, database: Path) -> None:
     """Deletes what an interrupted load will copy again, from raw and from dlt's staging tables.
 
     dlt copies a file into the table that it appends to or merges from, and then notes that it did.
-    A load that was killed in between copies the file again when it goes on.
+    A load that was killed in between copies the file again when it goes on. A file whose copy is
+    noted isn't copied again, so its rows stay.
 
     Raises:
         duckdb.Error: the database can't be opened.
@@ -23,7 +25,7 @@ def remove_copies(pipeline: dlt.Pipeline, database: Path) -> None:
         (load_id, job)
         for load_id in pipeline.list_normalized_load_packages()
         for job in pipeline.get_load_package_info(load_id).jobs["started_jobs"]
-        if job.job_file_info.file_format == "parquet"
+        if job.job_file_info.file_format == "parquet" and not _is_noted(job)
     ]
     if not started:
         return
@@ -46,3 +48,9 @@ def remove_copies(pipeline: dlt.Pipeline, database: Path) -> None:
                 f"and ({key}) in (select ({key}) from read_parquet({literal(job.file_path)}))",
                 [load_id],
             )
+
+
+def _is_noted(job: LoadJobInfo) -> bool:
+    """Whether a worker noted the end of a job that was not moved to the ended ones any more."""
+    file = Path(job.file_path)
+    return (file.parents[1] / PackageStorage.PENDING_TRANSITIONS_FOLDER / file.name).exists()

@@ -112,18 +112,30 @@ def run(job):
         os.kill(os.getpid(), signal.SIGKILL)
 DuckDbCopyJob.run = run
 """
+# A worker notes that its copy is done; the file is moved away later, by the thread that waits.
+KILLED_AFTER_NOTE = """
+import os, signal
+from dlt.common.storages.load_package import PackageStorage
+save = PackageStorage.save_pending_transition
+def noted(storage, load_id, file_name, state, message=None):
+    save(storage, load_id, file_name, state, message)
+    if file_name.startswith("{table}."):
+        os.kill(os.getpid(), signal.SIGKILL)
+PackageStorage.save_pending_transition = noted
+"""
 
 
 @pytest.mark.parametrize("table", ["events", "transactions"])
-def test_rows_that_dlt_copied_and_did_not_note_down_come_once(
-    tmp_path: Path, undisturbed: Warehouse, table: str
+@pytest.mark.parametrize("killed", [KILLED_AFTER_COPY, KILLED_AFTER_NOTE], ids=["copy", "note"])
+def test_rows_that_dlt_copied_come_once_whether_noted_down_or_not(
+    tmp_path: Path, undisturbed: Warehouse, table: str, killed: str
 ) -> None:
     warehouse = Warehouse(tmp_path)
     fill(warehouse)
-    code = KILLED_AFTER_COPY.format(table=table) + CHILD
+    code = killed.format(table=table) + CHILD
     command = [sys.executable, "-c", code, str(warehouse.data), str(warehouse.folder)]
-    killed = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
-    assert killed.returncode == -signal.SIGKILL
+    ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
+    assert ended.returncode == -signal.SIGKILL
     warehouse.load()
     assert any("finishing an interrupted load" in notice for notice in warehouse.notices)
     assert state(warehouse) == state(undisturbed)
