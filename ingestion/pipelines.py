@@ -10,24 +10,19 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 
-import dlt
 import duckdb
 from dlt.common.runtime.run_context import switched_run_context
-from dlt.common.runtime.telemetry import stop_telemetry
 from dlt.extract import DltResource
 
-from onecdp.errors import UsageProblem
-from onecdp.project.personal_data import read_personal_data
 from onecdp.warehouse.files import Warehouse
 
-from .column_names import BadColumns, with_own_names
-from .declaration import BadDeclaration, DateOrder, TableSpec
+from .data_folder import REMEMBERED, opened_data, top_level
+from .declaration import BadDeclaration, TableSpec
 from .dlt_load import IngestError, PrepareLoad, ProjectContext, run_load
 from .identifiers import DeclaredIdentifier, attach_identifiers, read_identifiers
 from .landing.absent import complete_sources, has_pending_load
@@ -36,9 +31,8 @@ from .landing.gone import find_gone
 from .landing.land import land
 from .landing.landed import Landed
 from .landing.resources import resources
-from .plain_settings import BadPlainColumns, with_plain_columns
+from .project_settings import PROJECT, project_settings, with_settings
 from .readers.live import list_arrivals, live_readers
-from .readers.object_settings import BadStorage, open_folder
 from .readers.objects import ObjectFolder
 from .readers.reader import Context
 from .sources import SOURCES
@@ -59,9 +53,7 @@ __all__ = [
     "top_level",
 ]
 
-PROJECT = Path(__file__).resolve().parent.parent
 SAMPLE = PROJECT / "ingestion" / "sample"
-REMEMBERED = "objects.json"
 
 
 def tables() -> list[TableSpec]:
@@ -188,93 +180,6 @@ def load(
         # Last, because it asks about what the files brought.
         answered = _load_answers(service, declared, warehouse, notify)
         return [_sum(r, answered) if r.source == answered.source else r for r in reports]
-
-
-@contextmanager
-def project_settings(work: Path) -> Iterator[None]:
-    """Sets dlt to the settings of the project, and to `work` as its folder."""
-    context = ProjectContext(PROJECT, work)
-    with switched_run_context(context):
-        # Before the switch dlt has started by the settings of the current folder, which may have
-        # none: then it would report every load to its makers.
-        stop_telemetry()
-        context.initialize_runtime()
-        yield
-
-
-@contextmanager
-def opened_data(
-    data_dir: Path | str, work: Path, remembered: Path
-) -> Iterator[Path | ObjectFolder]:
-    """Opens a data folder; copies of objects are below `work` while it is open.
-
-    Args:
-        data_dir: The folder, or the URL of one in object storage.
-        work: A folder for copies.
-        remembered: The file that tells what objects hold.
-
-    Raises:
-        IngestError: The settings of object storage can't work.
-    """
-    if isinstance(data_dir, Path):
-        yield data_dir
-        return
-    with tempfile.TemporaryDirectory(prefix="scratch", dir=work) as copies:
-        try:
-            folder = open_folder(data_dir, Path(copies), remembered)
-        except BadStorage as error:
-            raise IngestError(str(error)) from error
-        try:
-            yield folder
-        finally:
-            folder.storage.save()
-
-
-def top_level(url: str) -> tuple[list[tuple[str, bool]], str | None]:
-    """What a data folder in object storage holds.
-
-    Returns:
-        The names in it, each with whether it is a folder; and why it can't be listed, if so.
-
-    Raises:
-        IngestError: The settings of object storage can't work.
-    """
-    with tempfile.TemporaryDirectory() as folder, project_settings(Path(folder)):
-        work = Path(folder)
-        with opened_data(url, work, work / REMEMBERED) as data:
-            assert isinstance(data, ObjectFolder)
-            try:
-                return data.storage.top_level(data.path), None
-            except OSError as error:
-                return [], f"can't be listed: {error}"
-
-
-def with_settings(declared: Sequence[TableSpec]) -> list[TableSpec]:
-    """The tables with what the project's settings say of their files.
-
-    Raises:
-        IngestError: A setting cannot be used.
-    """
-    try:
-        personal = read_personal_data(PROJECT, os.environ)
-        with_names = with_own_names([replace(spec, personal=personal) for spec in declared])
-        return [_with_date_order(spec) for spec in with_plain_columns(with_names)]
-    except (BadColumns, BadPlainColumns, UsageProblem) as error:
-        raise IngestError(str(error)) from error
-
-
-def _with_date_order(spec: TableSpec) -> TableSpec:
-    """The table with what the project's settings say of its dates."""
-    name = f"sources.{spec.source}.date_order"
-    said = dlt.config.get(name, str)
-    if said is None:
-        return spec
-    try:
-        return replace(spec, date_order=DateOrder(said))
-    except ValueError:
-        raise IngestError(
-            f"{name} is {said!r}; expected {' or '.join(DateOrder)} (.dlt/config.toml)"
-        ) from None
 
 
 def _is_absent(source: str, data_dir: Path | ObjectFolder, work: Path) -> bool:

@@ -10,18 +10,10 @@ from pathlib import Path
 
 from onecdp.warehouse.files import Warehouse
 
+from ..data_folder import REMEMBERED, opened_data
 from ..dlt_load import reading
-from ..pipelines import (
-    REMEMBERED,
-    SOURCES,
-    IngestError,
-    SourceReport,
-    opened_data,
-    project_settings,
-    report_of,
-    tables,
-    with_settings,
-)
+from ..pipelines import SOURCES, IngestError, SourceReport, report_of, tables
+from ..project_settings import project_settings, with_settings
 from ..readers.objects import ObjectFolder, copy_in_tree
 from .one_file import NoSource, find_table
 from .preview import preview_file, preview_source
