@@ -14,6 +14,7 @@ import confluent_kafka
 import hypothesis
 import pytest
 from support.cli import BuiltProject, make_project, run_cli
+from support.crm import Crm, crm_schema
 from support.ingestion import Warehouse
 from support.kafka import KafkaBroker, make_broker
 from support.object_storage import S3Server, make_s3
@@ -69,6 +70,19 @@ def mariadb_server() -> Iterator[Server]:
 def postgresql_server() -> Iterator[Server]:
     """A PostgreSQL with an empty schema `shop`, shared likewise."""
     yield from _running(postgresql)
+
+
+@pytest.fixture(scope="module", params=["mariadb_server", "postgresql_server"])
+def crm_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server of each kind with an empty schema `crm`."""
+    with crm_schema(request.getfixturevalue(request.param)) as server:
+        yield server
+
+
+@pytest.fixture
+def crm(crm_server: Server, tmp_path: Path) -> Crm:
+    """The destination `crm` of one test, with marts of its own."""
+    return Crm(crm_server, tmp_path / "project")
 
 
 @pytest.fixture(scope="session")
