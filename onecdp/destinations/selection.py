@@ -25,9 +25,10 @@ _SUMMARY = f"{MARTS}.audience_package_summary"
 _CUSTOMERS = f"{MARTS}.customer_profiles"
 # Of the package, not of its members; `created_at` would make every row new each day.
 _OF_PACKAGE = ("package_name", "segment_rule", "created_at")
-_IDENTIFIERS = (
-    "member_id", "union_id", "retail_customer_id", "mobile_hash", "email_hash", "open_id",
-    "device_id",
+# The macro profile_id_columns has them, too; a test holds them to each other.
+IDENTIFIERS = (
+    "member_id", "union_id", "retail_customer_id", "customer_id", "mobile_hash", "email_hash",
+    "open_id", "device_id",
 )  # fmt: skip
 
 
@@ -120,7 +121,7 @@ def select_package(
         name: name
         for name in (
             *(each for each in packages if each not in _OF_PACKAGE),
-            *(each for each in _IDENTIFIERS if each in profiles and each not in packages),
+            *(each for each in IDENTIFIERS if each in profiles and each not in packages),
         )
     }
     known = {name: f"profiles.{quoted(name)}" for name in profiles}
