@@ -47,8 +47,8 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> list[Day]:
     line = Line.at(folder, project)
     seen: list[Day] = []
 
-    def night(tests: bool = False) -> None:
-        line.run(tests=tests)
+    def night() -> None:
+        line.run(tests=False)
         seen.append(look(line))
 
     write_overrides(project, KEEP_APART)
@@ -65,7 +65,7 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> list[Day]:
     write_overrides(project, *(word for word in WORDS if word != KEEP_APART))
     night()
     write_overrides(project)
-    night(tests=True)
+    night()
 
     state = line.state()
     rebuilt = line.copy_warehouse(folder / "rebuilt")
