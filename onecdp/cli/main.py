@@ -14,6 +14,7 @@ from onecdp.cli.deliver import deliver
 from onecdp.cli.forget import forget
 from onecdp.cli.generate import generate
 from onecdp.cli.identity import explain, identity
+from onecdp.cli.live import live
 from onecdp.cli.project import deps, docs, init
 from onecdp.cli.run import audit, build, ingest, publish, run
 from onecdp.cli.source import source
@@ -62,6 +63,7 @@ for command in (
     audit,
     publish,
     collect,
+    live,
     deliver,
     deps,
     docs,

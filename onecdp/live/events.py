@@ -23,7 +23,7 @@ _TOO_MUCH = 10**12
 _UNIT = Decimal(1) / PRICE_UNITS
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 LINK = ""
-"""The type of an event that only says that its identifiers are one person's; no feature counts it."""
+"""The type of a link: its identifiers are one person's, and no feature counts it."""
 
 Identifier = tuple[str, str]
 """id_type and id_value."""
@@ -74,11 +74,13 @@ def parse_event(line: bytes, id_columns: Sequence[Identifier], now: dt.datetime)
         return None
     if price_text and price is None:
         return None
-    identifiers = tuple([
-        (id_type, value)
-        for column, id_type in id_columns
-        if (text := _text(row, column)) and (value := normalise(id_type, text))
-    ])
+    identifiers = tuple(
+        [
+            (id_type, value)
+            for column, id_type in id_columns
+            if (text := _text(row, column)) and (value := normalise(id_type, text))
+        ]
+    )
     return Event(
         event_id=event_id,
         event_time=microseconds(time),

@@ -1,8 +1,8 @@
 """The features that a project declares, `seeds/live_features.csv`.
 
-    feature,event_type,measure,window
-    page_views_30m,page_view,count,30m
-    orders_since_batch,purchase,count,batch
+feature,event_type,measure,window
+page_views_30m,page_view,count,30m
+orders_since_batch,purchase,count,batch
 """
 
 from __future__ import annotations

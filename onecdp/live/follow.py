@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,7 +24,7 @@ GRACE = 600 * MICROSECONDS
 class Log(Protocol):
     """Where events come from."""
 
-    def read(self, positions: Mapping[str, int]) -> Iterator[Chunk]:
+    def read(self, positions: Mapping[str, int], taken_in: Container[str]) -> Iterator[Chunk]:
         """Yields what is new behind the positions."""
 
 
@@ -49,6 +49,8 @@ class Follower:
     def catch_up(self) -> int:
         """Reads to the present end of both logs; returns how many events were new."""
         positions = self.state.positions()
+        watermark = self.watermark()
+        taken_in = watermark.taken_in if watermark else {}
         now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
         new = 0
         # Links first: they may say whose the events are.
@@ -56,7 +58,7 @@ class Follower:
             (self.links, parse_link),
             (self.events, lambda line: parse_event(line, self.id_columns, now)),
         ):
-            for chunk in log.read(positions):
+            for chunk in log.read(positions, taken_in):
                 new += self.state.take(chunk.partition, chunk.position, _parsed(chunk, parse))
         return new
 
@@ -80,9 +82,7 @@ class Follower:
             stop.wait(POLL_SECONDS)
 
 
-def _parsed(
-    chunk: Chunk, parse: Callable[[bytes], Event | None]
-) -> Iterator[tuple[int, Event]]:
+def _parsed(chunk: Chunk, parse: Callable[[bytes], Event | None]) -> Iterator[tuple[int, Event]]:
     for position, line in chunk.lines:
         if line and (event := parse(line)) is not None:
             yield position, event

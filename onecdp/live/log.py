@@ -1,19 +1,23 @@
 """The files of the collector's log as partitions, read from a position on.
 
-A partition is a file, named by its path below the data folder; its position is a byte. The one that is written now has another name until it is closed, and is the same
-partition. Only whole lines are read, so a position is always at the start of a line.
+A partition is a file, named by its path below the data folder; its position is a byte. The one that
+is written now has another name until it is closed, and is the same partition. Only whole lines are
+read, so a position is always at the start of a line.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from onecdp.collector.segments import OPEN_SUFFIX
 
 READ_BYTES = 1 << 22
+# Longer than any window: older files have nothing but what the warehouse may lack.
+OLD_SECONDS = 48 * 3600
 
 
 @dataclass(frozen=True)
@@ -46,23 +50,33 @@ class FileLog:
         self._prefix = folder + "/"
         self._read_whole: set[str] = set()
 
-    def read(self, positions: Mapping[str, int]) -> Iterator[Chunk]:
+    def read(self, positions: Mapping[str, int], taken_in: Container[str]) -> Iterator[Chunk]:
         """Yields what is new behind the positions, oldest file first; a missing one is 0.
 
         A file that can't be opened any more was renamed or deleted: the next call sees.
+
+        Args:
+            positions: Where to go on, by partition.
+            taken_in: Partitions that the published warehouse has: old ones are not read.
         """
         try:
-            names = sorted(os.listdir(self._folder), key=_closed_name)
+            names = sorted((path.name for path in self._folder.iterdir()), key=_closed_name)
         except FileNotFoundError:
             return
         for name in names:
             closed = _closed_name(name)
             if closed.endswith(".jsonl") and closed not in self._read_whole:
-                yield from self._read(name, closed, positions.get(self._prefix + closed, 0))
+                partition = self._prefix + closed
+                if partition in taken_in and partition not in positions and self._is_old(name):
+                    self._read_whole.add(closed)
+                else:
+                    yield from self._read(name, closed, positions.get(partition, 0))
 
-    def forget_deleted(self) -> None:
-        """Drops what is remembered of files that are not there any more."""
-        self._read_whole.intersection_update(os.listdir(self._folder))
+    def _is_old(self, name: str) -> bool:
+        try:
+            return (self._folder / name).stat().st_mtime < time.time() - OLD_SECONDS
+        except FileNotFoundError:
+            return False
 
     def _read(self, name: str, closed: str, position: int) -> Iterator[Chunk]:
         try:

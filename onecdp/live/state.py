@@ -23,7 +23,6 @@ import orjson
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Event, Identifier
 
-FILE = "live.sqlite"
 FORMAT = 1
 _SCHEMA = """
 create table if not exists partitions (

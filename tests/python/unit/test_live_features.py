@@ -1,4 +1,4 @@
-"""Live features: what is counted twice, or not at all, when events, builds and identities change."""
+"""Live features: each event counts once, however events, builds and identities change."""
 
 from __future__ import annotations
 
@@ -233,7 +233,9 @@ def test_new_identifier_is_the_persons_whose_identifiers_it_came_with(tmp_path: 
 def test_limit_of_identifiers_is_never_overruled(tmp_path: Path) -> None:
     state = LiveState(tmp_path / "live.sqlite")
     warehouse = Warehouse({D1: 1, U1: 1, D2: 2})
-    state.take("a", 1, [(1, event("E1", U2, D1)), (1, event("E2", U2, D2)), (1, event("E3", U3, D2))])
+    state.take(
+        "a", 1, [(1, event("E1", U2, D1)), (1, event("E2", U2, D2)), (1, event("E3", U3, D2))]
+    )
     people = People(warehouse, LiveEvents(tmp_path / "live.sqlite"), MAX_VALUES)
     assert people.whose(U2) == Answer(Status.UNDECIDED)
     # Two new ones for a person who may have one.
