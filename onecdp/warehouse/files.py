@@ -41,6 +41,11 @@ class Warehouse:
         return self.folder / "marts.duckdb"
 
     @property
+    def online_file(self) -> Path:
+        """The online store, made of the published file for look-ups by key."""
+        return self.folder / "online.sqlite"
+
+    @property
     def deliveries_file(self) -> Path:
         """The private file that remembers what was delivered where."""
         return self.folder / "deliveries.duckdb"
