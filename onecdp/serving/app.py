@@ -57,6 +57,8 @@ def make_app(settings: Settings) -> ASGIApp:
         lifespan=lifespan,
         exception_handlers={Refusal: refuse, HTTPException: http_error, Exception: bug},
     )
+    # An address has one spelling, and identifiers end in anything.
+    app.router.redirect_slashes = False
     return _Observed(app, settings.has_access_log)
 
 
