@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -12,19 +11,15 @@ from starlette.responses import HTMLResponse, Response
 
 from onecdp.collector.refusals import Refusal
 from onecdp.collector.requests import parse_object, read_body
-from onecdp.serving.keys import Asker
+from onecdp.serving.answers import JSON, By, fresh, profile_answer, tagged, unchanged
 from onecdp.serving.metrics import MEDIA_TYPE as METRICS
 from onecdp.serving.online_store import OnlineStore
 from onecdp.serving.openapi import docs_page, openapi_document
 from onecdp.serving.routes import MAX_BATCH, MAX_RULE
 from onecdp.serving.tenants import Tenant
 
-AUDIENCES = "audiences"
-"""What the audiences of a customer are called among the fields of a profile."""
 MAX_BODY = 256 << 10
-_JSON = "application/json"
 _PAGE = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-By = Asker[Tenant]
 
 
 class Endpoints:
@@ -43,10 +38,9 @@ class Endpoints:
         found = store.profile(kind, value)
         if found is None:
             raise _nobody()
-        if answer := _unchanged(request, store, by):
+        if answer := unchanged(request, store, by):
             return answer
-        return _tagged(_profile(store, found.one_int, found.one_id, found.document, wanted, by),
-                       store, by)  # fmt: skip
+        return tagged(profile_answer(store, found, wanted, by), store, by)
 
     async def profiles(self, request: Request, by: By) -> Response:
         """The profiles of several customers."""
@@ -55,7 +49,7 @@ class Endpoints:
         by.rate.spend(len(identifiers) - 1)
         store = by.tenant.store
         answers = [_one_of_batch(store, each, wanted, by) for each in identifiers]
-        return Response(b'{"profiles":[%b]}' % b",".join(answers), media_type=_JSON)
+        return Response(b'{"profiles":[%b]}' % b",".join(answers), media_type=JSON)
 
     async def identity(self, request: Request, by: By) -> Response:
         """The identifiers of one customer."""
@@ -63,22 +57,22 @@ class Endpoints:
         found = store.identifiers(kind, value)
         if found is None:
             raise _nobody()
-        if answer := _unchanged(request, store, by):
+        if answer := unchanged(request, store, by):
             return answer
         identifiers = found.document
         if by.key.fields is not None:
             held = [each for each in orjson.loads(identifiers) if by.sees(each["id_type"])]
             identifiers = orjson.dumps(held)
         one_id = orjson.dumps(found.one_id)
-        return _tagged(b'{"one_id":%b,"identifiers":%b}' % (one_id, identifiers), store, by)
+        return tagged(b'{"one_id":%b,"identifiers":%b}' % (one_id, identifiers), store, by)
 
     async def audiences(self, request: Request, by: By) -> Response:
         """All audiences."""
         store = by.tenant.store
-        if answer := _unchanged(request, store, by):
+        if answer := unchanged(request, store, by):
             return answer
         summaries = b",".join(each.summary for each in store.audiences.values())
-        return _tagged(b'{"audiences":[%b]}' % summaries, store, by)
+        return tagged(b'{"audiences":[%b]}' % summaries, store, by)
 
     async def member(self, request: Request, by: By) -> Response:
         """Whether a customer is in an audience."""
@@ -95,18 +89,18 @@ class Endpoints:
         if why == "true":
             if by.key.fields is not None:
                 raise Refusal(403, "field_not_allowed", "why shows more than the key's fields")
-            return _json(await by.tenant.marts.why(package_id, kind, value))
+            return fresh(await by.tenant.marts.why(package_id, kind, value))
         found = store.customer(kind, value)
         if found is None:
             raise _nobody()
-        if answer := _unchanged(request, store, by):
+        if answer := unchanged(request, store, by):
             return answer
         document = {
             "package_id": package_id,
             "one_id": found.one_id,
             "is_member": found.one_int in audience.members,
         }
-        return _tagged(orjson.dumps(document), store, by)
+        return tagged(orjson.dumps(document), store, by)
 
     async def estimate(self, request: Request, by: By) -> Response:
         """How many customers a rule selects."""
@@ -117,16 +111,16 @@ class Endpoints:
                 400, "invalid_request",
                 f'the body must be {{"rule": "…"}}, with up to {MAX_RULE:,} characters',
             )  # fmt: skip
-        return _json(await by.tenant.marts.estimate(rule))
+        return fresh(await by.tenant.marts.estimate(rule))
 
     async def health(self, request: Request) -> Response:
         """Whether the server runs."""
-        return _json({"status": "ok"})
+        return fresh({"status": "ok"})
 
     async def ready(self, request: Request) -> Response:
         """Whether every store is open, and still there."""
         if all(tenant.current.is_there for tenant in self._tenants):
-            return _json({"status": "ok"})
+            return fresh({"status": "ok"})
         raise Refusal(503, "no_store", "an online store is not there any more")
 
     async def metrics(self, request: Request, by: By) -> Response:
@@ -135,7 +129,7 @@ class Endpoints:
 
     async def openapi(self, request: Request) -> Response:
         """The OpenAPI document."""
-        return Response(self._openapi, media_type=_JSON)
+        return Response(self._openapi, media_type=JSON)
 
     async def docs(self, request: Request) -> Response:
         """The OpenAPI document as a page."""
@@ -156,32 +150,6 @@ def _wanted(text: str | None) -> frozenset[str] | None:
     if text is None:
         return None
     return frozenset(filter(None, (part.strip() for part in text.split(","))))
-
-
-def _profile(
-    store: OnlineStore, one_int: int, one_id: str, document: bytes,
-    wanted: Collection[str] | None, by: By,
-) -> bytes:  # fmt: skip
-    """An answer with the profile: unparsed, if all of it is wanted."""
-    has_audiences = by.sees(AUDIENCES) and (wanted is None or AUDIENCES in wanted)
-    if wanted is not None or by.key.fields is not None:
-        document = _part(document, wanted, by)
-    audiences = b""
-    if has_audiences:
-        audiences = b',"audiences":%b' % orjson.dumps(store.audiences_of(one_int))
-    return b'{"one_id":"%b","profile":%b%b}' % (one_id.encode(), document, audiences)
-
-
-def _part(document: bytes, wanted: Collection[str] | None, by: By) -> bytes:
-    profile = orjson.loads(document)
-    if wanted is None:
-        wanted = [name for name in profile if by.sees(name)]
-    for name in wanted:
-        if name != AUDIENCES and name not in profile:
-            raise Refusal(400, "unknown_field", "profiles have no such field")
-        if not by.sees(name):
-            raise Refusal(403, "field_not_allowed", "the key may not see one of these fields")
-    return orjson.dumps({name: value for name, value in profile.items() if name in wanted})
 
 
 def _batch(body: dict[str, Any]) -> tuple[list[tuple[str, str]], frozenset[str] | None]:
@@ -220,39 +188,5 @@ def _one_of_batch(
         return orjson.dumps({"found": False, "code": refusal.code})
     if found is None:
         return b'{"found":false,"code":"not_found"}'
-    answer = _profile(store, found.one_int, found.one_id, found.document, wanted, by)
+    answer = profile_answer(store, found, wanted, by)
     return b'{"found":true,' + answer[1:]
-
-
-def _tag(store: OnlineStore, by: By) -> str:
-    return f'"{store.publication}{by.tag}"'
-
-
-def _unchanged(request: Request, store: OnlineStore, by: By) -> Response | None:
-    """An answer of 304, if the asker has what this publication says."""
-    given = request.headers.get("if-none-match")
-    if given is None:
-        return None
-    tag = _tag(store, by)
-    known = (each.strip().removeprefix("W/") for each in given.split(","))
-    return Response(None, 304, _cached(tag)) if given.strip() == "*" or tag in known else None
-
-
-def _tagged(body: bytes, store: OnlineStore, by: By) -> Response:
-    return Response(body, 200, _cached(_tag(store, by)), _JSON)
-
-
-def _cached(tag: str) -> dict[str, str]:
-    # What a client keeps must be asked for again, since an erasure must reach it.
-    return {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
-
-
-def _json(document: object) -> Response:
-    return Response(orjson.dumps(document, default=_plain), headers=_FRESH, media_type=_JSON)
-
-
-_FRESH = {"Cache-Control": "no-store"}
-
-
-def _plain(value: Any) -> Any:
-    return float(value) if isinstance(value, Decimal) else str(value)

@@ -34,6 +34,8 @@ class Asker(Generic[T]):
         self.key, self.tenant = key, tenant
         self.rate = Rate(key.requests_per_second)
         shown = "" if key.fields is None else sha256(repr(sorted(key.fields)).encode()).hexdigest()
+        self.headers: tuple[object, list[tuple[bytes, bytes]]] | None = None
+        """The headers of answers from a store, kept for the next answer."""
         # Of another view on the same publication.
         self.tag = f"-{shown[:8]}" if shown else ""
 

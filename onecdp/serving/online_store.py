@@ -10,6 +10,8 @@ from pathlib import Path
 
 from onecdp.audiences.bitmaps import BitMap, from_bytes
 from onecdp.errors import OnecdpError
+from onecdp.identity.normalise import LOWER_CASE_TYPES
+from onecdp.serving.audience_masks import AudienceMasks
 from onecdp.serving.store_file import FORMAT, identity, open_store
 
 _FOUND = (
@@ -52,6 +54,7 @@ class OnlineStore:
         identity: Of the file, to compare it with the one that is there now.
         audiences: All of them by package_id, in memory.
         id_types: The types of identifiers.
+        unhashed_types: Those of which no value is a hash, which has rules of its own.
     """
 
     def __init__(self, file: Path) -> None:
@@ -84,12 +87,14 @@ class OnlineStore:
             raise ValueError(f"its format is {version}; run `onecdp publish`")
         self.publication = str(publication)
         self.id_types: tuple[str, ...] = tuple(json.loads(id_types))
+        self.unhashed_types = frozenset(self.id_types).difference(LOWER_CASE_TYPES)
         self.audiences: Mapping[str, Audience] = {
             package_id: Audience(summary, from_bytes(members), _has_failed(summary))
             for package_id, summary, members in self._store.execute(
                 "select package_id, summary, members from audiences order by package_id"
             )
         }
+        self._masks = AudienceMasks({key: each.members for key, each in self.audiences.items()})
 
     def profile(self, id_type: str, id_value: str) -> Found | None:
         """Returns the customer of an identifier in its one spelling, with the profile."""
@@ -103,9 +108,9 @@ class OnlineStore:
         """Returns the customer of an identifier, with no document."""
         return self._find(_NUMBER, id_type, id_value)
 
-    def audiences_of(self, one_int: int) -> list[str]:
-        """Returns the package_ids of all audiences that a customer is a member of."""
-        return [key for key, audience in self.audiences.items() if one_int in audience.members]
+    def audiences_of(self, one_int: int) -> bytes:
+        """Returns the package_ids of all audiences that a customer is a member of, as JSON."""
+        return self._masks.json_of(one_int)
 
     def warm(self) -> None:
         """Reads the file to its end, so that no look-up waits for the disk."""

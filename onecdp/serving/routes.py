@@ -63,14 +63,17 @@ _PROFILE = _object(
 )
 _IDENTIFIER = _object("id_type id_value", id_type=_TEXT, id_value=_TEXT)
 
+PROFILE_PATH = "/v1/profiles/{id_type}/{id_value}"
+PROFILE_SCOPE = "profiles:read"
+
 ROUTES = (
     ApiRoute(
-        "GET", "/v1/profiles/{id_type}/{id_value}", "profile", "profiles:read",
+        "GET", PROFILE_PATH, "profile", PROFILE_SCOPE,
         "The profile and the audiences of the customer who has an identifier.",
         _PROFILE, {"fields": _FIELDS}, refusals=(400, 404), has_tag=True,
     ),
     ApiRoute(
-        "POST", "/v1/profiles:batchGet", "profiles", "profiles:read",
+        "POST", "/v1/profiles:batchGet", "profiles", PROFILE_SCOPE,
         f"Up to {MAX_BATCH} profiles, in the order asked. Plain addresses belong here, not in a"
         " path, which proxies log.",
         _object("profiles", profiles=_list(_object("found", found={"type": "boolean"}))),

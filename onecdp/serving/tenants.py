@@ -51,6 +51,10 @@ class Tenant:
         Raises:
             Refusal: There is no such type, or it can't be an identifier of it.
         """
+        is_plain = id_value.isascii() and id_value.isalnum() and len(id_value) <= MAX_VALUE
+        if is_plain and id_type in self.store.unhashed_types:
+            # Most: nothing can be removed from them.
+            return id_type, id_value
         kind = id_type.strip().lower()
         if kind != ONE_ID and kind not in self.store.id_types and kind not in PLAIN_TYPES:
             raise Refusal(400, "unknown_id_type", "there are no identifiers of this type")

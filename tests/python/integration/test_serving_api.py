@@ -110,6 +110,17 @@ def test_who_is_this_what_is_known_and_in_which_audiences(api: Api) -> None:
     assert (failed["status"], failed["error"]) == ("failed", "unknown tag no")
 
 
+def test_the_direct_answer_is_that_of_the_route(api: Api) -> None:
+    for key in ("own", "narrow"):
+        for path in ("member_id/M1", "device_id/a%2Fb%20c%3Fd", "one_id/" + Person(2).one_id,
+                     "email_hash/" + "A" * 64):  # fmt: skip
+            direct = api.ask(f"/v1/profiles/{path}", key)
+            # The route sees to a question with a query.
+            routed = api.ask(f"/v1/profiles/{path}?why=none", key)
+            assert direct.content == routed.content
+            assert {**direct.headers, "date": ""} == {**routed.headers, "date": ""}
+
+
 def test_a_batch_answers_in_the_order_asked(api: Api) -> None:
     pairs = [("member_id", "M2"), ("member_id", "M9"), ("cookie", "x"), ("email", "no address"),
              ("device_id", "D3")]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -63,15 +64,11 @@ class Api:
         """GET, or POST of a document: as JSON, or as it is if it is bytes."""
         headers = {"Authorization": f"Bearer {KEYS[key]}"} if key else {}
         headers |= more.pop("headers", {})
-        body = {"data": document} if isinstance(document, bytes) else {"json": document}
-        return self.session.request(
-            more.pop("method", "GET" if document is None else "POST"),
-            self.url + path,
-            headers=headers,
-            timeout=30,
-            **(body if document is not None else {}),
-            **more,
-        )
+        if document is not None:
+            body = document if isinstance(document, bytes) else json.dumps(document).encode()
+            more["data"] = body
+        method = more.pop("method", "GET" if document is None else "POST")
+        return self.session.request(method, self.url + path, headers=headers, timeout=30, **more)
 
     def stop(self) -> str:
         """Ends it as a supervisor does; returns what it said."""

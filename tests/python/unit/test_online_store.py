@@ -18,9 +18,10 @@ import pytest
 from support.cli import clean_environment
 from support.serving import Person, World, build_world, publish_world, write_marts
 
-from onecdp.audiences.bitmaps import from_bytes
+from onecdp.audiences.bitmaps import BitMap, from_bytes
 from onecdp.errors import OnecdpError
 from onecdp.pipeline.publish import publish_marts
+from onecdp.serving.audience_masks import AudienceMasks
 from onecdp.serving.marts_documents import MartsDocuments
 from onecdp.serving.online_store import CurrentStore, OnlineStore
 from onecdp.serving.store_file import read_publication
@@ -44,6 +45,11 @@ def contents(file: Path) -> dict[str, list[tuple[Any, ...]]]:
     store.close()
     rows["audiences"] = [(key, text, set(from_bytes(m))) for key, text, m in rows["audiences"]]
     return rows
+
+
+def audiences(store: OnlineStore, one_int: int) -> list[str]:
+    found: list[str] = json.loads(store.audiences_of(one_int))
+    return found
 
 
 def published(warehouse: Warehouse, query: str) -> list[tuple[Any, ...]]:
@@ -80,7 +86,7 @@ def test_the_store_holds_what_the_marts_hold(tmp_path: Path) -> None:
     # Inactive, of another type, and unknown.
     for pair in (("device_id", "D0"), ("device_id", "M1"), ("member_id", "M9"), ("", "")):
         assert store.profile(*pair) is None
-    assert [store.audiences_of(number) for number in (1, 2, 3)] == [["P1"], [], ["P1"]]
+    assert [audiences(store, number) for number in (1, 2, 3)] == [["P1"], [], ["P1"]]
     assert [key for key, each in store.audiences.items() if each.has_failed] == ["P3"]
     assert store.id_types == ("device_id", "email_hash", "member_id")
 
@@ -189,7 +195,20 @@ def test_marts_that_lack_a_table_are_one_line_and_the_store_stays(tmp_path: Path
         OnlineStore(warehouse.online_file)
     # Publishing mends it.
     publish_world(tmp_path, SMALL)
-    assert OnlineStore(warehouse.online_file).audiences_of(1) == ["P1"]
+    assert audiences(OnlineStore(warehouse.online_file), 1) == ["P1"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 8, 9, 33, 64, 65, 130])
+def test_masks_say_what_the_bitmaps_say(count: int) -> None:
+    draw = random.Random(count)
+    # Some are empty.
+    sets = {
+        f"P{n}": BitMap(draw.sample(range(300), draw.choice([0, 3, 200]))) for n in range(count)
+    }
+    masks = AudienceMasks(sets)
+    for one_int in (*range(300), 301, 10**9):
+        expected = [name for name, members in sets.items() if one_int in members]
+        assert json.loads(masks.json_of(one_int)) == expected
 
 
 def test_no_byte_of_an_erased_person_is_left_in_the_store(tmp_path: Path) -> None:
@@ -202,9 +221,9 @@ def test_no_byte_of_an_erased_person_is_left_in_the_store(tmp_path: Path) -> Non
 
     assert not [value for value in values if value in warehouse.online_file.read_bytes()]
     store = OnlineStore(warehouse.online_file)
-    assert store.audiences_of(1) == []
+    assert audiences(store, 1) == []
     assert store.profile("member_id", "M2") is not None
-    assert store.audiences_of(3) == ["P1"]
+    assert audiences(store, 3) == ["P1"]
     assert store.publication != name
     assert sorted(each.name for each in tmp_path.glob("online*")) == ["online.sqlite"]
     # The next publication is made of the marts, not of this file.
@@ -259,7 +278,7 @@ def test_a_reader_sees_whole_publications_only(tmp_path: Path) -> None:
             found = held.profile("device_id", f"g{day - 1}n{number}")
             assert found is not None
             assert json.loads(found.document)["level"] == f"g{day - 1}"
-            assert held.audiences_of(number) == [f"P{day - 1}"]
+            assert audiences(held, number) == [f"P{day - 1}"]
         assert newer is not None
         current.change_to(newer)
         assert current.find_newer() is None

@@ -21,7 +21,7 @@ from onecdp.serving.key_file import add_key
 from onecdp.serving.keys import digest_of, make_key
 from onecdp.serving.openapi import openapi_document
 from onecdp.serving.routes import ROUTES
-from onecdp.serving.settings import SCOPES, keeps_store, read_settings
+from onecdp.serving.settings import SCOPES, Settings, keeps_store, read_settings
 from onecdp.serving.write_store import write_store
 from onecdp.warehouse.files import Warehouse
 
@@ -29,7 +29,7 @@ HASH = "0" * 64
 KEY = f'[serving.keys.web]\nhash = "{HASH}"\nscopes = ["profiles:read"]\n'
 
 
-def read(folder: Path, text: str, environment: dict[str, str] | None = None):  # type: ignore[no-untyped-def]
+def read(folder: Path, text: str, environment: dict[str, str] | None = None) -> Settings:
     project = make_api_project(folder / "project", text)
     return read_settings(project, Warehouse(project / "warehouse"), environment or {})
 
@@ -47,7 +47,7 @@ def test_keys_and_tenants_are_read_and_the_environment_goes_first(tmp_path: Path
     assert [tenant.name for tenant in found.tenants] == ["default", "other"]
     own, other = ({key.name: key for key in tenant.keys} for tenant in found.tenants)
     assert own["none"].scopes == {"metrics:read", "audiences:read"}
-    assert own["narrow"].fields == {"level", "member_id"}
+    assert own["narrow"].fields == frozenset({"level", "member_id"})
     assert own["slow"].requests_per_second == 0.3
     assert other["other"].digest == digest_of(KEYS["other"])
     assert found.tenants[1].warehouse.folder == tmp_path / "other"
@@ -99,18 +99,20 @@ def test_keys_are_added_below_what_is_there(tmp_path: Path) -> None:
     found = read_settings(project, Warehouse(project / "warehouse"), {})
 
     (own,), (other,) = (tenant.keys for tenant in found.tenants)
-    assert (own.digest, own.scopes, own.fields) == (digest_of(first.key), {"profiles:read"}, None)
-    assert (other.digest, other.fields) == (digest_of(second.key), {"level", "größe"})
+    assert (own.digest, own.fields) == (digest_of(first.key), None)
+    assert own.scopes == {"profiles:read"}
+    assert other.digest == digest_of(second.key)
+    assert other.fields == frozenset({"level", "größe"})
     assert other.requests_per_second == 5
     assert found.refresh_seconds == 3
-    for arguments, problem in (
-        (("web", ["profiles:read"], None, None, None), "is there already"),
-        (("w b", ["profiles:read"], None, None, None), "is no name"),
-        (("app", ["none"], None, None, None), "is none of"),
-        (("app", ["profiles:read"], None, None, "c"), "has no 'c'; there are b"),
+    for name, scope, tenant, problem in (
+        ("web", "profiles:read", None, "is there already"),
+        ("w b", "profiles:read", None, "is no name"),
+        ("app", "none", None, "is none of"),
+        ("app", "profiles:read", "c", "has no 'c'; there are b"),
     ):
         with pytest.raises(UsageProblem, match=problem):
-            add_key(project, {}, *arguments)
+            add_key(project, {}, name, [scope], None, None, tenant)
     secrets.unlink()
     add_key(project, {}, "web", ["profiles:read"], None, None, None)
     assert secrets.stat().st_mode & 0o777 == 0o600
