@@ -17,6 +17,7 @@ from onecdp.cli.identity import explain, identity
 from onecdp.cli.live import live
 from onecdp.cli.project import deps, docs, init
 from onecdp.cli.run import audit, build, ingest, publish, run
+from onecdp.cli.serve import serve, serve_key
 from onecdp.cli.source import source
 from onecdp.cli.sql import sql
 from onecdp.errors import OnecdpError, Stopped
@@ -64,6 +65,8 @@ for command in (
     publish,
     collect,
     live,
+    serve,
+    serve_key,
     deliver,
     deps,
     docs,

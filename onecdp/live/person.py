@@ -2,7 +2,8 @@
 
 As in the warehouse, an event belongs to its best identifier that is not blocked. What the warehouse
 knows stands. An identifier that it has not seen is provisionally the person's whose identifiers it
-came with, if that is one person and no limit of seeds/id_types.csv is broken. The next build decides.
+came with, if that is one person and no limit of seeds/id_types.csv is broken. The next build
+decides.
 """
 
 from __future__ import annotations

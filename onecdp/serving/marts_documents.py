@@ -1,0 +1,204 @@
+"""What the online store is made of, as queries on the published marts.
+
+Documents have the columns of the marts, whichever these are: a new column of `customer_profiles`
+is in the profile with the next publication. Times are ISO 8601 in UTC, numbers stay numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from onecdp.audiences.bitmaps import from_members, to_bytes
+from onecdp.errors import OnecdpError
+from onecdp.serving.store_file import ONE_ID
+from onecdp.warehouse.files import connect
+from onecdp.warehouse.sql_text import literal, one_line, quoted
+
+_BATCH = 20_000
+# Of the map, not of one identifier.
+_OF_MAP = ("one_id", "one_int", "is_active")
+_HELD = "select one_int, id_type, id_value from {}.id_map where is_active" + (
+    f" union all select one_int, {literal(ONE_ID)}, one_id from {{}}.customer_profiles"
+)
+Rows = Iterator[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What changed between two publications; all of the new one, if there is none before.
+
+    One query runs at a time: read the rows of one attribute to their end, then those of the next.
+
+    Attributes:
+        customers: one_int, one_id, profile and identity of those that are new or changed.
+        gone: one_ints that the new one has not.
+        identifiers: id_type, id_value and one_int that are new or changed.
+        gone_identifiers: id_type and id_value that the new one has not.
+        audiences: package_id, summary and members, of all audiences.
+        id_types: Types of identifiers.
+    """
+
+    customers: Rows
+    gone: Rows
+    identifiers: Rows
+    gone_identifiers: Rows
+    audiences: Rows
+    id_types: tuple[str, ...]
+
+
+class MartsDocuments:
+    """The published marts, and those published before them, for comparison."""
+
+    def __init__(self, marts: Path, before: Path | None = None) -> None:
+        """Opens the files for reading.
+
+        Raises:
+            OnecdpError: A file can't be opened.
+        """
+        self._marts = connect(marts, read_only=True)
+        self._marts.execute("set TimeZone = 'UTC'")
+        ((name,),) = self._marts.execute("select current_database()").fetchall()
+        self._now, self._before = quoted(str(name)), None
+        if before is not None:
+            self._marts.execute(f"attach {literal(str(before))} as before (read_only)")
+            self._before = "before" if self._has_equal_columns() else None
+
+    def close(self) -> None:
+        """Closes the files."""
+        self._marts.close()
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether the marts published before have the same columns."""
+        return self._before is not None
+
+    def difference(self) -> Difference:
+        """Returns what changed; its rows are read when they are asked for.
+
+        Raises:
+            OnecdpError: A mart, or a column that the store needs, is missing.
+        """
+        try:
+            return self._difference()
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise OnecdpError(
+                "the online store can't be made of these marts; turn it off"
+                f" (docs/serving.md) or mend them: {one_line(str(error))}"
+            ) from error
+
+    def _difference(self) -> Difference:
+        wanted = "(select one_int from customer_profiles)"
+        held, gone, gone_held = _HELD.format(self._now, self._now), "", ""
+        if self._before:
+            self._find_changes()
+            wanted = "changed"
+            before = _HELD.format(self._before, self._before)
+            gone = (
+                f"select one_int from {self._before}.customer_profiles"
+                f" except select one_int from {self._now}.customer_profiles"
+            )
+            gone_held = f"select id_type, id_value from (({before}) anti join ({held})"
+            gone_held += " using (id_type, id_value))"
+            held = f"({held}) except ({before})"
+        types = self._marts.execute(
+            f"select distinct id_type from {self._now}.id_map where is_active order by all"
+        ).fetchall()
+        return Difference(
+            customers=self._rows(self._documents(wanted)),
+            gone=self._rows(gone),
+            identifiers=self._rows(
+                f"select id_type, id_value, one_int from ({held}) order by id_type, id_value"
+            ),
+            gone_identifiers=self._rows(gone_held),
+            audiences=self._audiences(),
+            id_types=tuple(name for (name,) in types),
+        )
+
+    def _find_changes(self) -> None:
+        """Lists the customers whose rows differ, those that are gone left out."""
+        differing = []
+        for name in ("customer_profiles", "id_map"):
+            columns = ", ".join(map(quoted, self._columns(self._now, name)))
+            sides = [f"select one_int, hash({columns}) as row_hash from {side}.{name}"
+                     for side in (self._now, str(self._before))]  # fmt: skip
+            differing += [f"(({sides[0]}) except ({sides[1]}))",
+                          f"(({sides[1]}) except ({sides[0]}))"]  # fmt: skip
+        self._marts.execute(
+            "create or replace temp table changed as select distinct one_int from ("
+            + " union all ".join(f"select one_int from {each}" for each in differing)
+            + f") semi join {self._now}.customer_profiles using (one_int)"
+        )
+
+    def _documents(self, wanted: str) -> str:
+        profile = self._columns(self._now, "customer_profiles")
+        identifier = self._columns(self._now, "id_map")
+        fields = {name: kind for name, kind in identifier.items() if name not in _OF_MAP}
+        return (
+            "with identities as (select one_int, to_json(list("
+            f"{_struct(fields)} order by id_type, id_value)) as identity"
+            f" from {self._now}.id_map semi join {wanted} as wanted using (one_int)"
+            " where is_active group by one_int)"
+            f" select profiles.one_int, one_id, encode(to_json({_struct(profile, 'profiles')})),"
+            " encode(coalesce(identity, '[]'))"
+            f" from {self._now}.customer_profiles as profiles"
+            f" semi join {wanted} as wanted using (one_int)"
+            " left join identities using (one_int) order by profiles.one_int"
+        )
+
+    def _audiences(self) -> Rows:
+        columns = _struct(self._columns(self._now, "audience_package_summary"))
+        summaries = self._marts.execute(
+            f"select package_id, encode(to_json({columns}))"
+            f" from {self._now}.audience_package_summary order by package_id"
+        ).fetchall()
+        for package_id, summary in summaries:
+            members = self._marts.execute(
+                "select one_int::uinteger as one_int"
+                f" from {self._now}.audience_packages as packages"
+                f" inner join {self._now}.customer_profiles as profiles using (one_id)"
+                f" where package_id = {literal(package_id)} order by one_int"
+            ).fetchnumpy()["one_int"]
+            yield package_id, summary, to_bytes(from_members(np.asarray(members, np.uint32)))
+
+    def _rows(self, query: str) -> Rows:
+        if query:
+            self._marts.execute(query)
+            while rows := self._marts.fetchmany(_BATCH):
+                yield from rows
+
+    def _columns(self, database: str, mart: str) -> dict[str, str]:
+        rows = self._marts.execute(f"describe {database}.{mart}").fetchall()
+        return {row[0]: row[1] for row in rows}
+
+    def _has_equal_columns(self) -> bool:
+        try:
+            return all(
+                self._columns("before", name) == self._columns(self._now, name)
+                for name in ("customer_profiles", "id_map")
+            )
+        except duckdb.CatalogException:
+            return False
+
+
+def _struct(columns: dict[str, str], table: str = "") -> str:
+    """SQL of a struct whose JSON is valid, with times in ISO 8601."""
+    prefix = f"{table}." if table else ""
+    fields = ", ".join(
+        f"{literal(name)}: {_field(prefix + quoted(name), kind)}" for name, kind in columns.items()
+    )
+    return f"{{{fields}}}"
+
+
+def _field(column: str, kind: str) -> str:
+    if kind.startswith("TIMESTAMP"):
+        return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%gZ')"
+    if kind in ("DOUBLE", "FLOAT"):
+        # JSON has neither.
+        return f"case when isfinite({column}) then {column} end"
+    return f"base64({column})" if kind == "BLOB" else column
