@@ -105,8 +105,17 @@ def publish_marts(
             name_publication(wanted),
             before=before,
             of=None if known is None else name_publication(known),
+            batch=_batch_state(warehouse),
         )
     return done
+
+
+def _batch_state(warehouse: Warehouse) -> str | None:
+    from onecdp.serving.batch_state import read_batch_state
+
+    with connect(warehouse.build_file, read_only=True) as private:
+        state = read_batch_state(private)
+    return None if state is None else state.to_json()
 
 
 @contextmanager

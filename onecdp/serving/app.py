@@ -35,7 +35,7 @@ def make_app(settings: Settings) -> ASGIApp:
     Raises:
         OnecdpError: A store is missing.
     """
-    tenants = [Tenant(each, settings.personal) for each in settings.tenants]
+    tenants = [Tenant(each, settings.personal, settings.live) for each in settings.tenants]
     askers = Askers(
         Asker(key, tenant)
         for said, tenant in zip(settings.tenants, tenants, strict=True)
@@ -68,6 +68,7 @@ async def _refresh(tenants: Sequence[Tenant], seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
         for tenant in tenants:
+            tenant.find_live()
             newer = await asyncio.to_thread(tenant.current.find_newer)
             if newer:
                 # In the loop, as all look-ups: none runs meanwhile.

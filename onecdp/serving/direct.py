@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from starlette.types import Scope
 
 from onecdp.collector.refusals import Refusal
-from onecdp.serving.answers import cached_headers, profile_answer
+from onecdp.serving.answers import find_profile, profile_answer, profile_headers
 from onecdp.serving.keys import Asker, Askers
 from onecdp.serving.routes import PROFILE_PATH, PROFILE_SCOPE
 from onecdp.serving.tenants import Tenant
@@ -58,12 +58,12 @@ class DirectAnswers:
             return None
         store = by.tenant.store
         try:
-            found = store.profile(*by.tenant.spelled(kind, value))
+            answer = find_profile(store, by.tenant.spelled(kind, value), by)
         except Refusal:
             return None
-        if found is None:
+        if answer.found is None:
             return None
-        body = profile_answer(store, found, None, by)
+        body = profile_answer(store, answer, None, by)
         by.rate.spend(1)
         length = (b"content-length", str(len(body)).encode())
-        return Direct([length, *cached_headers(store, by)], body, by)
+        return Direct([length, *profile_headers(store, answer, by)], body, by)

@@ -11,7 +11,18 @@ from starlette.responses import HTMLResponse, Response
 
 from onecdp.collector.refusals import Refusal
 from onecdp.collector.requests import parse_object, read_body
-from onecdp.serving.answers import JSON, By, fresh, profile_answer, tagged, unchanged
+from onecdp.live.person import Status
+from onecdp.serving.answers import (
+    FRESH,
+    JSON,
+    By,
+    find_profile,
+    fresh,
+    profile_answer,
+    profile_headers,
+    tagged,
+    unchanged,
+)
 from onecdp.serving.metrics import MEDIA_TYPE as METRICS
 from onecdp.serving.online_store import OnlineStore
 from onecdp.serving.openapi import docs_page, openapi_document
@@ -33,14 +44,16 @@ class Endpoints:
 
     async def profile(self, request: Request, by: By) -> Response:
         """The profile of one customer."""
-        store, (kind, value) = by.tenant.store, _identifier(request, by)
+        store, identifier = by.tenant.store, _identifier(request, by)
         wanted = _wanted(request.query_params.get("fields"))
-        found = store.profile(kind, value)
-        if found is None:
+        found = find_profile(store, identifier, by)
+        if found.found is None:
             raise _nobody()
-        if answer := unchanged(request, store, by):
+        if found.features is None and (answer := unchanged(request, store, by)):
             return answer
-        return tagged(profile_answer(store, found, wanted, by), store, by)
+        answer = Response(profile_answer(store, found, wanted, by))
+        answer.raw_headers += profile_headers(store, found, by)
+        return answer
 
     async def profiles(self, request: Request, by: By) -> Response:
         """The profiles of several customers."""
@@ -53,18 +66,29 @@ class Endpoints:
 
     async def identity(self, request: Request, by: By) -> Response:
         """The identifiers of one customer."""
-        store, (kind, value) = by.tenant.store, _identifier(request, by)
-        found = store.identifiers(kind, value)
+        store, identifier = by.tenant.store, _identifier(request, by)
+        found, whose = store.identifiers(*identifier), None
+        if found is None and by.tenant.live is not None:
+            whose = by.tenant.live.whose(store, identifier)
+            found = None if whose.person is None else store.identifiers_of(whose.person)
+            if whose.status is Status.UNDECIDED:
+                raise Refusal(
+                    409, "undecided", "it came with identifiers of several customers, or breaks a"
+                    " limit; the next build decides",
+                )  # fmt: skip
         if found is None:
             raise _nobody()
-        if answer := unchanged(request, store, by):
+        if whose is None and (answer := unchanged(request, store, by)):
             return answer
         identifiers = found.document
         if by.key.fields is not None:
             held = [each for each in orjson.loads(identifiers) if by.sees(each["id_type"])]
             identifiers = orjson.dumps(held)
         one_id = orjson.dumps(found.one_id)
-        return tagged(b'{"one_id":%b,"identifiers":%b}' % (one_id, identifiers), store, by)
+        document = b'{"one_id":%b,"identifiers":%b' % (one_id, identifiers)
+        if whose is not None:
+            return Response(document + b',"is_provisional":true}', headers=FRESH, media_type=JSON)
+        return tagged(document + b"}", store, by)
 
     async def audiences(self, request: Request, by: By) -> Response:
         """All audiences."""
@@ -183,10 +207,10 @@ def _one_of_batch(
     store: OnlineStore, given: tuple[str, str], wanted: frozenset[str] | None, by: By
 ) -> bytes:
     try:
-        found = store.profile(*by.tenant.spelled(*given))
+        found = find_profile(store, by.tenant.spelled(*given), by)
     except Refusal as refusal:
         return orjson.dumps({"found": False, "code": refusal.code})
-    if found is None:
+    if found.found is None:
         return b'{"found":false,"code":"not_found"}'
     answer = profile_answer(store, found, wanted, by)
     return b'{"found":true,' + answer[1:]

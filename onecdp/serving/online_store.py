@@ -12,6 +12,7 @@ from onecdp.audiences.bitmaps import BitMap, from_bytes
 from onecdp.errors import OnecdpError
 from onecdp.identity.normalise import LOWER_CASE_TYPES
 from onecdp.serving.audience_masks import AudienceMasks
+from onecdp.serving.batch_state import from_json, name_state
 from onecdp.serving.store_file import FORMAT, identity, open_store
 
 _FOUND = (
@@ -21,6 +22,8 @@ _FOUND = (
 _PROFILE = _FOUND.format("profile")
 _IDENTITY = _FOUND.format("identity")
 _NUMBER = _FOUND.format("null")
+_OF = "select one_int, one_id, {} from customers where one_int = ?"
+_PROFILE_OF, _IDENTITY_OF = _OF.format("profile"), _OF.format("identity")
 # Large enough for any store: an address space, no memory.
 _MAPPED = 1 << 40
 _BLOCK = 1 << 22
@@ -51,6 +54,7 @@ class OnlineStore:
 
     Attributes:
         publication: The name of what was published.
+        batch: What its build had taken in; None if that isn't known.
         identity: Of the file, to compare it with the one that is there now.
         audiences: All of them by package_id, in memory.
         id_types: The types of identifiers.
@@ -82,10 +86,13 @@ class OnlineStore:
 
     def _read(self) -> None:
         self._store.execute(f"pragma mmap_size = {_MAPPED}")
-        ((version, publication, id_types),) = self._store.execute("select * from store").fetchall()
+        ((version, publication, id_types, batch),) = self._store.execute(
+            "select * from store"
+        ).fetchall()
         if version != FORMAT:
             raise ValueError(f"its format is {version}; run `onecdp publish`")
-        self.publication = str(publication)
+        self.publication = f"{publication}{name_state(batch)}"
+        self.batch = None if batch is None else from_json(batch)
         self.id_types: tuple[str, ...] = tuple(json.loads(id_types))
         self.unhashed_types = frozenset(self.id_types).difference(LOWER_CASE_TYPES)
         self.audiences: Mapping[str, Audience] = {
@@ -108,6 +115,14 @@ class OnlineStore:
         """Returns the customer of an identifier, with no document."""
         return self._find(_NUMBER, id_type, id_value)
 
+    def profile_of(self, one_int: int) -> Found | None:
+        """Returns a customer with the profile."""
+        return self._one(_PROFILE_OF, one_int)
+
+    def identifiers_of(self, one_int: int) -> Found | None:
+        """Returns a customer with the list of all identifiers."""
+        return self._one(_IDENTITY_OF, one_int)
+
     def audiences_of(self, one_int: int) -> bytes:
         """Returns the package_ids of all audiences that a customer is a member of, as JSON."""
         return self._masks.json_of(one_int)
@@ -121,6 +136,10 @@ class OnlineStore:
     def close(self) -> None:
         """Closes the file."""
         self._store.close()
+
+    def _one(self, query: str, one_int: int) -> Found | None:
+        row = self._store.execute(query, (one_int,)).fetchone()
+        return None if row is None else Found(row[0], row[1], row[2] or b"")
 
     def _find(self, query: str, id_type: str, id_value: str) -> Found | None:
         row = self._store.execute(query, (id_type, id_value)).fetchone()

@@ -19,7 +19,7 @@ _REFUSALS = {
     401: "The key is missing or unknown.",
     403: "The key may not ask this.",
     404: "There is no such customer or audience.",
-    409: "The audience has failed in the last build.",
+    409: "The audience has failed in the last build, or it is undecided whose the identifier is.",
     413: "The body is too long.",
     429: "The key asked too often.",
     503: "It can't be answered now.",

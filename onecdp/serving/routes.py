@@ -52,14 +52,18 @@ def _list(items: Schema, **more: int) -> Schema:
     return {"type": "array", "items": items, **more}
 
 
-_FIELDS = "Columns of the profile, with commas, and `audiences`; without it, all that the key sees."
+_FIELDS = "Columns, `audiences` and `live`, with commas; without it, all that the key sees."
+_IS_PROVISIONAL: Schema = {
+    "type": "boolean",
+    "description": "True if no build has seen the identifier yet, and only recent events tell.",
+}
 _PROFILE = _object(
     "one_id",
     one_id=_TEXT,
     profile={"type": "object", "description": "The row of customer_profiles."},
-    audiences=_list(
-        _TEXT,
-    ),
+    audiences=_list(_TEXT),
+    live={"type": "object", "description": "Live features, seeds/live_features.csv."},
+    is_provisional=_IS_PROVISIONAL,
 )
 _IDENTIFIER = _object("id_type id_value", id_type=_TEXT, id_value=_TEXT)
 
@@ -87,8 +91,9 @@ ROUTES = (
     ApiRoute(
         "GET", "/v1/identities/{id_type}/{id_value}", "identity", "identities:read",
         "The one_id of an identifier, and all identifiers of that customer with their confidence.",
-        _object("one_id identifiers", one_id=_TEXT, identifiers=_list(_IDENTIFIER)),
-        refusals=(400, 404), has_tag=True,
+        _object("one_id identifiers", one_id=_TEXT, identifiers=_list(_IDENTIFIER),
+                is_provisional=_IS_PROVISIONAL),
+        refusals=(400, 404, 409), has_tag=True,
     ),
     ApiRoute(
         "GET", "/v1/audiences", "audiences", "audiences:read",

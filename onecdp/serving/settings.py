@@ -12,6 +12,7 @@ from pathlib import Path
 
 from onecdp.destinations.options import Options
 from onecdp.errors import UsageProblem
+from onecdp.live.settings import NO_FEATURES, LiveSettings, read_live_settings
 from onecdp.project.personal_data import PersonalData, read_personal_data
 from onecdp.project.settings import read_section
 from onecdp.warehouse.files import Warehouse
@@ -68,12 +69,14 @@ class Settings:
         refresh_seconds: How often the server looks for a new publication.
         has_access_log: Whether each request is a line on stderr.
         personal: How addresses and numbers are normalised, `[personal_data]`.
+        live: What is computed of recent events.
     """
 
     tenants: tuple[TenantSettings, ...]
     refresh_seconds: float
     has_access_log: bool
     personal: PersonalData
+    live: LiveSettings = NO_FEATURES
 
 
 def keeps_store(project: Path, environment: Mapping[str, str]) -> bool:
@@ -112,6 +115,7 @@ def read_settings(project: Path, warehouse: Warehouse, environment: Mapping[str,
         refresh_seconds=options.rate("refresh_seconds", 1.0),
         has_access_log=options.flag("access_log"),
         personal=read_personal_data(project, environment),
+        live=read_live_settings(project),
     )
     options.end()
     _check(settings.tenants)

@@ -1,6 +1,7 @@
 """The file of the online store: one SQLite database, which is never written in place.
 
-    store        one row: its format, the publication that it belongs to, the types of identifiers
+    store        one row: its format, the publication that it belongs to, the types of identifiers,
+                 and what the build had taken in, as JSON
     customers    one_int → one_id, the profile and the identity as JSON documents
     identifiers  (id_type, id_value) → one_int; active ones, and `one_id` as a type of its own
     audiences    package_id → its summary as JSON, its members as a Roaring bitmap of one_int
@@ -28,7 +29,7 @@ ONE_ID = "one_id"
 """The type under which the identifiers have the one_ids themselves."""
 
 SCHEMA = """
-create table store (format integer, publication text, id_types text);
+create table store (format integer, publication text, id_types text, batch text);
 create table customers (
     one_int integer primary key, one_id text not null, profile blob not null, identity blob not null
 );
@@ -56,14 +57,25 @@ def name_after_erasure(publication: str) -> str:
 
 def read_publication(file: Path) -> str | None:
     """Returns which publication a store belongs to; None if there is none of this format."""
+    row = _read_row(file)
+    return None if row is None else str(row[1])
+
+
+def read_batch(file: Path) -> str | None:
+    """Returns what the build of a store had taken in, as JSON; None if there is none."""
+    row = _read_row(file)
+    return None if row is None else row[3]
+
+
+def _read_row(file: Path) -> tuple[Any, ...] | None:
     if not file.is_file():
         return None
     try:
         with opened(file) as store:
-            ((version, publication, _),) = store.execute("select * from store").fetchall()
+            (row,) = store.execute("select * from store").fetchall()
     except (sqlite3.Error, ValueError):
         return None
-    return str(publication) if version == FORMAT else None
+    return row if row[0] == FORMAT else None
 
 
 @contextmanager

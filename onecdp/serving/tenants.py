@@ -8,7 +8,9 @@ from onecdp.collector.refusals import Refusal
 from onecdp.errors import OnecdpError
 from onecdp.identity.normalise import normalise
 from onecdp.identity.personal import PLAIN_TYPES, hashed_identifier
+from onecdp.live.settings import LiveSettings
 from onecdp.project.personal_data import PersonalData
+from onecdp.serving.live_answers import open_live
 from onecdp.serving.marts_questions import MartsQuestions
 from onecdp.serving.metrics import Metrics
 from onecdp.serving.online_store import CurrentStore, OnlineStore
@@ -23,7 +25,9 @@ _ONE_ID = re.compile(r"(?i)ONE[0-9a-f]{16}")
 class Tenant:
     """What the keys of one tenant ask."""
 
-    def __init__(self, settings: TenantSettings, personal: PersonalData) -> None:
+    def __init__(
+        self, settings: TenantSettings, personal: PersonalData, live: LiveSettings
+    ) -> None:
         """Opens the tenant's store.
 
         Raises:
@@ -34,14 +38,23 @@ class Tenant:
         self.marts = MartsQuestions(settings.warehouse.marts_file)
         self.metrics = Metrics()
         self._personal = personal
+        self._live_file, self._live_settings = settings.warehouse.live_file, live
+        self.live = open_live(self._live_file, live)
 
     @property
     def store(self) -> OnlineStore:
         """The newest publication: take it once per request."""
         return self.current.store
 
+    def find_live(self) -> None:
+        """Opens the recent events, if they have come since."""
+        if self.live is None:
+            self.live = open_live(self._live_file, self._live_settings)
+
     def close(self) -> None:
         """Closes what is open."""
+        if self.live is not None:
+            self.live.close()
         self.marts.close()
         self.store.close()
 

@@ -17,6 +17,7 @@ from onecdp.serving.store_file import (
     ONE_ID,
     SCHEMA,
     name_after_erasure,
+    read_batch,
     read_publication,
     remove_store,
 )
@@ -27,7 +28,12 @@ _UNSAFE = "pragma journal_mode = off; pragma synchronous = off; pragma cache_siz
 
 
 def write_store(
-    warehouse: Warehouse, publication: str, *, before: Path | None, of: str | None
+    warehouse: Warehouse,
+    publication: str,
+    *,
+    before: Path | None,
+    of: str | None,
+    batch: str | None = None,
 ) -> bool:
     """Brings the store to what is published; returns whether it had to be written.
 
@@ -36,16 +42,21 @@ def write_store(
         publication: The name of what is published.
         before: The marts published before, if they are still there.
         of: The name of what was published before.
+        batch: What the build had taken in, as JSON.
 
     Raises:
         OnecdpError: It can't be written, or the marts lack a table. The store stays as it was.
     """
     file = warehouse.online_file
     stored = read_publication(file)
-    if stored == publication:
+    if stored == publication and batch == read_batch(file):
         return False
     fresh = _fresh(file)
     try:
+        if stored == publication:
+            _write_batch(file, fresh, batch)
+            replace_file(fresh, file)
+            return True
         documents = MartsDocuments(
             warehouse.marts_file, before if stored is not None and stored == of else None
         )
@@ -54,7 +65,7 @@ def write_store(
             difference = documents.difference()
             if is_update:
                 shutil.copyfile(file, fresh)
-            _write(fresh, difference, publication, is_update=is_update)
+            _write(fresh, difference, publication, batch, is_update=is_update)
         finally:
             documents.close()
         replace_file(fresh, file)
@@ -129,7 +140,20 @@ def _take_out(
         )
 
 
-def _write(file: Path, difference: Difference, publication: str, *, is_update: bool) -> None:
+def _write_batch(file: Path, fresh: Path, batch: str | None) -> None:
+    """Writes a copy of the store that differs in what the build had taken in."""
+    shutil.copyfile(file, fresh)
+    store = sqlite3.connect(fresh, isolation_level=None)
+    try:
+        store.executescript(_UNSAFE)
+        store.execute("update store set batch = ?", [batch])
+    finally:
+        store.close()
+
+
+def _write(
+    file: Path, difference: Difference, publication: str, batch: str | None, *, is_update: bool
+) -> None:
     store = sqlite3.connect(file, isolation_level=None)
     try:
         store.executescript(_UNSAFE)
@@ -151,8 +175,8 @@ def _write(file: Path, difference: Difference, publication: str, *, is_update: b
         store.executemany("insert into audiences values (?, ?, ?)", difference.audiences)
         store.execute("delete from store")
         store.execute(
-            "insert into store values (?, ?, ?)",
-            [FORMAT, publication, json.dumps(difference.id_types)],
+            "insert into store values (?, ?, ?, ?)",
+            [FORMAT, publication, json.dumps(difference.id_types), batch],
         )
         store.execute("commit")
     finally:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import random
-import re
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.cli import REPOSITORY, clean_environment, make_project, run_cli
+from support.cli import make_project, run_cli
 from support.collector import SETTINGS, collecting, start_collector, track
+from support.live_process import following, start_live, wait_until
 
 from onecdp.live.state import LiveEvents
 
@@ -27,43 +22,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def start_live(project: Path, data: Path, warehouse: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "onecdp", "live", "--data", str(data),
-         "--project-dir", str(project), "--warehouse", str(warehouse)],
-        cwd=REPOSITORY, env=clean_environment(), stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stderr is not None
-    said = process.stderr.readline()
-    assert re.match("following ", said), said + process.stderr.read()
-    return process
-
-
-@contextmanager
-def following(project: Path, data: Path, warehouse: Path) -> Iterator[None]:
-    process = start_live(project, data, warehouse)
-    try:
-        yield
-        process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=20)
-        assert process.returncode == 0, said
-    finally:
-        process.kill()
-
-
 def known(warehouse: Path) -> set[str]:
     """The event_ids in the state, of the devices that `track` has."""
     events = LiveEvents(warehouse / "live.sqlite")
     found = events.of([("device_id", f"device-{number}") for number in range(7)])
     events.close()
     return {kept.event.event_id for kept in found}
-
-
-def wait_until(is_true: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < end, "it didn't happen"
-        time.sleep(0.02)
 
 
 def test_event_is_visible_before_its_file_is_closed(project: Path, tmp_path: Path) -> None:

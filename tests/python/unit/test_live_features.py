@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -165,7 +166,7 @@ def test_batch_and_live_are_all_events_counted_once(
         assert values == {"orders": 0, "revenue": 0}
 
 
-def _broken():  # type: ignore[no-untyped-def]
+def _broken() -> Iterator[tuple[int, Event]]:
     yield 1_000, event("lost", U1, kind="purchase")
     raise RuntimeError
 
