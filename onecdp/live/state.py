@@ -222,7 +222,17 @@ class LiveState:
         self._state.execute("drop table dropped")
 
     def erase(self, identifiers: Collection[Identifier]) -> int:
-        """Drops all events that have one of these identifiers; returns how many."""
+        """Drops all events that have one of these identifiers; returns how many.
+
+        Raises:
+            OnecdpError: Another process keeps the file busy; nothing was dropped, or all was.
+        """
+        try:
+            return self._erase(identifiers)
+        except sqlite3.OperationalError as error:
+            raise OnecdpError(f"{self._file}: {error}; stop `onecdp live` meanwhile") from error
+
+    def _erase(self, identifiers: Collection[Identifier]) -> int:
         with self._transaction():
             found = {
                 number

@@ -206,6 +206,14 @@ def _take_out(
         from onecdp.serving.write_store import erase_from_store
 
         erase_from_store(project.warehouse, person.identifiers, person.one_ints)
+    if project.warehouse.live_file.exists():
+        from onecdp.live.state import LiveState
+
+        recent = LiveState(project.warehouse.live_file)
+        try:
+            recent.erase(person.identifiers)
+        finally:
+            recent.close()
     private.execute("commit")
     return plan
 

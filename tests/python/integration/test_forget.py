@@ -13,6 +13,9 @@ import pytest
 from support.cli import BuiltProject, Finished, clean_environment, run_cli
 from support.line import differences, read_tables
 
+from onecdp.live.events import Event
+from onecdp.live.state import LiveState
+
 AS_OF = ("--as-of", "2026-06-06")
 VALUES = (
     "MBR004", "hash_mobile_004", "hash_email_004", "union_004", "open_004", "DEV004", "sess_004",
@@ -54,6 +57,14 @@ def keep_store(project: BuiltProject) -> Path:
     return project.warehouse / "online.sqlite"
 
 
+def keep_live(project: BuiltProject) -> None:
+    """A recent event of the person, as `onecdp live` keeps it."""
+    recent = LiveState(project.warehouse / "live.sqlite")
+    event = Event("E1", 0, "page_view", None, None, "app", (("device_id", "DEV004"),))
+    recent.take("app/collector/a.jsonl", 1, [(1, event)])
+    recent.close()
+
+
 def query(file: Path, sql: str) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(file), read_only=True) as database:
         return database.execute(sql).fetchall()
@@ -71,6 +82,7 @@ def forgotten(
     """MBR004 erased by an identifier of lower priority; with the one_id and one_int that went."""
     project = built_warehouse.copy(tmp_path_factory.mktemp("forgotten") / "project")
     keep_store(project)
+    keep_live(project)
     ((one_id, one_int),) = query(
         project.warehouse / "marts.duckdb",
         "select one_id, one_int from customer_profiles where member_id = 'MBR004'",
@@ -93,6 +105,7 @@ def forgotten(
         )
     values = (*VALUES, one_id)
     before = bytes_left(project, values)
+    assert "DEV004" in before["warehouse"]["live.sqlite"]
     assert {"onecdp.duckdb", "marts.duckdb", "online.sqlite"} <= {
         name for name, held in before["warehouse"].items() if set(held) == set(values)
     }
