@@ -31,7 +31,8 @@ create table if not exists partitions (
 create table if not exists events (
     event_int integer primary key, event_id text not null unique, event_time integer not null,
     event_type text not null, price integer, session_id text, channel text not null,
-    identifiers text not null, partition_int integer not null, position integer not null
+    identifiers text not null, partition_int integer not null, position integer not null,
+    has_copies integer not null default 0
 );
 create table if not exists event_copies (
     event_int integer, partition_int integer, position integer,
@@ -43,8 +44,8 @@ create table if not exists event_identifiers (
 """
 _OF_IDENTIFIER = """
 select
-    event_int, event_id, event_time, event_type, price, session_id, channel, identifiers,
-    partitions.name, events.position
+    event_int, has_copies, event_id, event_time, event_type, price, session_id, channel,
+    identifiers, partitions.name, events.position
 from event_identifiers
 inner join events using (event_int)
 inner join partitions using (partition_int)
@@ -158,7 +159,7 @@ class LiveState:
                 links += [(*identifier, number) for identifier in event.identifiers]
             before = self._state.total_changes
             self._state.executemany(
-                "insert or ignore into events values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+                "insert or ignore into events values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", rows
             )
             new = self._state.total_changes - before
             if new < len(rows):
@@ -167,9 +168,13 @@ class LiveState:
                 )
                 added = {number for (number,) in there}
                 links = [link for link in links if link[2] in added]
+                copies = [row for row in rows if row[0] not in added]
                 self._state.executemany(
-                    _ADD_COPY,
-                    [(partition_int, row[9], row[1], last) for row in rows if row[0] not in added],
+                    _ADD_COPY, [(partition_int, row[9], row[1], last) for row in copies]
+                )
+                self._state.executemany(
+                    "update events set has_copies = 1 where event_id = ?",
+                    [(row[1],) for row in copies],
                 )
             self._state.executemany(
                 "insert or ignore into event_identifiers values (?, ?, ?)", sorted(links)
@@ -290,7 +295,8 @@ class LiveEvents:
         for identifier in identifiers:
             for row in self._state.execute(_OF_IDENTIFIER, identifier).fetchall():
                 if row[0] not in found:
-                    found[row[0]] = _kept(row, self._state.execute(_COPIES, row[:1]).fetchall())
+                    copies = self._state.execute(_COPIES, row[:1]).fetchall() if row[1] else ()
+                    found[row[0]] = _kept(row, copies)
         return sorted(found.values(), key=lambda kept: (kept.event.event_time, kept.event.event_id))
 
     def close(self) -> None:
@@ -298,8 +304,8 @@ class LiveEvents:
         self._state.close()
 
 
-def _kept(row: tuple[Any, ...], copies: list[tuple[str, int]]) -> Kept:
-    _, event_id, time, event_type, price, session_id, channel, identifiers, *place = row
+def _kept(row: tuple[Any, ...], copies: Iterable[tuple[str, int]]) -> Kept:
+    _, _, event_id, time, event_type, price, session_id, channel, identifiers, *place = row
     pairs = tuple((kind, value) for kind, value in orjson.loads(identifiers))
     event = Event(event_id, time, event_type, price, session_id, channel, pairs)
     return Kept(event, (tuple(place), *copies))
