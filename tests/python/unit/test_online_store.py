@@ -202,9 +202,8 @@ def test_marts_that_lack_a_table_are_one_line_and_the_store_stays(tmp_path: Path
 def test_masks_say_what_the_bitmaps_say(count: int) -> None:
     draw = random.Random(count)
     # Some are empty.
-    sets = {
-        f"P{n}": BitMap(draw.sample(range(300), draw.choice([0, 3, 200]))) for n in range(count)
-    }
+    sizes = draw.choices([0, 3, 200], k=count)
+    sets = {f"P{n}": BitMap(draw.sample(range(300), size)) for n, size in enumerate(sizes)}
     masks = AudienceMasks(sets)
     for one_int in (*range(300), 301, 10**9):
         expected = [name for name, members in sets.items() if one_int in members]
