@@ -153,7 +153,7 @@ def _wanted(text: str | None) -> frozenset[str] | None:
 
 
 def _batch(body: dict[str, Any]) -> tuple[list[tuple[str, str]], frozenset[str] | None]:
-    identifiers, fields = body.get("identifiers"), body.get("fields")
+    identifiers, fields = body.get("identifiers"), body.get("fields", [])
     pairs = [
         (each["id_type"], each["id_value"])
         for each in (identifiers if isinstance(identifiers, list) else ())
@@ -172,11 +172,9 @@ def _batch(body: dict[str, Any]) -> tuple[list[tuple[str, str]], frozenset[str] 
             'the body must be {"identifiers": [{"id_type": "…", "id_value": "…"}, …]}, '
             f"with 1 to {MAX_BATCH} of them",
         )  # fmt: skip
-    if fields is None:
-        return pairs, None
     if not isinstance(fields, list) or not all(isinstance(each, str) for each in fields):
         raise Refusal(400, "invalid_request", "fields must be a list of texts")
-    return pairs, frozenset(fields)
+    return pairs, frozenset(fields) if "fields" in body else None
 
 
 def _one_of_batch(
