@@ -71,8 +71,9 @@ async def _refresh(tenants: Sequence[Tenant], seconds: float) -> None:
             newer = await asyncio.to_thread(tenant.current.find_newer)
             if newer:
                 # In the loop, as all look-ups: none runs meanwhile.
-                tenant.current.change_to(newer)
+                before = tenant.current.change_to(newer)
                 tenant.metrics.changed()
+                await asyncio.to_thread(before.close)
 
 
 def _route(route: ApiRoute, endpoints: Endpoints, askers: Askers[Tenant]) -> Route:

@@ -21,6 +21,7 @@ from onecdp.warehouse.files import connect
 from onecdp.warehouse.sql_text import literal, one_line, quoted
 
 _BATCH = 20_000
+_CUSTOMERS = 500_000
 # Of the map, not of one identifier.
 _OF_MAP = ("one_id", "one_int", "is_active")
 _TOUCHED = "touched"
@@ -114,7 +115,7 @@ class MartsDocuments:
             f"select distinct id_type from {now}.id_map where is_active order by all"
         ).fetchall()
         return Difference(
-            customers=self._rows(self._documents(wanted)),
+            customers=self._customers(wanted),
             gone=self._rows(gone),
             identifiers=self._rows(
                 f"select id_type, id_value, one_int from ({held}) order by id_type, id_value"
@@ -139,7 +140,17 @@ class MartsDocuments:
             " group by one_int having bit_xor(row_hash) <> 0"
         )
 
-    def _documents(self, wanted: str) -> str:
+    def _customers(self, wanted: str) -> Rows:
+        """The documents by one_int, in parts: to sort all of a large store would fill the disk."""
+        ((most,),) = self._marts.execute(
+            f"select coalesce(max(one_int), -1) from {wanted}"
+        ).fetchall()
+        for first in range(0, most + 1, _CUSTOMERS):
+            yield from self._rows(
+                self._documents(wanted, f"one_int between {first} and {first + _CUSTOMERS - 1}")
+            )
+
+    def _documents(self, wanted: str, part: str) -> str:
         profile = self._columns(self._now, "customer_profiles")
         identifier = self._columns(self._now, "id_map")
         named = ("id_type", "id_value", *(name for name in identifier if name not in _OF_MAP))
@@ -150,12 +161,13 @@ class MartsDocuments:
             "with identities as (select one_int, '[' || array_to_string(list_sort(list("
             f"to_json({fields})::varchar)), ',') || ']' as identity"
             f" from {self._now}.id_map semi join {wanted} as wanted using (one_int)"
-            " where is_active group by one_int)"
+            f" where is_active and {part} group by one_int)"
             f" select profiles.one_int, one_id, encode(to_json({_struct(profile, 'profiles')})),"
             " encode(coalesce(identity, '[]'))"
             f" from {self._now}.customer_profiles as profiles"
             f" semi join {wanted} as wanted using (one_int)"
-            " left join identities using (one_int) order by profiles.one_int"
+            " left join identities using (one_int)"
+            f" where profiles.{part} order by profiles.one_int"
         )
 
     def _audiences(self) -> Rows:

@@ -169,7 +169,11 @@ class CurrentStore:
             return None
         return newer
 
-    def change_to(self, newer: OnlineStore) -> None:
-        """Answers from a newer store from now on; not while a look-up runs."""
+    def change_to(self, newer: OnlineStore) -> OnlineStore:
+        """Answers from a newer store from now on; not while a look-up runs.
+
+        Returns the store of before, for the caller to close: with a large file, whose last reader
+        it was, that takes a while.
+        """
         self.store, before = newer, self.store
-        before.close()
+        return before
