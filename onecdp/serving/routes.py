@@ -122,7 +122,7 @@ ROUTES = (
     ApiRoute("GET", "/healthz", "health", None, "Whether the server runs.", _object(status=_TEXT)),
     ApiRoute(
         "GET", "/readyz", "ready", None,
-        "Whether every store is open and the newest; 503 otherwise.", _object(status=_TEXT),
+        "Whether every store can answer; 503 otherwise.", _object(status=_TEXT),
     ),
     ApiRoute(
         "GET", "/metrics", "metrics", "metrics:read",

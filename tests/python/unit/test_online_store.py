@@ -294,5 +294,9 @@ def test_a_reader_sees_whole_publications_only(tmp_path: Path) -> None:
     assert current is not None
     warehouse.online_file.unlink()
     assert current.find_newer() is None
-    assert not current.is_there
-    assert current.store.profile("device_id", "g3n1") is not None
+    assert not current.is_usable
+    write_store(warehouse, "again", before=None, of=None)
+    newer = current.find_newer()
+    assert newer is not None
+    current.change_to(newer).close()
+    assert current.is_usable
