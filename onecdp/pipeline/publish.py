@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,15 +98,22 @@ def publish_marts(
     # Whoever keeps no store pays nothing for its libraries.
     from onecdp.serving.write_store import write_store
 
-    with _kept(warehouse.marts_file) as before:
+    # After an erasure, nothing may keep the file of before.
+    with nullcontext() if rewrite else _kept(warehouse.marts_file) as before:
         done, wanted, known = _publish(warehouse, rewrite)
-        write_store(
-            warehouse,
-            name_publication(wanted),
-            before=before,
-            of=None if known is None else name_publication(known),
-            batch=_batch_state(warehouse),
-        )
+        try:
+            write_store(
+                warehouse,
+                name_publication(wanted),
+                before=before,
+                of=None if known is None else name_publication(known),
+                batch=_batch_state(warehouse),
+            )
+        except OnecdpError as error:
+            raise OnecdpError(
+                f"the marts are published, the online store is that of before: {error};"
+                " then run `onecdp publish`"
+            ) from error
     return done
 
 

@@ -25,6 +25,7 @@ from onecdp.serving.routes import PROFILE_PATH, ROUTES, ApiRoute
 from onecdp.serving.settings import Settings
 from onecdp.serving.tenants import Tenant
 
+log = logging.getLogger("onecdp.serving")
 ACCESS = logging.getLogger("onecdp.serving.access")
 _ASKER, _ROUTE = "onecdp.asker", "onecdp.route"
 
@@ -68,12 +69,19 @@ async def _refresh(tenants: Sequence[Tenant], seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
         for tenant in tenants:
-            tenant.find_live()
-            newer = await asyncio.to_thread(tenant.current.find_newer)
+            try:
+                tenant.find_live()
+                newer = await asyncio.to_thread(tenant.current.find_newer)
+            except Exception as error:
+                # Nobody would restart what ends here. Its type alone, as of all errors.
+                log.error("a store can't be opened: %s", type(error).__name__)
+                tenant.current.is_usable = False
+                continue
             if newer:
                 # In the loop, as all look-ups: none runs meanwhile.
-                tenant.current.change_to(newer)
+                before = tenant.current.change_to(newer)
                 tenant.metrics.changed()
+                await asyncio.to_thread(before.close)
 
 
 def _route(route: ApiRoute, endpoints: Endpoints, askers: Askers[Tenant]) -> Route:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import orjson
@@ -34,7 +35,7 @@ class AudienceMasks:
                 word[to_numpy(audiences[name])] |= word.dtype.type(1 << bit)
             words.append(word)
         # Read without numpy's scalars.
-        self._words = [memoryview(word) for word in words]
+        self._words: list[Any] = [word.data for word in words]
         self._size = size
         self._texts: dict[Mask, bytes] = {}
 

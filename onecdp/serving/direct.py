@@ -56,8 +56,8 @@ class DirectAnswers:
         kind, slash, value = path[len(_PREFIX) :].partition("/")
         if not slash:
             return None
-        store = by.tenant.store
         try:
+            store = by.tenant.store
             answer = find_profile(store, by.tenant.spelled(kind, value), by)
         except Refusal:
             return None

@@ -142,10 +142,11 @@ class Endpoints:
         return fresh({"status": "ok"})
 
     async def ready(self, request: Request) -> Response:
-        """Whether every store is open, and still there."""
-        if all(tenant.current.is_there for tenant in self._tenants):
-            return fresh({"status": "ok"})
-        raise Refusal(503, "no_store", "an online store is not there any more")
+        """Whether every store can answer."""
+        for tenant in self._tenants:
+            # Refuses, if it can't.
+            _ = tenant.store
+        return fresh({"status": "ok"})
 
     async def metrics(self, request: Request, by: By) -> Response:
         """The figures of the tenant."""
@@ -177,7 +178,7 @@ def _wanted(text: str | None) -> frozenset[str] | None:
 
 
 def _batch(body: dict[str, Any]) -> tuple[list[tuple[str, str]], frozenset[str] | None]:
-    identifiers, fields = body.get("identifiers"), body.get("fields")
+    identifiers, fields = body.get("identifiers"), body.get("fields", [])
     pairs = [
         (each["id_type"], each["id_value"])
         for each in (identifiers if isinstance(identifiers, list) else ())
@@ -196,11 +197,9 @@ def _batch(body: dict[str, Any]) -> tuple[list[tuple[str, str]], frozenset[str] 
             'the body must be {"identifiers": [{"id_type": "…", "id_value": "…"}, …]}, '
             f"with 1 to {MAX_BATCH} of them",
         )  # fmt: skip
-    if fields is None:
-        return pairs, None
     if not isinstance(fields, list) or not all(isinstance(each, str) for each in fields):
         raise Refusal(400, "invalid_request", "fields must be a list of texts")
-    return pairs, frozenset(fields)
+    return pairs, frozenset(fields) if "fields" in body else None
 
 
 def _one_of_batch(

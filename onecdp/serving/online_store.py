@@ -162,33 +162,34 @@ class CurrentStore:
         self.file = file
         self.store = OnlineStore(file)
         self.store.warm()
+        self.is_usable = True
+        """Whether a store is there, and is this one or could be opened.
 
-    @property
-    def is_there(self) -> bool:
-        """Whether there is a file, this one or a newer one."""
-        return identity(self.file) is not None
-
-    @property
-    def is_outdated(self) -> bool:
-        """Whether another file is there, or none."""
-        return identity(self.file) != self.store.identity
+        Otherwise the present one must answer no more: it may have people who were erased since.
+        """
 
     def find_newer(self) -> OnlineStore | None:
         """Opens and reads the store that is there now, so that no look-up waits for it.
 
-        Returns None if it is the present one, or can't be opened: then the present one goes on.
-        Needs no lock: may run beside look-ups.
+        Returns None if it is the present one, or can't be used. May run beside look-ups.
         """
-        if not self.is_outdated:
+        if identity(self.file) == self.store.identity:
+            self.is_usable = True
             return None
         try:
             newer = OnlineStore(self.file)
             newer.warm()
         except (OnecdpError, OSError):
+            self.is_usable = False
             return None
         return newer
 
-    def change_to(self, newer: OnlineStore) -> None:
-        """Answers from a newer store from now on; not while a look-up runs."""
+    def change_to(self, newer: OnlineStore) -> OnlineStore:
+        """Answers from a newer store from now on; not while a look-up runs.
+
+        Returns the store of before, for the caller to close: with a large file, whose last reader
+        it was, that takes a while.
+        """
         self.store, before = newer, self.store
-        before.close()
+        self.is_usable = True
+        return before

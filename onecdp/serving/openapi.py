@@ -80,9 +80,8 @@ def _operation(route: ApiRoute) -> dict[str, Any]:
         for name, about in route.query.items()
     ]  # fmt: skip
     media = {"schema": route.answer} if route.answer else {}
-    kind = "application/json" if route.answer else "text/plain"
     answers: dict[str, Any] = {
-        "200": {"description": "The answer.", "content": {kind: media}},
+        "200": {"description": "The answer.", "content": {route.media_type: media}},
     }
     statuses = set(route.refusals)
     if route.scope:

@@ -28,6 +28,7 @@ class ApiRoute:
         query: Names and descriptions of its parameters in the query.
         body: The schema of its body.
         refusals: Statuses beside those that every route may have.
+        media_type: What the answer is.
         has_tag: Whether the answer has an ETag, and `If-None-Match` is understood.
     """
 
@@ -40,12 +41,17 @@ class ApiRoute:
     query: dict[str, str] = field(default_factory=dict)
     body: Schema | None = None
     refusals: tuple[int, ...] = ()
+    media_type: str = "application/json"
     has_tag: bool = False
 
 
 def _object(required: str = "", **properties: Schema) -> Schema:
     found: Schema = {"type": "object", "properties": properties}
     return {**found, "required": required.split()} if required else found
+
+
+def _body(required: str, **properties: Schema) -> Schema:
+    return {**_object(required, **properties), "additionalProperties": False}
 
 
 def _list(items: Schema, **more: int) -> Schema:
@@ -66,6 +72,7 @@ _PROFILE = _object(
     is_provisional=_IS_PROVISIONAL,
 )
 _IDENTIFIER = _object("id_type id_value", id_type=_TEXT, id_value=_TEXT)
+_ASKED = _body("id_type id_value", id_type=_TEXT, id_value=_TEXT)
 
 PROFILE_PATH = "/v1/profiles/{id_type}/{id_value}"
 PROFILE_SCOPE = "profiles:read"
@@ -81,9 +88,9 @@ ROUTES = (
         f"Up to {MAX_BATCH} profiles, in the order asked. Plain addresses belong here, not in a"
         " path, which proxies log.",
         _object("profiles", profiles=_list(_object("found", found={"type": "boolean"}))),
-        body=_object(
+        body=_body(
             "identifiers",
-            identifiers=_list(_IDENTIFIER, minItems=1, maxItems=MAX_BATCH),
+            identifiers=_list(_ASKED, minItems=1, maxItems=MAX_BATCH),
             fields=_list(_TEXT),
         ),
         refusals=(400,),
@@ -114,18 +121,20 @@ ROUTES = (
         "How many customers a rule selects, who they are, and what they share with audiences.",
         _object("rule count customers", rule=_TEXT, count={"type": "integer"},
                 customers={"type": "integer"}),
-        body=_object("rule", rule={"type": "string", "maxLength": MAX_RULE}),
+        body=_body("rule", rule={"type": "string", "maxLength": MAX_RULE}),
         refusals=(400, 409),
     ),
     ApiRoute("GET", "/healthz", "health", None, "Whether the server runs.", _object(status=_TEXT)),
     ApiRoute(
         "GET", "/readyz", "ready", None,
-        "Whether every store is open and the newest; 503 otherwise.", _object(status=_TEXT),
+        "Whether every store can answer; 503 otherwise.", _object(status=_TEXT),
     ),
     ApiRoute(
         "GET", "/metrics", "metrics", "metrics:read",
         "Counts and times of the answers to this tenant's keys, for Prometheus.", None,
+        media_type="text/plain",
     ),
     ApiRoute("GET", "/openapi.json", "openapi", None, "This description.", _object()),
-    ApiRoute("GET", "/docs", "docs", None, "This description as a page.", None),
+    ApiRoute("GET", "/docs", "docs", None, "This description as a page.", None,
+             media_type="text/html"),
 )  # fmt: skip

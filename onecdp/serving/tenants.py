@@ -43,7 +43,13 @@ class Tenant:
 
     @property
     def store(self) -> OnlineStore:
-        """The newest publication: take it once per request."""
+        """The newest publication: take it once per request.
+
+        Raises:
+            Refusal: It was taken away, or can't be read.
+        """
+        if not self.current.is_usable:
+            raise Refusal(503, "no_store", "the online store isn't there, or can't be read", 5)
         return self.current.store
 
     def find_live(self) -> None:
@@ -56,7 +62,7 @@ class Tenant:
         if self.live is not None:
             self.live.close()
         self.marts.close()
-        self.store.close()
+        self.current.store.close()
 
     def spelled(self, id_type: str, id_value: str) -> tuple[str, str]:
         """Returns an identifier as the store has it; a plain address or number becomes its hash.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -14,9 +17,10 @@ import pytest
 from hypothesis import strategies as st
 from support.api import KEYS, Api, make_api_project, refused, serving, settings
 from support.cli import clean_environment
-from support.serving import Person, World, publish_world
+from support.serving import Person, World, build_world, publish_world
 
-from onecdp.serving.routes import ROUTES
+from onecdp.serving.routes import ROUTES, ApiRoute
+from onecdp.warehouse.files import Warehouse
 
 OWN = World(
     (
@@ -222,6 +226,8 @@ def test_no_key_of_one_tenant_shows_anything_of_another(
         (b'{"identifiers": [], "rule": ""}', (400, "invalid_request")),
         (b'{"identifiers": [{"id_type": 1, "id_value": null}]}', (400, "invalid_request")),
         (json.dumps({**BATCH, "fields": "level"}).encode(), (400, "invalid_request")),
+        (json.dumps({**BATCH, "fields": None}).encode(), (400, "invalid_request")),
+        (json.dumps({**BATCH, "more": 1}).encode(), (400, "invalid_request")),
         (json.dumps({"identifiers": BATCH["identifiers"] * 101}).encode(),
          (400, "invalid_request")),
         (json.dumps({"rule": "x" * 4_001}).encode(), (400, "invalid_request")),
@@ -277,6 +283,36 @@ def test_what_is_sent_is_a_value_and_nothing_else(api: Api, text: str) -> None:
     rules = [api.ask("/v1/audiences:estimate", document={"rule": rule})
              for rule in (text, f'"{text}"', f"monetary >= {text}")]  # fmt: skip
     assert {refused(answer)[0] for answer in rules} == {400}
+
+
+@hypothesis.given(
+    route=st.sampled_from([route for route in ROUTES if route.scope]),
+    texts=st.lists(st.text(max_size=20), min_size=3, max_size=3),
+    query=st.dictionaries(st.sampled_from(["fields", "why"]), st.text(max_size=9), max_size=2),
+    body=st.one_of(
+        st.binary(max_size=50),
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.text(max_size=9),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(
+                    st.sampled_from(["identifiers", "fields", "rule", "id_type", "id_value"]), inner
+                )
+            ),
+            max_leaves=8,
+        ).map(lambda document: json.dumps(document).encode()),
+    ),
+)
+@hypothesis.settings(max_examples=80)
+def test_nothing_that_is_sent_is_an_error_of_the_server(
+    api: Api, route: ApiRoute, texts: list[str], query: dict[str, str], body: bytes
+) -> None:
+    parts = dict(zip(("id_type", "id_value", "package"), texts, strict=True))
+    path = re.sub(r"{(\w+)}", lambda found: quote(parts[found[1]], safe=""), route.path)
+    answer = api.ask(path, document=body if route.body else None, params=query)
+    assert answer.status_code < 500, answer.text
+    kinds = ("application/problem+json", route.media_type)
+    assert answer.headers["content-type"].startswith(kinds)
 
 
 def test_half_a_character_in_a_body_is_no_error(api: Api) -> None:
@@ -372,8 +408,77 @@ def test_a_new_publication_is_served_by_itself(tmp_path: Path) -> None:
         assert seen == sorted(seen)
         assert "onecdp_publications_total 4" in api.ask("/metrics").text
         (project / "warehouse" / "online.sqlite").unlink()
-        assert refused(api.ask("/readyz", None)) == (503, "no_store")
-        assert api.ask("/v1/profiles/member_id/M1").ok
+        # Whoever is erased now would be in the file that is still open.
+        while api.ask("/readyz", None).ok:
+            time.sleep(0.02)
+        for name in ANSWERED:
+            if name != "estimate":
+                path, document = ASKED[name]
+                assert refused(api.ask(path, document=document)) == (503, "no_store")
+        assert api.ask("/healthz", None).ok
+        assert api.ask("/v1/audiences", "other").ok
+
+
+PUBLISH = """
+import sys
+from pathlib import Path
+from onecdp.pipeline.publish import publish_marts
+from onecdp.serving import write_store
+from onecdp.warehouse.files import Warehouse
+print(flush=True)
+publish_marts(Warehouse(Path(sys.argv[1])), has_store=True)
+"""
+
+
+@pytest.mark.soak
+def test_publications_killed_at_any_moment_leave_whole_stores(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    publish_world(tmp_path / "other", OTHER)
+    project = make_api_project(tmp_path / "project", settings(tmp_path / "other"))
+    warehouse, numbers = Warehouse(project / "warehouse"), range(1, 200)
+
+    def world(day: int) -> World:
+        people = tuple(Person(n, f"day {day}", (f"member_id:M{n}",)) for n in numbers)
+        return World(people, {f"day {day}": numbers})
+
+    publish_world(warehouse.folder, world(0))
+    asked = [{"id_type": "member_id", "id_value": f"M{n}"} for n in range(1, 100)]
+    killed, seen = 0, set()
+    with serving(project) as api:
+
+        def look() -> str:
+            answer = api.ask("/v1/profiles:batchGet", document={"identifiers": asked})
+            assert answer.status_code == 200
+            (state,) = {(p["profile"]["level"], *p["audiences"]) for p in answer.json()["profiles"]}
+            assert state[0] == state[1]
+            return str(state[0])
+
+        undisturbed = 0.0
+        for day in range(12):
+            build_world(warehouse, world(day))
+            publishing = subprocess.Popen(
+                [sys.executable, "-c", PUBLISH, str(warehouse.folder)],
+                env=clean_environment(), stdout=subprocess.PIPE,
+            )  # fmt: skip
+            assert publishing.stdout is not None
+            publishing.stdout.readline()
+            began = time.monotonic()
+            # The first one is not killed; the others from its start to its end.
+            while publishing.poll() is None and (
+                day == 0 or time.monotonic() - began < undisturbed * day / 10
+            ):
+                seen.add(look())
+            undisturbed = undisturbed or time.monotonic() - began
+            publishing.kill()
+            killed += publishing.wait() == -signal.SIGKILL
+            publishing.stdout.close()
+            seen.add(look())
+        publish_world(warehouse.folder, world(12))
+        while (last := look()) != "day 12":
+            seen.add(last)
+    assert killed >= 4, (killed, undisturbed)
+    assert not list(warehouse.folder.glob("*.tmp*"))
+    assert len(seen) > 1
 
 
 def test_the_log_has_keys_and_routes_and_no_person(project: Path) -> None:
