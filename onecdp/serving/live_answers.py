@@ -24,6 +24,7 @@ from onecdp.live.settings import LiveSettings
 from onecdp.live.state import LiveEvents
 from onecdp.serving.batch_state import BatchState
 from onecdp.serving.online_store import Found, OnlineStore
+from onecdp.serving.store_file import inode
 
 # The totals of profiles that go on between two builds, and what of new events adds to them.
 TOTALS: Mapping[str, tuple[str, str]] = {
@@ -57,7 +58,11 @@ class LiveAnswer:
 
 
 class LiveAnswers:
-    """Answers for one tenant. Look-ups are for one thread at a time."""
+    """Answers for one tenant. Look-ups are for one thread at a time.
+
+    Attributes:
+        identity: Of the file, to compare it with the one that is there now.
+    """
 
     def __init__(self, file: Path, settings: LiveSettings) -> None:
         """Opens the recent events.
@@ -65,6 +70,7 @@ class LiveAnswers:
         Raises:
             OnecdpError: They aren't there.
         """
+        self.identity = inode(file)
         self._events, self._settings = LiveEvents(file), settings
 
     def profile(self, store: OnlineStore, identifier: Identifier) -> LiveAnswer:

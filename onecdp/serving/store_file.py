@@ -103,6 +103,12 @@ def identity(file: Path) -> tuple[int, ...] | None:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
+def inode(file: Path) -> tuple[int, ...] | None:
+    """Returns what stays while one file is written, and changes when another takes its place."""
+    found = identity(file)
+    return None if found is None else found[:2]
+
+
 def remove_store(warehouse: Warehouse) -> None:
     """Deletes a store that nobody keeps any more, which would be outdated and keep the erased."""
     warehouse.online_file.unlink(missing_ok=True)

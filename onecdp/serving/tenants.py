@@ -15,7 +15,7 @@ from onecdp.serving.marts_questions import MartsQuestions
 from onecdp.serving.metrics import Metrics
 from onecdp.serving.online_store import CurrentStore, OnlineStore
 from onecdp.serving.settings import TenantSettings
-from onecdp.serving.store_file import ONE_ID
+from onecdp.serving.store_file import ONE_ID, inode
 
 MAX_VALUE = 1_024
 """Characters of an identifier."""
@@ -53,7 +53,10 @@ class Tenant:
         return self.current.store
 
     def find_live(self) -> None:
-        """Opens the recent events, if they have come since."""
+        """Opens the recent events, if they have come since, or another file is there."""
+        if self.live is not None and self.live.identity != inode(self._live_file):
+            self.live.close()
+            self.live = None
         if self.live is None:
             self.live = open_live(self._live_file, self._live_settings)
 
