@@ -14,8 +14,10 @@ from onecdp.cli.deliver import deliver
 from onecdp.cli.forget import forget
 from onecdp.cli.generate import generate
 from onecdp.cli.identity import explain, identity
+from onecdp.cli.live import live
 from onecdp.cli.project import deps, docs, init
 from onecdp.cli.run import audit, build, ingest, publish, run
+from onecdp.cli.serve import serve, serve_key
 from onecdp.cli.source import source
 from onecdp.cli.sql import sql
 from onecdp.errors import OnecdpError, Stopped
@@ -62,6 +64,9 @@ for command in (
     audit,
     publish,
     collect,
+    live,
+    serve,
+    serve_key,
     deliver,
     deps,
     docs,

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-import uvicorn
 
 from onecdp.collector.app import make_app
 from onecdp.collector.journal import Journal
 from onecdp.collector.kafka import KafkaSink
 from onecdp.collector.messages import FOLDERS
+from onecdp.collector.process import address_of, listen, run_app
 from onecdp.collector.settings import Settings
 from onecdp.collector.tracking_plan import TrackingPlan
 from onecdp.collector.webhooks.shapes import WEBHOOK_FOLDERS
 from onecdp.errors import OnecdpError, UsageProblem
-
-SHUTDOWN_SECONDS = 10
-MAX_CONNECTIONS = 1_000
 
 
 def serve(
@@ -55,26 +48,13 @@ def serve(
         )
     sink = _journal(data, settings) if data else _kafka(settings)
     goal = f"Kafka at {settings.kafka.servers}" if settings.kafka else data
-    listener = _listen(host, port)
-    with listener:
-        address = f"[{host}]" if ":" in host else host
-        config = uvicorn.Config(
+    with listen(host, port) as listener:
+        run_app(
             make_app(settings, plan, sink),
-            # Addresses and keys of senders stay out of the log, and values of events that the text
-            # of an error may have.
-            access_log=False,
-            log_level="critical",
-            log_config=None,
-            server_header=False,
-            ws="none",
-            limit_concurrency=MAX_CONNECTIONS,
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            listener,
+            lambda: notify(f"collecting on {address_of(listener)} into {goal}"),
         )
-        server = uvicorn.Server(config)
-        with _signals_stop(server):
-            notify(f"collecting on http://{address}:{listener.getsockname()[1]} into {goal}")
-            server.run(sockets=[listener])
-            sink.close()
+        sink.close()
     notify(f"stopped; all acknowledged events are in {'closed files' if data else 'Kafka'}")
 
 
@@ -98,32 +78,3 @@ def _kafka(settings: Settings) -> KafkaSink:
     sink = KafkaSink(settings.kafka)
     sink.find_topics(settings.sources)
     return sink
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise OnecdpError(
-            f"can't listen on {host}, port {port}: {error.strerror or error}; "
-            "choose others with --host and --port"
-        ) from error
-
-
-@contextlib.contextmanager
-def _signals_stop(server: uvicorn.Server) -> Iterator[None]:
-    """Lets signals stop the server also before it handles them itself, and no more than that.
-
-    uvicorn raises its signal once more when it has stopped, which would end the process.
-    """
-
-    def stop(*_: object) -> None:
-        server.should_exit = True
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

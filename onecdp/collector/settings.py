@@ -126,6 +126,12 @@ def read_settings(project: Path, environment: Mapping[str, str]) -> Settings:
     return settings
 
 
+def read_kafka(project: Path, environment: Mapping[str, str]) -> Kafka | None:
+    """Returns where rows go instead of files, if so; arguments and errors as `read_settings`."""
+    said = read_section(project, "collector", environment)
+    return _kafka(_section(said, "kafka")) if "kafka" in said else None
+
+
 def _settings(said: Mapping[str, Any], personal: PersonalData) -> Settings:
     # `personal` has a section of its own.
     names = [name for name in Settings.__dataclass_fields__ if name != "personal"]

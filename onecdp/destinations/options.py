@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,6 +47,37 @@ class Options:
         if number < 1:
             raise UsageProblem(f"{self.where}.{name} must be a whole number of 1 or more")
         return number
+
+    def rate(self, name: str, default: float) -> float:
+        """Returns a number above 0."""
+        value = self._take(name, default)
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = 0.0
+        if not 0 < number < math.inf:
+            raise UsageProblem(f"{self.where}.{name} must be a number above 0")
+        return number
+
+    def flag(self, name: str) -> bool:
+        """Returns true or false; without the setting, false."""
+        value = self._take(name, False)
+        if isinstance(value, str):
+            value = {"true": True, "false": False}.get(value.strip().lower())
+        if not isinstance(value, bool):
+            raise UsageProblem(f"{self.where}.{name} must be true or false")
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...] | None:
+        """Returns a list of texts, in the environment with commas; None if it isn't there."""
+        value = self._json(name, self._take(name, None))
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",")]
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
+            raise UsageProblem(f"{self.where}.{name} must be a list of texts")
+        return tuple(value)
 
     def section(self, name: str) -> dict[str, Any]:
         """Returns names with values; empty if it isn't there."""

@@ -41,7 +41,7 @@ def clean(project: Project, values: Sequence[str]) -> None:
 
 def clean_scratch(warehouse: Warehouse) -> None:
     """Deletes temporary files of killed commands."""
-    for file in (warehouse.build_file, warehouse.marts_file):
+    for file in (warehouse.build_file, warehouse.marts_file, warehouse.online_file):
         remove_leftovers(warehouse.folder, f"{file.name}*.tmp*")
 
 

@@ -65,8 +65,9 @@ def nfkc(values: pa.ChunkedArray) -> pa.ChunkedArray:
 def normalise(id_type: str, id_value: str) -> str:
     """Returns an identifier in its one spelling; or ''."""
     value = id_value
-    # Most values; nothing can be removed from them.
-    if not (value.isascii() and value.isalnum()):
+    # Most values: nothing can be removed from them.
+    is_plain = value.isascii() and value[:1].isalnum() and value[-1:].isalnum()
+    if not is_plain or ".0" in value:
         value = _WHOLE.sub(r"\1", _trim(value))
     return lower(value) if id_type in LOWER_CASE_TYPES else value
 

@@ -15,6 +15,7 @@ from onecdp.pipeline.build import build
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.forget import forget
 from onecdp.pipeline.ingest import ingest
+from onecdp.pipeline.live import live
 from onecdp.pipeline.preview import preview
 from onecdp.pipeline.publish import publish
 from onecdp.pipeline.run import run
@@ -27,6 +28,7 @@ __all__ = [
     "build",
     "forget",
     "ingest",
+    "live",
     "preview",
     "publish",
     "run",

@@ -24,7 +24,7 @@ from onecdp.errors import OnecdpError
 from onecdp.identity.personal import hashed_identifier
 from onecdp.pipeline.build import build_tables
 from onecdp.pipeline.context import Context
-from onecdp.pipeline.publish import Published, publish_marts
+from onecdp.pipeline.publish import Published, keeps_online_store, publish_marts
 from onecdp.project import dbt_packages, seeds
 from onecdp.project.dbt import Dbt, Scope
 from onecdp.project.find import Project
@@ -100,6 +100,7 @@ def _forget(
         raise OnecdpError(f"{file} isn't there; run `onecdp run` first")
     # Before anything is erased: an invalid seed would stop the build at the end half-way.
     seeds.check(project.folder)
+    has_store = keeps_online_store(project)
     ingestion = load_ingestion(project.folder)
     erasure = ingestion.erasure
     dbt_packages.ensure(project, progress)
@@ -137,7 +138,7 @@ def _forget(
                     return Forgotten("planned", plan)
     except (erasure.KeyProblem, ingestion.pipelines.IngestError) as error:
         raise OnecdpError(str(error)) from error
-    return _finish(context, Forgotten(status, plan), person, rules, as_of)
+    return _finish(context, Forgotten(status, plan), person, rules, as_of, has_store)
 
 
 def _hashed(private: duckdb.DuckDBPyConnection, project: Project, text: str) -> str:
@@ -201,6 +202,18 @@ def _take_out(
     values = [value for _, value in person.identifiers]
     files.clean(project, [*values, *person.one_ids])
     erased.mark_erased(project.warehouse, person.one_ids)
+    if project.warehouse.online_file.exists():
+        from onecdp.serving.write_store import erase_from_store
+
+        erase_from_store(project.warehouse, person.identifiers, person.one_ints)
+    if project.warehouse.live_file.exists():
+        from onecdp.live.state import LiveState
+
+        recent = LiveState(project.warehouse.live_file)
+        try:
+            recent.erase(person.identifiers)
+        finally:
+            recent.close()
     private.execute("commit")
     return plan
 
@@ -211,6 +224,7 @@ def _finish(
     person: Person | None,
     rules: Sequence[TableRules],
     as_of: date | None,
+    has_store: bool,
 ) -> Forgotten:
     """Does what needs no values: build, rewrite the private file, publish."""
     built = build_tables(context, Scope.ALL, as_of=as_of)
@@ -225,7 +239,7 @@ def _finish(
         leftovers = tables.find_leftovers(private, person) if person else ()
     context.progress.update("forget: rewriting the private file")
     files.rewrite(warehouse)
-    published = publish_marts(warehouse, rewrite=True)
+    published = publish_marts(warehouse, rewrite=True, has_store=has_store)
     if not leftovers:
         with connect(warehouse.build_file, read_only=False) as private:
             tables.set_finished(private)

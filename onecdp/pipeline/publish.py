@@ -3,13 +3,14 @@
 Readers open `marts.duckdb` and nothing else. The new file is written beside the old one and takes
 its place by an atomic rename, so a reader sees the old marts or the new ones, never a mixture. A
 reader that has the old file open goes on reading it. Only tables that differ are written; if none
-does, the file stays.
+does, the file stays. The online store, if the project keeps one, is made of the published file.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from onecdp.errors import OnecdpError
 from onecdp.pipeline import marts_file, published
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.plan import newest_node
+from onecdp.project.find import Project
+from onecdp.serving.settings import keeps_store
+from onecdp.serving.store_file import clean_store, name_publication, remove_store
 from onecdp.warehouse.files import Warehouse, connect, remove_leftovers, replace_file
 from onecdp.warehouse.schemas import AUDIT, MARTS
 from onecdp.warehouse.sql_text import one_line
@@ -58,20 +62,90 @@ def publish(context: Context) -> Published:
         OnecdpError: The last build has failures, or a file can't be opened or written. The
             published file is then unchanged.
     """
+    has_store = keeps_online_store(context.project)
     with context.lock("onecdp publish"):
-        return publish_marts(context.warehouse)
+        return publish_marts(context.warehouse, has_store=has_store)
 
 
-def publish_marts(warehouse: Warehouse, *, rewrite: bool = False) -> Published:
+def keeps_online_store(project: Project) -> bool:
+    """Returns whether the project has an online store that publishing keeps.
+
+    Raises:
+        UsageProblem: The setting can't be read; ask before there is much to lose.
+    """
+    return keeps_store(project.folder, os.environ)
+
+
+def publish_marts(
+    warehouse: Warehouse, *, rewrite: bool = False, has_store: bool = False
+) -> Published:
     """Publishes, with the lock held by the caller.
 
     Args:
         warehouse: The warehouse.
         rewrite: Write the whole file anew. A table that is replaced in a copy of the file may leave
             its old bytes there, which an erasure must not.
+        has_store: Bring the online store to what is published, too; without it, one that is there
+            is deleted, because nobody keeps it.
     """
     # Only those of publishing: readers of the published file keep theirs in marts.duckdb.tmp.
     remove_leftovers(warehouse.folder, f"{warehouse.marts_file.name}.*.tmp*")
+    clean_store(warehouse)
+    if not has_store:
+        done, _, _ = _publish(warehouse, rewrite)
+        remove_store(warehouse)
+        return done
+    # Whoever keeps no store pays nothing for its libraries.
+    from onecdp.serving.write_store import write_store
+
+    # After an erasure, nothing may keep the file of before.
+    with nullcontext() if rewrite else _kept(warehouse.marts_file) as before:
+        done, wanted, known = _publish(warehouse, rewrite)
+        try:
+            write_store(
+                warehouse,
+                name_publication(wanted),
+                before=before,
+                of=None if known is None else name_publication(known),
+                batch=_batch_state(warehouse),
+            )
+        except OnecdpError as error:
+            raise OnecdpError(
+                f"the marts are published, the online store is that of before: {error};"
+                " then run `onecdp publish`"
+            ) from error
+    return done
+
+
+def _batch_state(warehouse: Warehouse) -> str | None:
+    from onecdp.serving.batch_state import read_batch_state
+
+    with connect(warehouse.build_file, read_only=True) as private:
+        state = read_batch_state(private)
+    return None if state is None else state.to_json()
+
+
+@contextmanager
+def _kept(file: Path) -> Iterator[Path | None]:
+    """Keeps the published file under a second name while another one takes its place."""
+    second = file.with_name(f"{file.name}.{os.getpid()}.before.tmp")
+    try:
+        os.link(file, second)
+    except OSError:
+        # There is none yet, or the file system has no hard links.
+        yield None
+        return
+    try:
+        yield second
+    finally:
+        second.unlink()
+
+
+_Digests = Mapping[str, marts_file.Digest]
+
+
+def _publish(warehouse: Warehouse, rewrite: bool) -> tuple[Published, _Digests, _Digests | None]:
+    """Returns what was published, what its tables hold, and what those before held, if known."""
     if not warehouse.build_file.is_file():
         raise OnecdpError(f"{warehouse.build_file} isn't there; run `onecdp run` first")
     with connect(warehouse.build_file, read_only=True) as private:
@@ -80,15 +154,16 @@ def publish_marts(warehouse: Warehouse, *, rewrite: bool = False) -> Published:
         if not names:
             raise OnecdpError(f"{warehouse.build_file} has no marts; run `onecdp build` first")
         noted = None if rewrite else published.read_noted(private, warehouse)
+        known = noted.digests if noted else None
         if noted and noted.built_at == newest_node(private):
-            return Published(warehouse.marts_file, len(names), (), left_out)
+            unchanged = Published(warehouse.marts_file, len(names), (), left_out)
+            return unchanged, noted.digests, known
         wanted = marts_file.digest_marts(private, names)
-    known = noted.digests if noted else None
     changed = tuple(name for name in names if known is None or known.get(name) != wanted[name])
     if changed or known is None or set(known) - set(names):
         _replace(warehouse, wanted, known)
     published.note(warehouse, wanted)
-    return Published(warehouse.marts_file, len(names), changed, left_out)
+    return Published(warehouse.marts_file, len(names), changed, left_out), wanted, known
 
 
 def _replace(

@@ -41,6 +41,16 @@ class Warehouse:
         return self.folder / "marts.duckdb"
 
     @property
+    def online_file(self) -> Path:
+        """The online store, made of the published file for look-ups by key."""
+        return self.folder / "online.sqlite"
+
+    @property
+    def live_file(self) -> Path:
+        """The private file of recent events, which `onecdp live` writes."""
+        return self.folder / "live.sqlite"
+
+    @property
     def deliveries_file(self) -> Path:
         """The private file that remembers what was delivered where."""
         return self.folder / "deliveries.duckdb"

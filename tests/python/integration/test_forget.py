@@ -13,6 +13,9 @@ import pytest
 from support.cli import BuiltProject, Finished, clean_environment, run_cli
 from support.line import differences, read_tables
 
+from onecdp.live.events import Event
+from onecdp.live.state import LiveState
+
 AS_OF = ("--as-of", "2026-06-06")
 VALUES = (
     "MBR004", "hash_mobile_004", "hash_email_004", "union_004", "open_004", "DEV004", "sess_004",
@@ -46,6 +49,22 @@ def holding(folder: Path, values: tuple[str, ...]) -> dict[str, list[str]]:
     return found
 
 
+def keep_store(project: BuiltProject) -> Path:
+    """Has the project keep an online store, and publishes it."""
+    with (project.folder / ".dlt" / "config.toml").open("a") as config:
+        config.write("\n[serving]\nonline_store = true\n")
+    assert run_cli("publish", cwd=project.folder).code == 0
+    return project.warehouse / "online.sqlite"
+
+
+def keep_live(project: BuiltProject) -> None:
+    """A recent event of the person, as `onecdp live` keeps it."""
+    recent = LiveState(project.warehouse / "live.sqlite")
+    event = Event("E1", 0, "page_view", None, None, "app", (("device_id", "DEV004"),))
+    recent.take("app/collector/a.jsonl", 1, [(1, event)])
+    recent.close()
+
+
 def query(file: Path, sql: str) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(file), read_only=True) as database:
         return database.execute(sql).fetchall()
@@ -62,6 +81,8 @@ def forgotten(
 ) -> tuple[BuiltProject, Finished, str, int]:
     """MBR004 erased by an identifier of lower priority; with the one_id and one_int that went."""
     project = built_warehouse.copy(tmp_path_factory.mktemp("forgotten") / "project")
+    keep_store(project)
+    keep_live(project)
     ((one_id, one_int),) = query(
         project.warehouse / "marts.duckdb",
         "select one_id, one_int from customer_profiles where member_id = 'MBR004'",
@@ -84,7 +105,8 @@ def forgotten(
         )
     values = (*VALUES, one_id)
     before = bytes_left(project, values)
-    assert {"onecdp.duckdb", "marts.duckdb"} <= {
+    assert "DEV004" in before["warehouse"]["live.sqlite"]
+    assert {"onecdp.duckdb", "marts.duckdb", "online.sqlite"} <= {
         name for name, held in before["warehouse"].items() if set(held) == set(values)
     }
     finished = forget(project, "email_hash: HASH_email_004 ", "--yes")
@@ -188,6 +210,7 @@ def test_a_kill_and_the_same_command_again(
     forgotten: tuple[BuiltProject, Finished, str, int],
 ) -> None:
     undisturbed, _, one_id, _ = forgotten
+    store = keep_store(project)
     command = ["forget", "member_id:MBR004", "--yes", *AS_OF]
     killed = subprocess.run(
         [
@@ -199,6 +222,9 @@ def test_a_kill_and_the_same_command_again(
         cwd=project.folder, env=clean_environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert killed.returncode == 9, killed.stderr
+    if moment != "before the commit":
+        # Whoever asks the API does not wait for the build.
+        assert not [value for value in (*VALUES, one_id) if value.encode() in store.read_bytes()]
     finished = run_cli(*command, "--json", cwd=project.folder)
     assert finished.code == 0, finished.stderr
     assert finished.document()["status"] == (

@@ -33,13 +33,14 @@ def test_the_commands_are_the_ones_that_the_docs_name() -> None:
     assert set(main.commands) == {
         "run", "check", "ingest", "build", "audit", "publish", "deps", "init", "sql", "generate",
         "explain", "forget", "identity", "collect", "audience", "deliver", "docs", "source",
+        "serve", "serve-key", "live",
     }  # fmt: skip
 
 
 def test_help_loads_neither_dbt_nor_duckdb() -> None:
     code = "import onecdp.cli.main, sys, json; print(json.dumps(sorted(sys.modules)))"
     modules = json.loads(subprocess.check_output([sys.executable, "-c", code]))
-    heavy = {"dbt", "dlt", "duckdb", "pyarrow", "rich", "numpy"}
+    heavy = {"dbt", "dlt", "duckdb", "pyarrow", "rich", "numpy", "starlette", "uvicorn", "sqlite3"}
     assert not heavy & set(modules)
 
 

@@ -45,7 +45,7 @@ def test_the_library_keeps_its_layers(copy: Path) -> None:
         ("audiences/rules.py", "import onecdp.identity", "not allowed to import"),
         ("pipeline/ingest.py", "import ingestion.pipelines", "not allowed to import ingestion"),
         ("pipeline/ingest.py", "import dlt", "not allowed to import dlt"),
-        ("serving/__init__.py", "", "serving"),
+        ("errands/__init__.py", "", "errands"),
     ],
 )
 def test_an_import_upwards_and_a_package_without_a_layer_are_errors(

@@ -1,0 +1,13 @@
+"""Live features: what a person did since the warehouse was built, and within the last minutes.
+
+    features    seeds/live_features.csv: what is counted of which events, in which window
+    events      a line of the collector's log as an event
+    log         the collector's files, also the one that it writes now, read from a position on
+    kafka_log   the same for topics, where the collector writes to Kafka
+    state       recent events and the positions, in one SQLite file with one writer
+    follow      takes new events from the log into the state
+    person      which events are a person's; nothing is decided before somebody asks
+    measure     the values of features
+
+Events are kept, not counts: a late event, a merge or a new publication changes no stored value.
+"""

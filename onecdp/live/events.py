@@ -1,0 +1,145 @@
+"""A line of the collector's log as an event, in the spelling that the warehouse gives it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from typing import NamedTuple
+
+import orjson
+
+from onecdp.identity.normalise import normalise
+
+PRICE_UNITS = 10_000
+"""Prices are whole numbers of 1/10,000, as the warehouse's decimal(18, 4) has them."""
+AHEAD = dt.timedelta(days=1)
+"""A clock may be ahead by so much; a later event is a mistake, as it is to `onecdp ingest`."""
+_EARLIEST = dt.datetime(1900, 1, 1)
+_EPOCH = dt.datetime(1970, 1, 1)
+_MICROSECOND = dt.timedelta(microseconds=1)
+_TOO_MUCH = 10**12
+_UNIT = Decimal(1) / PRICE_UNITS
+_DECIMAL = re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+LINK = ""
+"""The type of a link: its identifiers are one person's, and no feature counts it."""
+
+Identifier = tuple[str, str]
+"""id_type and id_value."""
+
+
+class Event(NamedTuple):
+    """What happened.
+
+    Attributes:
+        event_id: Its key.
+        event_time: Microseconds since 1970, UTC.
+        event_type: Lower case; `return` for a refund.
+        price: In units of 1/10,000; None if the event states none.
+        session_id: As the source states it.
+        channel: Where it happened.
+        identifiers: By priority, the best one first.
+    """
+
+    event_id: str
+    event_time: int
+    event_type: str
+    price: int | None
+    session_id: str | None
+    channel: str
+    identifiers: tuple[Identifier, ...]
+
+
+def parse_event(line: bytes, id_columns: Sequence[Identifier], now: dt.datetime) -> Event | None:
+    """Returns the event of a line; None if `onecdp ingest` would not load it, either.
+
+    Args:
+        line: JSON, as the collector writes it.
+        id_columns: Columns that hold identifiers with their types, the best type first.
+        now: The time, naive UTC.
+    """
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(row, dict):
+        return None
+    event_id = normalise("", _text(row, "event_id"))
+    event_type = _text(row, "event_type").strip().lower()
+    time = _time(_text(row, "event_time"))
+    price_text = _text(row, "item_price").strip()
+    price = _price(price_text)
+    if not event_id or not event_type or time is None or not _EARLIEST <= time <= now + AHEAD:
+        return None
+    if price_text and price is None:
+        return None
+    identifiers = tuple(
+        [
+            (id_type, value)
+            for column, id_type in id_columns
+            if (text := _text(row, column)) and (value := normalise(id_type, text))
+        ]
+    )
+    return Event(
+        event_id=event_id,
+        event_time=microseconds(time),
+        event_type="return" if event_type == "refund" else event_type,
+        price=price,
+        session_id=_text(row, "session_id").strip() or None,
+        channel=_text(row, "channel").strip().lower() or "app",
+        identifiers=identifiers,
+    )
+
+
+def parse_link(line: bytes) -> Event | None:
+    """Returns a link of the ID graph; None if it is none that counts."""
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(row, dict) or _text(row, "is_active") != "true":
+        return None
+    ends = tuple(
+        (id_type, normalise(id_type, _text(row, f"{end}_id_value")))
+        for end in ("left", "right")
+        if (id_type := _text(row, f"{end}_id_type"))
+    )
+    time = _time(_text(row, "last_seen"))
+    if time is None or len(ends) != 2 or not all(value for _, value in ends):
+        return None
+    name = orjson.dumps(ends).decode()
+    return Event(name, microseconds(time), LINK, None, None, "", ends)
+
+
+def microseconds(time: dt.datetime) -> int:
+    """A naive time as microseconds since 1970."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def _text(row: dict[str, object], column: str) -> str:
+    value = row.get(column)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else str(value)
+
+
+def _time(text: str) -> dt.datetime | None:
+    try:
+        time = dt.datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    try:
+        return time.astimezone(dt.UTC).replace(tzinfo=None) if time.tzinfo else time
+    except OverflowError:
+        return None
+
+
+def _price(text: str) -> int | None:
+    """None if it is no amount."""
+    if not _DECIMAL.fullmatch(text):
+        return None
+    price = Decimal(text)
+    if abs(price) >= _TOO_MUCH:
+        return None
+    return int(price.quantize(_UNIT, ROUND_HALF_UP).scaleb(4))

@@ -1,0 +1,114 @@
+"""The features that a project declares, `seeds/live_features.csv`.
+
+feature,event_type,measure,window
+page_views_30m,page_view,count,30m
+orders_since_batch,purchase,count,batch
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from onecdp.errors import UsageProblem
+
+SEED = "seeds/live_features.csv"
+HEADER = ("feature", "event_type", "measure", "window")
+ANY = "*"
+MEASURES = ("count", "sum", "any", "first_time", "last_type", "seconds_since_last")
+SESSION, BATCH, SINCE = "session", "batch", "since "
+MICROSECONDS = 1_000_000
+LONGEST_HOURS = 24
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_DURATION = re.compile(r"([1-9][0-9]{0,3})([mh])")
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which events count.
+
+    Attributes:
+        kind: `last` with a length, `session`, `batch`, `since` with a type of event, or `all`.
+        length: Of `last`, in microseconds.
+        since: The type of event after whose last one counting begins.
+    """
+
+    kind: str
+    length: int = 0
+    since: str = ""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One value of a person.
+
+    Attributes:
+        name: Its name in answers and, as `live.NAME`, in rules.
+        event_type: The type of event that counts; `*` is any.
+        measure: One of `MEASURES`. `sum` adds the prices.
+        window: Which events count.
+    """
+
+    name: str
+    event_type: str
+    measure: str
+    window: Window
+
+
+def read_features(project: Path) -> tuple[Feature, ...]:
+    """Returns the features of a project.
+
+    Raises:
+        UsageProblem: The file is missing or has a row that can't be used; the message names it.
+    """
+    file = project / SEED
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as text:
+            rows = [*csv.reader(text)]
+    except OSError as error:
+        raise UsageProblem(f"{SEED}: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageProblem(f"{SEED} is no CSV in UTF-8: {error}") from None
+    if not rows or tuple(rows[0]) != HEADER:
+        raise UsageProblem(f"{SEED}: the first line must be {','.join(HEADER)}")
+    found: dict[str, Feature] = {}
+    for number, row in enumerate(rows[1:], start=2):
+        if row:
+            feature = _feature([text.strip() for text in row], f"{SEED}, line {number}")
+            if feature.name in found:
+                raise UsageProblem(f"{SEED}, line {number}: {feature.name} is there twice")
+            found[feature.name] = feature
+    return tuple(found.values())
+
+
+def _feature(row: list[str], where: str) -> Feature:
+    if len(row) != len(HEADER):
+        raise UsageProblem(f"{where}: {len(row)} values instead of {len(HEADER)}")
+    name, event_type, measure, window = row
+    if not _NAME.fullmatch(name):
+        raise UsageProblem(f"{where}: {name!r} is no name; use a-z, 0-9 and _")
+    if not event_type or event_type != event_type.lower():
+        raise UsageProblem(f"{where}: event_type {event_type!r} must be in lower case, or {ANY}")
+    if measure not in MEASURES:
+        raise UsageProblem(f"{where}: measure {measure!r} is none of {', '.join(MEASURES)}")
+    return Feature(name, event_type, measure, _window(window, where))
+
+
+def _window(text: str, where: str) -> Window:
+    if text == "":
+        return Window("all")
+    if text in (SESSION, BATCH):
+        return Window(text)
+    if text.startswith(SINCE) and text.removeprefix(SINCE).strip():
+        return Window("since", since=text.removeprefix(SINCE).strip())
+    if found := _DURATION.fullmatch(text):
+        minutes = int(found[1]) * {"m": 1, "h": 60}[found[2]]
+        if minutes > LONGEST_HOURS * 60:
+            raise UsageProblem(f"{where}: window {text!r} is longer than {LONGEST_HOURS}h")
+        return Window("last", length=minutes * 60 * MICROSECONDS)
+    raise UsageProblem(
+        f"{where}: window {text!r} is none of 5m, 2h, {SESSION}, {BATCH}, {SINCE}EVENT_TYPE; "
+        "leave it empty for all recent events"
+    )

@@ -1,0 +1,104 @@
+"""Topics of Kafka as a log: partitions as `onecdp ingest` names them, positions are offsets.
+
+No consumer group: the positions are in the state, with the events.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping
+from typing import Any
+
+from onecdp.errors import OnecdpError
+from onecdp.live.log import Chunk
+
+NEEDS_EXTRA = "live features from Kafka need its client: pip install 'onecdp[kafka]'"
+BATCH = 5_000
+WAIT_SECONDS = 0.02
+LOOK_SECONDS = 30.0
+
+
+class KafkaLog:
+    """One topic; new partitions are found within half a minute."""
+
+    def __init__(self, client: Mapping[str, Any], topic: str, timeout: float) -> None:
+        """Connects to nothing yet.
+
+        Args:
+            client: Settings of librdkafka, with `bootstrap.servers`.
+            topic: The topic.
+            timeout: Seconds that the broker may take to answer.
+
+        Raises:
+            OnecdpError: The client is not installed, or does not know a setting.
+        """
+        try:
+            import confluent_kafka
+        except ModuleNotFoundError:
+            raise OnecdpError(NEEDS_EXTRA) from None
+        self._kafka: Any = confluent_kafka
+        self._topic, self._timeout = topic, timeout
+        self._looked_at = float("-inf")
+        self._assigned: set[int] = set()
+        ours = {
+            "group.id": "onecdp-live",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+            "log_level": 0,
+        }
+        try:
+            self._consumer = confluent_kafka.Consumer({**client, **ours})
+        except (confluent_kafka.KafkaException, ValueError) as error:
+            raise OnecdpError(f"[collector.kafka]: {error}") from None
+
+    def read(self, positions: Mapping[str, int], taken_in: Container[str]) -> Iterator[Chunk]:
+        """Yields what is new behind the positions; a missing one is the first that is there.
+
+        `taken_in` says nothing here: the broker deletes what is old.
+
+        Raises:
+            OnecdpError: The broker can't be reached, or has no such topic.
+        """
+        if time.monotonic() >= self._looked_at + LOOK_SECONDS:
+            self._look(positions)
+        while messages := self._consumer.consume(BATCH, WAIT_SECONDS):
+            found: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
+            for message in messages:
+                if (error := message.error()) is not None:
+                    if error.retriable() or not error.fatal():
+                        continue
+                    raise OnecdpError(f"Kafka, topic {self._topic}: {error.str()}")
+                if message.value() is not None:
+                    found[message.partition()].append((message.offset() + 1, message.value()))
+            for partition, lines in found.items():
+                yield Chunk(self._name(partition), lines[-1][0], lines)
+
+    def close(self) -> None:
+        """Leaves the broker."""
+        self._consumer.close()
+
+    def _look(self, positions: Mapping[str, int]) -> None:
+        """Assigns the partitions that are not assigned yet."""
+        kafka = self._kafka
+        try:
+            topics = self._consumer.list_topics(self._topic, timeout=self._timeout).topics
+        except kafka.KafkaException as error:
+            raise OnecdpError(f"Kafka can't be reached: {error.args[0].str()}") from None
+        found = topics[self._topic]
+        if found.error is not None:
+            raise OnecdpError(f"Kafka has no topic {self._topic}: {found.error.str()}")
+        new = [
+            kafka.TopicPartition(
+                self._topic, number, positions.get(self._name(number), kafka.OFFSET_BEGINNING)
+            )
+            for number in sorted(set(found.partitions) - self._assigned)
+        ]
+        if new:
+            self._consumer.incremental_assign(new)
+            self._assigned.update(set(found.partitions))
+        self._looked_at = time.monotonic()
+
+    def _name(self, partition: int) -> str:
+        return f"kafka/{self._topic}/{partition}"

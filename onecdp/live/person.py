@@ -1,0 +1,136 @@
+"""Whose an identifier is, and which recent events are a person's, decided when somebody asks.
+
+As in the warehouse, an event belongs to its best identifier that is not blocked. What the warehouse
+knows stands. An identifier that it has not seen is provisionally the person's whose identifiers it
+came with, if that is one person and no limit of seeds/id_types.csv is broken. The next build
+decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from onecdp.live.events import Event, Identifier
+from onecdp.live.state import Kept, LiveEvents
+
+
+class Directory(Protocol):
+    """The published warehouse."""
+
+    def person_of(self, identifier: Identifier) -> int | None:
+        """The one_int of the customer who has an identifier; None if it is unknown."""
+
+    def identifiers_of(self, person: int) -> Iterable[Identifier]:
+        """The identifiers of a customer."""
+
+    def is_blocked(self, identifier: Identifier) -> bool:
+        """Whether it identifies nobody, such as `unknown`."""
+
+
+class Status(Enum):
+    """How sure the answer is."""
+
+    KNOWN = "known"
+    PROVISIONAL = "provisional"
+    UNDECIDED = "undecided"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Whose an identifier is: `person` is None unless it is known or provisional."""
+
+    status: Status
+    person: int | None = None
+
+
+class People:
+    """Answers from one publication and the events as they are now."""
+
+    def __init__(
+        self, directory: Directory, live: LiveEvents, max_values: Mapping[str, int]
+    ) -> None:
+        """Reads nothing yet.
+
+        Args:
+            directory: The publication.
+            live: Recent events.
+            max_values: How many identifiers of a type a person may have; a missing type has no
+                limit.
+        """
+        self._directory, self._live, self._max_values = directory, live, max_values
+        self._answers: dict[Identifier, Answer] = {}
+
+    def whose(self, identifier: Identifier) -> Answer:
+        """Returns whose an identifier is."""
+        if identifier not in self._answers:
+            # Also what ends the search where two unknown identifiers ask for each other.
+            self._answers[identifier] = Answer(Status.UNKNOWN)
+            self._answers[identifier] = self._find(identifier)
+        return self._answers[identifier]
+
+    def events_of(self, person: int) -> list[Kept]:
+        """Returns a person's recent events in their order in time."""
+        known = [*self._directory.identifiers_of(person)]
+        found = {kept.event.event_id: kept for kept in self._live.of(known)}
+        new = {
+            identifier
+            for kept in found.values()
+            for identifier in kept.event.identifiers
+            if self.whose(identifier) == Answer(Status.PROVISIONAL, person)
+        }
+        for kept in self._live.of(new):
+            found.setdefault(kept.event.event_id, kept)
+        return sorted(
+            (kept for kept in found.values() if self._owner(kept.event) == person),
+            key=lambda kept: (kept.event.event_time, kept.event.event_id),
+        )
+
+    def _owner(self, event: Event) -> int | None:
+        for identifier in event.identifiers:
+            if not self._directory.is_blocked(identifier):
+                return self.whose(identifier).person
+        return None
+
+    def _find(self, identifier: Identifier) -> Answer:
+        if self._directory.is_blocked(identifier):
+            return Answer(Status.UNKNOWN)
+        person = self._directory.person_of(identifier)
+        if person is not None:
+            return Answer(Status.KNOWN, person)
+        people = self._came_with(identifier)
+        if not people:
+            return Answer(Status.UNKNOWN)
+        if len(people) > 1 or not self._may_join(people[0], identifier[0]):
+            return Answer(Status.UNDECIDED)
+        return Answer(Status.PROVISIONAL, people[0])
+
+    def _came_with(self, identifier: Identifier) -> list[int]:
+        """The customers whose identifiers stand in the same events."""
+        others = {
+            other
+            for kept in self._live.of([identifier])
+            for other in kept.event.identifiers
+            if not self._directory.is_blocked(other)
+        }
+        found = {self._directory.person_of(other) for other in others}
+        return sorted(person for person in found if person is not None)
+
+    def _may_join(self, person: int, id_type: str) -> bool:
+        """Whether a customer may get all new identifiers of a type that came with theirs."""
+        limit = self._max_values.get(id_type)
+        if limit is None:
+            return True
+        known = [*self._directory.identifiers_of(person)]
+        new = {
+            other
+            for kept in self._live.of(known)
+            for other in kept.event.identifiers
+            if other[0] == id_type
+            and not self._directory.is_blocked(other)
+            and self._directory.person_of(other) is None
+        }
+        return sum(kind == id_type for kind, _ in known) + len(new) <= limit

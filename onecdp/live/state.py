@@ -1,0 +1,311 @@
+"""Recent events and the positions up to which they were read: one SQLite file with one writer.
+
+    partitions         name → position
+    events             each once, by event_id, with the identifiers that it has
+    event_identifiers  (id_type, id_value) → events
+    event_copies       where an event stands once more: the warehouse may read that place first
+
+Events and position are committed together, so a killed writer goes on where it was. Readers see a
+commit as soon as it is done.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from onecdp.errors import OnecdpError
+from onecdp.live.events import Event, Identifier
+
+FORMAT = 1
+_SCHEMA = """
+create table if not exists partitions (
+    partition_int integer primary key, name text not null unique, position integer not null
+);
+create table if not exists events (
+    event_int integer primary key, event_id text not null unique, event_time integer not null,
+    event_type text not null, price integer, session_id text, channel text not null,
+    identifiers text not null, partition_int integer not null, position integer not null,
+    has_copies integer not null default 0
+);
+create table if not exists event_copies (
+    event_int integer, partition_int integer, position integer,
+    primary key (event_int, partition_int, position)
+) without rowid;
+create table if not exists event_identifiers (
+    id_type text, id_value text, event_int integer, primary key (id_type, id_value, event_int)
+) without rowid;
+"""
+_OF_IDENTIFIER = """
+select
+    event_int, has_copies, event_id, event_time, event_type, price, session_id, channel,
+    identifiers, partitions.name, events.position
+from event_identifiers
+inner join events using (event_int)
+inner join partitions using (partition_int)
+where id_type = ? and id_value = ?
+"""
+_COPIES = """
+select partitions.name, event_copies.position
+from event_copies inner join partitions using (partition_int)
+where event_int = ?
+"""
+_ADD_COPY = """
+insert or ignore into event_copies
+select event_int, ?, ? from events
+where event_id = ? and event_int <= ? and identifiers != ''
+"""
+# Of an event that is not needed any more the key stays for some days, since it may be sent again.
+_BLANK = "update events set event_type = '', price = null, session_id = null, channel = '',"
+_BLANK += " identifiers = '' where event_int in (select event_int from dropped)"
+_IDS_STAY = 7 * 86_400 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An event, and where it stands: the partitions, each with the position behind it."""
+
+    event: Event
+    places: tuple[tuple[str, int], ...]
+
+
+def is_taken_in(places: Iterable[tuple[str, int]], taken_in: Mapping[str, int | None]) -> bool:
+    """Whether a warehouse that has read partitions so far has an event.
+
+    Args:
+        places: Of the event.
+        taken_in: Up to which position it has read each partition; None is to its end.
+    """
+    for partition, position in places:
+        if partition in taken_in:
+            upto = taken_in[partition]
+            if upto is None or position <= upto:
+                return True
+    return False
+
+
+class LiveState:
+    """The writer's side. One process at a time."""
+
+    def __init__(self, file: Path) -> None:
+        """Opens the file, or makes it.
+
+        Raises:
+            OnecdpError: Another process writes it, or it is none of this version.
+        """
+        self._file = file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._state = sqlite3.connect(file, isolation_level=None, timeout=10)
+        try:
+            self._prepare()
+        except sqlite3.OperationalError as error:
+            self._state.close()
+            raise OnecdpError(f"{file}: {error}; does another `onecdp live` run?") from error
+        except sqlite3.DatabaseError as error:
+            self._state.close()
+            raise OnecdpError(f"{file} can't be used: {error}") from error
+
+    def _prepare(self) -> None:
+        self._state.execute("pragma journal_mode = wal")
+        # Without a sync at each commit a power failure may undo the last ones, with positions.
+        self._state.execute("pragma synchronous = normal")
+        # Of 64 MB: identifiers come in any order, and each touches a page.
+        self._state.execute("pragma cache_size = -65536")
+        ((version,),) = self._state.execute("pragma user_version").fetchall()
+        if version not in (0, FORMAT):
+            raise sqlite3.DatabaseError(f"its format is {version}; delete it, it is made again")
+        with self._transaction():
+            for statement in _SCHEMA.split(";\n"):
+                self._state.execute(statement)
+            self._state.execute(f"pragma user_version = {FORMAT}")
+
+    def positions(self) -> dict[str, int]:
+        """Where to go on, by partition."""
+        return dict(self._state.execute("select name, position from partitions").fetchall())
+
+    def take(self, partition: str, position: int, events: Iterable[tuple[int, Event]]) -> int:
+        """Adds events of a chunk and moves on to the position behind it, both or neither.
+
+        Each event has the position behind it. One whose event_id is known is the same once more.
+
+        Returns:
+            How many were new.
+        """
+        with self._transaction():
+            self._state.execute(
+                "insert into partitions (name, position) values (?, ?)"
+                " on conflict (name) do update set position = excluded.position",
+                (partition, position),
+            )
+            ((partition_int,),) = self._state.execute(
+                "select partition_int from partitions where name = ?", (partition,)
+            ).fetchall()
+            ((last,),) = self._state.execute(
+                "select coalesce(max(event_int), 0) from events"
+            ).fetchall()
+            rows, links = [], []
+            for number, (behind, event) in enumerate(events, start=last + 1):
+                rows.append((
+                    number, event.event_id, event.event_time, event.event_type, event.price,
+                    event.session_id, event.channel, orjson.dumps(event.identifiers).decode(),
+                    partition_int, behind,
+                ))  # fmt: skip
+                links += [(*identifier, number) for identifier in event.identifiers]
+            before = self._state.total_changes
+            self._state.executemany(
+                "insert or ignore into events values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", rows
+            )
+            new = self._state.total_changes - before
+            if new < len(rows):
+                there = self._state.execute(
+                    "select event_int from events where event_int > ?", (last,)
+                )
+                added = {number for (number,) in there}
+                links = [link for link in links if link[2] in added]
+                copies = [row for row in rows if row[0] not in added]
+                self._state.executemany(
+                    _ADD_COPY, [(partition_int, row[9], row[1], last) for row in copies]
+                )
+                self._state.executemany(
+                    "update events set has_copies = 1 where event_id = ?",
+                    [(row[1],) for row in copies],
+                )
+            self._state.executemany(
+                "insert or ignore into event_identifiers values (?, ?, ?)", sorted(links)
+            )
+        return new
+
+    def prune(self, before: int, taken_in: Mapping[str, int | None], as_of: int) -> int:
+        """Drops events that no window reaches and that the published warehouse counts.
+
+        Their event_ids stay for seven days, so that a repetition is not taken for a new event.
+
+        Args:
+            before: Older events are in no window, microseconds since 1970.
+            taken_in: Up to which position the published warehouse has read; None is to the end.
+            as_of: The end of its last day: it does not count later events yet.
+
+        Returns:
+            How many were dropped.
+        """
+        with self._transaction():
+            old = self._state.execute(
+                "select event_int, name, events.position from events"
+                " inner join partitions using (partition_int)"
+                " where event_time < ? and identifiers != ''",
+                (min(before, as_of),),
+            ).fetchall()
+            numbers = [
+                (number,)
+                for number, *place in old
+                if is_taken_in([tuple(place), *self._copies(number)], taken_in)
+            ]
+            self._drop(numbers)
+            self._state.execute(
+                "delete from events where event_time < ? and identifiers = ''",
+                (before - _IDS_STAY,),
+            )
+        return len(numbers)
+
+    def _copies(self, number: int) -> list[tuple[str, int]]:
+        return self._state.execute(_COPIES, (number,)).fetchall()
+
+    def _drop(self, numbers: Iterable[tuple[int]]) -> None:
+        self._state.execute("create temp table dropped (event_int integer primary key)")
+        self._state.executemany("insert into dropped values (?)", numbers)
+        for table in ("event_identifiers", "event_copies"):
+            self._state.execute(
+                f"delete from {table} where event_int in (select event_int from dropped)"
+            )
+        self._state.execute(_BLANK)
+        self._state.execute("drop table dropped")
+
+    def erase(self, identifiers: Collection[Identifier]) -> int:
+        """Drops all events that have one of these identifiers; returns how many.
+
+        Raises:
+            OnecdpError: Another process keeps the file busy; nothing was dropped, or all was.
+        """
+        try:
+            return self._erase(identifiers)
+        except sqlite3.OperationalError as error:
+            raise OnecdpError(f"{self._file}: {error}; stop `onecdp live` meanwhile") from error
+
+    def _erase(self, identifiers: Collection[Identifier]) -> int:
+        with self._transaction():
+            found = {
+                number
+                for identifier in identifiers
+                for (number,) in self._state.execute(
+                    "select event_int from event_identifiers where id_type = ? and id_value = ?",
+                    identifier,
+                )
+            }
+            # All identifiers of an event go with it, not only those of the erased person.
+            self._drop((number,) for number in found)
+        # What was there must not stand in free pages or in the log.
+        self._state.execute("vacuum")
+        self._state.execute("pragma wal_checkpoint(truncate)")
+        return len(found)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._state.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._state.execute("begin immediate")
+        try:
+            yield
+        except BaseException:
+            self._state.execute("rollback")
+            raise
+        self._state.execute("commit")
+
+
+class LiveEvents:
+    """The readers' side: any number of processes, at any time."""
+
+    def __init__(self, file: Path) -> None:
+        """Opens the file for reading.
+
+        Raises:
+            OnecdpError: It isn't there or is none of this version.
+        """
+        if not file.is_file():
+            raise OnecdpError(f"{file} isn't there; `onecdp live` makes it")
+        self._state = sqlite3.connect(
+            f"{file.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False,
+            isolation_level=None,
+        )  # fmt: skip
+        ((version,),) = self._state.execute("pragma user_version").fetchall()
+        if version != FORMAT:
+            self._state.close()
+            raise OnecdpError(f"{file}: its format is {version}, not {FORMAT}")
+
+    def of(self, identifiers: Iterable[Identifier]) -> list[Kept]:
+        """Returns the kept events that have one of the identifiers, in their order in time."""
+        found: dict[int, Kept] = {}
+        for identifier in identifiers:
+            for row in self._state.execute(_OF_IDENTIFIER, identifier).fetchall():
+                if row[0] not in found:
+                    copies = self._state.execute(_COPIES, row[:1]).fetchall() if row[1] else ()
+                    found[row[0]] = _kept(row, copies)
+        return sorted(found.values(), key=lambda kept: (kept.event.event_time, kept.event.event_id))
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._state.close()
+
+
+def _kept(row: tuple[Any, ...], copies: Iterable[tuple[str, int]]) -> Kept:
+    _, _, event_id, time, event_type, price, session_id, channel, identifiers, *place = row
+    pairs = tuple((kind, value) for kind, value in orjson.loads(identifiers))
+    event = Event(event_id, time, event_type, price, session_id, channel, pairs)
+    return Kept(event, (tuple(place), *copies))

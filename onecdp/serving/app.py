@@ -1,0 +1,147 @@
+"""The API as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from onecdp.collector.refusals import Refusal
+from onecdp.serving.direct import DirectAnswers
+from onecdp.serving.endpoints import Endpoints
+from onecdp.serving.keys import Asker, Askers
+from onecdp.serving.problems import bug, http_error, refuse
+from onecdp.serving.routes import PROFILE_PATH, ROUTES, ApiRoute
+from onecdp.serving.settings import Settings
+from onecdp.serving.tenants import Tenant
+
+log = logging.getLogger("onecdp.serving")
+ACCESS = logging.getLogger("onecdp.serving.access")
+_ASKER, _ROUTE = "onecdp.asker", "onecdp.route"
+
+
+def make_app(settings: Settings) -> ASGIApp:
+    """Returns the application; its stores are open, and closed when it ends.
+
+    Raises:
+        OnecdpError: A store is missing.
+    """
+    tenants = [Tenant(each, settings.personal, settings.live) for each in settings.tenants]
+    askers = Askers(
+        Asker(key, tenant)
+        for said, tenant in zip(settings.tenants, tenants, strict=True)
+        for key in said.keys
+    )
+    endpoints = Endpoints(tenants)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        refreshing = asyncio.create_task(_refresh(tenants, settings.refresh_seconds))
+        yield
+        refreshing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await refreshing
+        for tenant in tenants:
+            tenant.close()
+
+    app = Starlette(
+        routes=[_route(each, endpoints, askers) for each in ROUTES],
+        lifespan=lifespan,
+        exception_handlers={Refusal: refuse, HTTPException: http_error, Exception: bug},
+    )
+    # An address has one spelling, and identifiers end in anything.
+    app.router.redirect_slashes = False
+    return _Observed(app, DirectAnswers(askers), settings.has_access_log)
+
+
+async def _refresh(tenants: Sequence[Tenant], seconds: float) -> None:
+    """Changes each tenant to its newest publication, as long as the server runs."""
+    while True:
+        await asyncio.sleep(seconds)
+        for tenant in tenants:
+            try:
+                tenant.find_live()
+                newer = await asyncio.to_thread(tenant.current.find_newer)
+            except Exception as error:
+                # Nobody would restart what ends here. Its type alone, as of all errors.
+                log.error("a store can't be opened: %s", type(error).__name__)
+                tenant.current.is_usable = False
+                continue
+            if newer:
+                # In the loop, as all look-ups: none runs meanwhile.
+                before = tenant.current.change_to(newer)
+                tenant.metrics.changed()
+                await asyncio.to_thread(before.close)
+
+
+def _route(route: ApiRoute, endpoints: Endpoints, askers: Askers[Tenant]) -> Route:
+    answer: Callable[..., Awaitable[Response]] = getattr(endpoints, route.endpoint)
+
+    async def endpoint(request: Request) -> Response:
+        scope = request.scope
+        scope[_ROUTE] = route.path
+        if route.scope is None:
+            return await answer(request)
+        asker = askers.find(request.headers.get("authorization"))
+        if asker is None:
+            raise Refusal(401, "invalid_key", "the key is missing or unknown")
+        scope[_ASKER] = asker
+        if route.scope not in asker.key.scopes:
+            raise Refusal(403, "scope_missing", f"the key has no scope {route.scope}")
+        if (wait := asker.rate.wait) > 0:
+            raise Refusal(429, "rate_limited", "too many requests of this key", max(1, round(wait)))
+        asker.rate.spend(1)
+        return await answer(request, asker)
+
+    # An identifier may have slashes.
+    path = route.path.replace("{id_value}", "{id_value:path}")
+    return Route(path, endpoint, methods=[route.method], name=route.endpoint)
+
+
+class _Observed:
+    """Counts and logs answers, by route and key and without any value of the request."""
+
+    def __init__(self, app: ASGIApp, direct: DirectAnswers, has_log: bool) -> None:
+        self.app, self._direct, self._has_log = app, direct, has_log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start, status = time.perf_counter(), 500
+        if answer := self._direct.answer(scope):
+            scope[_ASKER], scope[_ROUTE] = answer.asker, PROFILE_PATH
+            await send({"type": "http.response.start", "status": 200, "headers": answer.headers})
+            await send({"type": "http.response.body", "body": answer.body})
+            self._note(scope, 200, time.perf_counter() - start)
+            return
+
+        async def watching(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watching)
+        finally:
+            self._note(scope, status, time.perf_counter() - start)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        asker: Any = scope.get(_ASKER)
+        route = scope.get(_ROUTE, "none")
+        if asker is not None:
+            asker.tenant.metrics.count(route, status, seconds)
+        if self._has_log:
+            by = f"{asker.tenant.name}.{asker.key.name}" if asker else "-"
+            ACCESS.info("%s %s %s %d %.1f ms", by, scope["method"], route, status, seconds * 1e3)

@@ -1,0 +1,152 @@
+"""What the live side has to know of the build that was published.
+
+Which parts of the collector's log it counts, up to which day, and which identifiers it blocks. It
+is read from the private file while publishing, and stands in the online store with what was
+published, so that both change at once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+
+import duckdb
+
+from onecdp.errors import OnecdpError
+from onecdp.identity.normalise import lower
+from onecdp.live.events import Identifier, microseconds
+from onecdp.live.measure import Watermark
+from onecdp.warehouse.schemas import AUDIT
+
+# Each source of the collector: the model that takes its rows in, and what that reads.
+_READ_BY = {
+    "app": ("int_events__resolved", "stg_app__events"),
+    "id_graph": ("int_identity__graph_links", "stg_id_graph__links"),
+}
+_WATERMARK = f"select max(stamp) from {AUDIT}.watermarks where model = ? and upstream = ?"
+ANY_TYPE = "*"
+
+
+@dataclass(frozen=True)
+class BatchState:
+    """What a build has taken in.
+
+    Attributes:
+        taken_in: Up to which position of each partition; None is to its end.
+        as_of: Its as-of date.
+        blocked: Identifiers that are nobody's, in lower case.
+        patterns: Type and regular expression of others; the type may be `*`.
+    """
+
+    taken_in: Mapping[str, int | None]
+    as_of: dt.date
+    blocked: frozenset[Identifier] = field(repr=False)
+    patterns: Sequence[tuple[str, str]] = field(repr=False)
+
+    @cached_property
+    def watermark(self) -> Watermark:
+        """Up to where the build counts events."""
+        end = dt.datetime.combine(self.as_of, dt.time()) + dt.timedelta(days=1)
+        return Watermark(self.taken_in, microseconds(end))
+
+    def is_blocked(self, identifier: Identifier) -> bool:
+        """Whether the blocklist matches an identifier."""
+        id_type, value = identifier
+        return (id_type, lower(value)) in self.blocked or any(
+            each.search(value) for kind, each in self._patterns if kind in (ANY_TYPE, id_type)
+        )
+
+    @cached_property
+    def _patterns(self) -> list[tuple[str, re.Pattern[str]]]:
+        return [(kind, re.compile(text, re.IGNORECASE)) for kind, text in self.patterns]
+
+    def to_json(self) -> str:
+        """Returns it as JSON; equal states have equal texts."""
+        return json.dumps(
+            {
+                "taken_in": dict(sorted(self.taken_in.items())),
+                "as_of": self.as_of.isoformat(),
+                "blocked": sorted(self.blocked),
+                "patterns": sorted(self.patterns),
+            }
+        )
+
+
+def from_json(text: str) -> BatchState:
+    """Returns what `to_json` wrote."""
+    said = json.loads(text)
+    return BatchState(
+        taken_in=said["taken_in"],
+        as_of=dt.date.fromisoformat(said["as_of"]),
+        blocked=frozenset((kind, value) for kind, value in said["blocked"]),
+        patterns=[(kind, pattern) for kind, pattern in said["patterns"]],
+    )
+
+
+def name_state(text: str | None) -> str:
+    """A short name for a state as JSON."""
+    return sha256((text or "").encode()).hexdigest()[:12]
+
+
+def read_batch_state(private: duckdb.DuckDBPyConnection) -> BatchState | None:
+    """Reads it from the private file; None in a project without these models.
+
+    Raises:
+        OnecdpError: Python can't read a pattern of the blocklist, which DuckDB can.
+    """
+    try:
+        ((as_of,),) = private.execute(
+            _WATERMARK, ["int_customers__activity", "as_of_date"]
+        ).fetchall()
+        if as_of is None:
+            return None
+        taken_in: dict[str, int | None] = {}
+        for source, read_by in _READ_BY.items():
+            ((stamp,),) = private.execute(_WATERMARK, list(read_by)).fetchall()
+            taken_in.update(_taken_in(private, source, stamp))
+        blocked = private.execute(
+            "select id_type, id_value from intermediate.int_identity__blocked_values"
+        ).fetchall()
+        patterns = private.execute(
+            "select id_type, trim(id_value) from seeds.id_blocklist"
+            " where match = 'pattern' order by all"
+        ).fetchall()
+    except duckdb.CatalogException:
+        return None
+    for _, pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise OnecdpError(
+                f"seeds/id_blocklist.csv: the online store can't use the pattern {pattern!r}:"
+                f" {error}"
+            ) from None
+    return BatchState(taken_in, as_of.date(), frozenset(blocked), patterns)
+
+
+def _taken_in(
+    private: duckdb.DuckDBPyConnection, source: str, stamp: dt.datetime | None
+) -> dict[str, int | None]:
+    """The files and streams of a source whose rows were loaded before a build read them.
+
+    What was loaded without any new row is taken in, too: there is nothing that is not counted.
+    """
+    rows = private.execute(
+        "select coalesce(stream, ? || '/' || file), stream is not null, position"
+        f" from raw_{source}.loads"
+        " where (stream is not null or starts_with(file, 'collector/'))"
+        " and (rows_loaded = 0 or epoch_us(loaded_at) <= epoch_us(?::timestamp))"
+        " order by loaded_at",
+        [source, stamp],
+    ).fetchall()
+    # Of a stream the last one counts; a file is read as a whole.
+    return {
+        partition: json.loads(position)["offset"] if is_stream and position else None
+        for partition, is_stream, position in rows
+        if not is_stream or position
+    }

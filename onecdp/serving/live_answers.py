@@ -1,0 +1,148 @@
+"""What people do now, beside what the warehouse knows: one answer of batch and live.
+
+It is put together when somebody asks, from one publication and the events as they are then. So it
+is right at once after a merge, a split or another publication, and windows end without an event.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import orjson
+
+from onecdp.errors import OnecdpError
+from onecdp.live.events import Identifier
+from onecdp.live.features import Feature, Window
+from onecdp.live.measure import Value, Watermark, measure
+from onecdp.live.person import Answer, People, Status
+from onecdp.live.settings import LiveSettings
+from onecdp.live.state import LiveEvents
+from onecdp.serving.batch_state import BatchState
+from onecdp.serving.online_store import Found, OnlineStore
+from onecdp.serving.store_file import inode
+
+# The totals of profiles that go on between two builds, and what of new events adds to them.
+TOTALS: Mapping[str, tuple[str, str]] = {
+    "total_orders": ("purchase", "count"),
+    "gross_revenue": ("purchase", "sum"),
+}
+_ADDED = tuple(
+    Feature(f"total {name}", event_type, measured, Window("batch"))
+    for name, (event_type, measured) in TOTALS.items()
+)
+
+
+@dataclass(frozen=True)
+class LiveAnswer:
+    """What is known of the person of an identifier.
+
+    Attributes:
+        status: How sure it is who that is.
+        found: The customer with the profile, whose totals are those of batch and live.
+        features: By name.
+    """
+
+    status: Status
+    found: Found | None = None
+    features: Mapping[str, Value] | None = None
+
+    @property
+    def features_json(self) -> bytes:
+        """The features as JSON."""
+        return orjson.dumps(self.features, default=_number)
+
+
+class LiveAnswers:
+    """Answers for one tenant. Look-ups are for one thread at a time.
+
+    Attributes:
+        identity: Of the file, to compare it with the one that is there now.
+    """
+
+    def __init__(self, file: Path, settings: LiveSettings) -> None:
+        """Opens the recent events.
+
+        Raises:
+            OnecdpError: They aren't there.
+        """
+        self.identity = inode(file)
+        self._events, self._settings = LiveEvents(file), settings
+
+    def profile(self, store: OnlineStore, identifier: Identifier) -> LiveAnswer:
+        """Returns the customer of an identifier with live features."""
+        people = self._people(store)
+        whose = people.whose(identifier)
+        if whose.person is None:
+            return LiveAnswer(whose.status)
+        found = store.profile_of(whose.person)
+        assert found is not None
+        now = time.time_ns() // 1_000
+        # Without a build that says what it has taken in, all recent events would count twice.
+        batch = store.batch
+        watermark = batch.watermark if batch else Watermark({}, 0)
+        features = (*self._settings.features, *(_ADDED if batch else ()))
+        values = measure(
+            features, people.events_of(whose.person), now, watermark, self._settings.session_gap
+        )
+        added = {name: values.pop(f"total {name}") for name in TOTALS} if batch else {}
+        return LiveAnswer(whose.status, _with_totals(found, added), values)
+
+    def whose(self, store: OnlineStore, identifier: Identifier) -> Answer:
+        """Returns whose an identifier is."""
+        return self._people(store).whose(identifier)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._events.close()
+
+    def _people(self, store: OnlineStore) -> People:
+        return People(_Directory(store), self._events, self._settings.max_values)
+
+
+class _Directory:
+    """A publication as the live side asks it."""
+
+    def __init__(self, store: OnlineStore) -> None:
+        self._store = store
+
+    def person_of(self, identifier: Identifier) -> int | None:
+        found = self._store.customer(*identifier)
+        return None if found is None else found.one_int
+
+    def identifiers_of(self, person: int) -> Iterable[Identifier]:
+        found = self._store.identifiers_of(person)
+        held = orjson.loads(found.document) if found else ()
+        return [(each["id_type"], each["id_value"]) for each in held]
+
+    def is_blocked(self, identifier: Identifier) -> bool:
+        batch: BatchState | None = self._store.batch
+        return batch is not None and batch.is_blocked(identifier)
+
+
+def open_live(file: Path, settings: LiveSettings) -> LiveAnswers | None:
+    """Returns answers from a file; None while it isn't there or can't be used."""
+    try:
+        return LiveAnswers(file, settings) if file.is_file() else None
+    except (OnecdpError, sqlite3.Error):
+        return None
+
+
+def _with_totals(found: Found, added: Mapping[str, Value]) -> Found:
+    if not any(added.values()):
+        return found
+    profile = orjson.loads(found.document)
+    for name, more in added.items():
+        if name in profile and isinstance(more, int | Decimal):
+            total = Decimal(str(profile[name] or 0)) + more
+            profile[name] = int(total) if isinstance(more, int) else float(total)
+    return Found(found.one_int, found.one_id, orjson.dumps(profile))
+
+
+def _number(value: object) -> float:
+    assert isinstance(value, Decimal)
+    return float(value)

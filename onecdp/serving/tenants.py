@@ -1,0 +1,93 @@
+"""A tenant: one warehouse, its store and its figures, which only its own keys reach."""
+
+from __future__ import annotations
+
+import re
+
+from onecdp.collector.refusals import Refusal
+from onecdp.errors import OnecdpError
+from onecdp.identity.normalise import normalise
+from onecdp.identity.personal import PLAIN_TYPES, hashed_identifier
+from onecdp.live.settings import LiveSettings
+from onecdp.project.personal_data import PersonalData
+from onecdp.serving.live_answers import open_live
+from onecdp.serving.marts_questions import MartsQuestions
+from onecdp.serving.metrics import Metrics
+from onecdp.serving.online_store import CurrentStore, OnlineStore
+from onecdp.serving.settings import TenantSettings
+from onecdp.serving.store_file import ONE_ID, inode
+
+MAX_VALUE = 1_024
+"""Characters of an identifier."""
+_ONE_ID = re.compile(r"(?i)ONE[0-9a-f]{16}")
+
+
+class Tenant:
+    """What the keys of one tenant ask."""
+
+    def __init__(
+        self, settings: TenantSettings, personal: PersonalData, live: LiveSettings
+    ) -> None:
+        """Opens the tenant's store.
+
+        Raises:
+            OnecdpError: There is none.
+        """
+        self.name = settings.name
+        self.current = CurrentStore(settings.warehouse.online_file)
+        self.marts = MartsQuestions(settings.warehouse.marts_file)
+        self.metrics = Metrics()
+        self._personal = personal
+        self._live_file, self._live_settings = settings.warehouse.live_file, live
+        self.live = open_live(self._live_file, live)
+
+    @property
+    def store(self) -> OnlineStore:
+        """The newest publication: take it once per request.
+
+        Raises:
+            Refusal: It was taken away, or can't be read.
+        """
+        if not self.current.is_usable:
+            raise Refusal(503, "no_store", "the online store isn't there, or can't be read", 5)
+        return self.current.store
+
+    def find_live(self) -> None:
+        """Opens the recent events, if they have come since, or another file is there."""
+        if self.live is not None and self.live.identity != inode(self._live_file):
+            self.live.close()
+            self.live = None
+        if self.live is None:
+            self.live = open_live(self._live_file, self._live_settings)
+
+    def close(self) -> None:
+        """Closes what is open."""
+        if self.live is not None:
+            self.live.close()
+        self.marts.close()
+        self.current.store.close()
+
+    def spelled(self, id_type: str, id_value: str) -> tuple[str, str]:
+        """Returns an identifier as the store has it; a plain address or number becomes its hash.
+
+        Raises:
+            Refusal: There is no such type, or it can't be an identifier of it.
+        """
+        is_plain = id_value.isascii() and id_value.isalnum() and len(id_value) <= MAX_VALUE
+        if is_plain and id_type in self.store.unhashed_types:
+            # Most: nothing can be removed from them.
+            return id_type, id_value
+        kind = id_type.strip().lower()
+        if kind != ONE_ID and kind not in self.store.id_types and kind not in PLAIN_TYPES:
+            raise Refusal(400, "unknown_id_type", "there are no identifiers of this type")
+        if len(id_value) > MAX_VALUE:
+            raise Refusal(400, "invalid_identifier", f"it has more than {MAX_VALUE} characters")
+        if kind == ONE_ID:
+            one_id = id_value.strip()
+            return kind, f"ONE{one_id[3:].lower()}" if _ONE_ID.fullmatch(one_id) else one_id
+        try:
+            kind, value = hashed_identifier(kind, id_value, self._personal, self.store.id_types)
+        except OnecdpError as error:
+            # It has the type, and what is wrong, not the value.
+            raise Refusal(400, "invalid_identifier", str(error)) from None
+        return kind, normalise(kind, value)

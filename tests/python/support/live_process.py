@@ -1,0 +1,45 @@
+"""A running `onecdp live`."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.cli import REPOSITORY, clean_environment
+
+
+def start_live(project: Path, data: Path, warehouse: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "onecdp", "live", "--data", str(data),
+         "--project-dir", str(project), "--warehouse", str(warehouse)],
+        cwd=REPOSITORY, env=clean_environment(), stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    said = process.stderr.readline()
+    assert re.match("following ", said), said + process.stderr.read()
+    return process
+
+
+@contextmanager
+def following(project: Path, data: Path, warehouse: Path) -> Iterator[None]:
+    process = start_live(project, data, warehouse)
+    try:
+        yield
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=20)
+        assert process.returncode == 0, said
+    finally:
+        process.kill()
+
+
+def wait_until(is_true: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < end, "it didn't happen"
+        time.sleep(0.02)

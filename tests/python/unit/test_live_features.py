@@ -1,0 +1,396 @@
+"""Live features: each event counts once, however events, builds and identities change."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+
+from onecdp.errors import OnecdpError, UsageProblem
+from onecdp.live.events import LINK, Event, Identifier, microseconds, parse_event, parse_link
+from onecdp.live.features import HEADER, SEED, Feature, Window, read_features
+from onecdp.live.measure import Watermark, measure
+from onecdp.live.person import Answer, People, Status
+from onecdp.live.state import Kept, LiveEvents, LiveState
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+SECOND = 1_000_000
+MINUTE, DAY = 60 * SECOND, 86_400 * SECOND
+NOON = microseconds(dt.datetime(2026, 6, 6, 12))
+TODAY_ENDS = NOON + DAY // 2
+MAX_VALUES = {"union_id": 1}
+ORDERS = Feature("orders", "purchase", "count", Window("batch"))
+REVENUE = Feature("revenue", "purchase", "sum", Window("batch"))
+
+
+@dataclass
+class Warehouse:
+    """What a published warehouse knows; a test changes it as builds would."""
+
+    people: dict[Identifier, int] = field(default_factory=dict)
+    blocked: set[Identifier] = field(default_factory=set)
+
+    def person_of(self, identifier: Identifier) -> int | None:
+        return self.people.get(identifier)
+
+    def identifiers_of(self, person: int) -> list[Identifier]:
+        return [identifier for identifier, owner in self.people.items() if owner == person]
+
+    def is_blocked(self, identifier: Identifier) -> bool:
+        return identifier in self.blocked
+
+
+def event(
+    event_id: str, *identifiers: Identifier, at: int = NOON, kind: str = "page_view",
+    price: int | None = None, session: str | None = None, channel: str = "app",
+) -> Event:  # fmt: skip
+    return Event(event_id, at, kind, price, session, channel, identifiers)
+
+
+def kept(*events: Event, partition: str = "a") -> list[Kept]:
+    return [Kept(each, ((partition, 1),)) for each in events]
+
+
+def value(
+    events: list[Kept], name: str, window: Window, *, kind: str = "*", now: int = NOON
+) -> object:
+    feature = Feature("x", kind, name, window)
+    return measure([feature], events, now, Watermark({}, 0), 30 * MINUTE)["x"]
+
+
+U1, U2, U3 = ("union_id", "U1"), ("union_id", "U2"), ("union_id", "U3")
+D1, D2 = ("device_id", "D1"), ("device_id", "D2")
+UNKNOWN = ("union_id", "unknown")
+IDENTIFIERS = [U1, U2, U3, D1, D2, UNKNOWN]
+
+
+@dataclass(frozen=True)
+class Arrival:
+    partition: str
+    event: Event
+
+
+events_of_worlds = st.builds(
+    lambda number, identifiers, at, kind: event(
+        # Its number decides all of it: an event that comes again is the same.
+        f"E{number}", *[i for i in IDENTIFIERS if i in identifiers],
+        at=NOON - at * 7 * MINUTE, kind=kind, price=10_000 * number + 1,
+    ),
+    st.integers(0, 15), st.sets(st.sampled_from(IDENTIFIERS), min_size=1, max_size=3),
+    st.integers(0, 400), st.sampled_from(["purchase", "page_view"]),
+)  # fmt: skip
+steps = st.one_of(
+    st.builds(Arrival, st.sampled_from("abc"), events_of_worlds),
+    st.sampled_from(["build", "prune", "restart", "killed"]),
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(steps, max_size=40), st.randoms(use_true_random=False))
+def test_batch_and_live_are_all_events_counted_once(
+    tmp_path_factory: pytest.TempPathFactory, moves: list[object], random: object
+) -> None:
+    file = tmp_path_factory.mktemp("live") / "live.sqlite"
+    state = LiveState(file)
+    warehouse = Warehouse(blocked={UNKNOWN})
+    positions: dict[str, int] = {}
+    arrived: list[tuple[str, int, Event]] = []
+    taken_in: dict[str, int | None] = {}
+    first: dict[str, Event] = {}
+    in_batch: dict[str, Event] = {}
+    for move in moves:
+        if isinstance(move, Arrival):
+            new = first.setdefault(move.event.event_id, move.event)
+            positions[move.partition] = positions.get(move.partition, 0) + 1
+            place = (move.partition, positions[move.partition])
+            arrived.append((*place, new))
+            state.take(*place, [(place[1], new)])
+        elif move == "build":
+            # Some partitions, not all, as files are closed or not when `ingest` looks.
+            for partition, upto in positions.items():
+                if random.random() < 0.6:  # type: ignore[attr-defined]
+                    taken_in[partition] = upto
+            for partition, position, each in arrived:
+                if position <= (taken_in.get(partition) or 0):
+                    in_batch[each.event_id] = each
+            for each in in_batch.values():
+                for identifier in each.identifiers:
+                    if identifier not in warehouse.blocked:
+                        # Identities may be merged and split as builds like.
+                        warehouse.people[identifier] = random.choice([1, 2, 3])  # type: ignore[attr-defined]
+        elif move == "prune":
+            state.prune(NOON - DAY, taken_in, TODAY_ENDS)
+        else:
+            if move == "killed":
+                with pytest.raises(RuntimeError):
+                    state.take("a", 1_000, _broken())
+            state.close()
+            state = LiveState(file)
+            assert state.positions() == positions
+        reader = LiveEvents(file)
+        people = People(warehouse, reader, MAX_VALUES)
+        for person in (1, 2, 3):
+            events = people.events_of(person)
+            live = measure(
+                [ORDERS, REVENUE], events, NOON, Watermark(taken_in, TODAY_ENDS), 30 * MINUTE
+            )
+            batch = [each for each in in_batch.values() if owner(each, warehouse) == person]
+            bought = [each for each in batch if each.event_type == "purchase"]
+            everything = [
+                each
+                for each in first.values()
+                if each.event_type == "purchase" and whose(each, warehouse, first) == person
+            ]
+            assert len(bought) + live["orders"] == len(everything)  # type: ignore[operator]
+            assert (
+                sum((each.price or 0 for each in bought), Decimal(0)) / 10_000 + live["revenue"]  # type: ignore[operator]
+                == sum((each.price or 0 for each in everything), Decimal(0)) / 10_000
+            )
+        reader.close()
+    taken_in = dict(positions.items())
+    for identifier in (i for each in first.values() for i in each.identifiers):
+        if identifier not in warehouse.blocked:
+            warehouse.people.setdefault(identifier, 1)
+    people = People(warehouse, LiveEvents(file), MAX_VALUES)
+    for person in (1, 2, 3):
+        values = measure(
+            [ORDERS, REVENUE], people.events_of(person), NOON, Watermark(taken_in, TODAY_ENDS), 1
+        )
+        assert values == {"orders": 0, "revenue": 0}
+
+
+def _broken() -> Iterator[tuple[int, Event]]:
+    yield 1_000, event("lost", U1, kind="purchase")
+    raise RuntimeError
+
+
+def owner(each: Event, warehouse: Warehouse) -> int | None:
+    """Whose an event is by the warehouse alone."""
+    usable = [i for i in each.identifiers if i not in warehouse.blocked]
+    return warehouse.people.get(usable[0]) if usable else None
+
+
+def whose(each: Event, warehouse: Warehouse, first: dict[str, Event]) -> int | None:
+    """The same, with the provisional person of an identifier that the warehouse has not seen."""
+    usable = [i for i in each.identifiers if i not in warehouse.blocked]
+    if not usable or usable[0] in warehouse.people:
+        return owner(each, warehouse)
+    found = {
+        warehouse.people[other]
+        for one in first.values()
+        if usable[0] in one.identifiers
+        for other in one.identifiers
+        if other in warehouse.people
+    }
+    if len(found) != 1:
+        return None
+    (person,) = found
+    kind = usable[0][0]
+    theirs = {i for i in warehouse.people if warehouse.people[i] == person}
+    new = {
+        i
+        for one in first.values()
+        if theirs & {*one.identifiers}
+        for i in one.identifiers
+        if i[0] == kind and i not in warehouse.people and i not in warehouse.blocked
+    }
+    count = len(new) + sum(i[0] == kind for i in theirs)
+    return person if count <= MAX_VALUES.get(kind, count) else None
+
+
+def test_event_that_stands_in_two_partitions_is_taken_in_with_either(tmp_path: Path) -> None:
+    state = LiveState(tmp_path / "live.sqlite")
+    state.take("a", 1, [(1, event("E1", U1, kind="purchase"))])
+    assert state.take("b", 1, [(1, event("E1", U1, kind="purchase"))]) == 0
+    (one,) = LiveEvents(tmp_path / "live.sqlite").of([U1])
+    assert Watermark({"b": None}, TODAY_ENDS).counts(one)
+    assert not Watermark({"c": None}, TODAY_ENDS).counts(one)
+
+
+def test_new_identifier_is_the_persons_whose_identifiers_it_came_with(tmp_path: Path) -> None:
+    state = LiveState(tmp_path / "live.sqlite")
+    warehouse = Warehouse({D1: 1, D2: 2})
+    state.take("a", 1, [(1, event("E1", U1, D1)), (1, event("E2", U2, UNKNOWN))])
+
+    def answer(identifier: Identifier) -> Answer:
+        return People(warehouse, LiveEvents(tmp_path / "live.sqlite"), MAX_VALUES).whose(identifier)
+
+    assert answer(D1) == Answer(Status.KNOWN, 1)
+    assert answer(U1) == Answer(Status.PROVISIONAL, 1)
+    assert answer(U2) == Answer(Status.UNKNOWN)
+    state.take("a", 2, [(2, event("E3", U1, D2))])
+    assert answer(U1) == Answer(Status.UNDECIDED)
+    warehouse.people[U1] = 2
+    assert answer(U1) == Answer(Status.KNOWN, 2)
+
+
+def test_limit_of_identifiers_is_never_overruled(tmp_path: Path) -> None:
+    state = LiveState(tmp_path / "live.sqlite")
+    warehouse = Warehouse({D1: 1, U1: 1, D2: 2})
+    state.take(
+        "a", 1, [(1, event("E1", U2, D1)), (1, event("E2", U2, D2)), (1, event("E3", U3, D2))]
+    )
+    people = People(warehouse, LiveEvents(tmp_path / "live.sqlite"), MAX_VALUES)
+    assert people.whose(U2) == Answer(Status.UNDECIDED)
+    # Two new ones for a person who may have one.
+    assert people.whose(U3) == Answer(Status.UNDECIDED)
+
+
+def test_links_join_and_are_counted_by_no_feature(tmp_path: Path) -> None:
+    state = LiveState(tmp_path / "live.sqlite")
+    link = parse_link(json.dumps({
+        "left_id_type": "union_id", "left_id_value": " U1", "right_id_type": "device_id",
+        "right_id_value": "D1", "last_seen": "2026-06-06T11:59:00Z", "is_active": "true",
+    }).encode())  # fmt: skip
+    assert link is not None
+    assert (link.event_type, link.identifiers) == (LINK, (U1, D1))
+    state.take("a", 1, [(1, link)])
+    people = People(Warehouse({D1: 1}), LiveEvents(tmp_path / "live.sqlite"), MAX_VALUES)
+    assert people.whose(U1) == Answer(Status.PROVISIONAL, 1)
+    assert value(people.events_of(1), "count", Window("all")) == 0
+
+
+def test_windows_end_by_time_alone() -> None:
+    events = kept(event("E1", at=NOON - 5 * MINUTE), event("E2", at=NOON))
+    window = Window("last", 5 * MINUTE)
+    assert value(events, "count", window) == 1
+    assert value(events, "count", window, now=NOON + 5 * MINUTE) == 0
+    # A clock that is ahead: not yet.
+    assert value(events, "count", window, now=NOON - 1) == 1
+
+
+def test_session_ends_with_a_pause_and_keeps_to_its_channel() -> None:
+    early, pause = NOON - 90 * MINUTE, 30 * MINUTE
+    events = kept(
+        event("E1", at=early - pause - 1), event("E2", at=early), event("E3", at=early + pause),
+        event("E4", at=early + pause + MINUTE, channel="web"),
+        event("E5", at=early + 2 * pause),
+    )  # fmt: skip
+    now = early + 3 * pause
+    assert value(events, "count", Window("session"), now=now) == 3
+    assert value(events, "first_time", Window("session"), now=now) == "2026-06-06T10:30:00.000Z"
+    assert value(events, "count", Window("session"), now=now + 1) == 0
+    assert value(events, "first_time", Window("session"), now=now + 1) is None
+
+
+def test_session_that_the_source_names_is_one() -> None:
+    events = kept(
+        event("E1", at=NOON - 120 * MINUTE, session="S"), event("E2", at=NOON - MINUTE),
+        event("E3", session="S", channel="web"),
+    )  # fmt: skip
+    assert value(events, "count", Window("session")) == 2
+
+
+def test_other_measures() -> None:
+    events = kept(
+        event("E1", at=NOON - 3 * MINUTE, kind="add_cart", price=50_000),
+        event("E2", at=NOON - 2 * MINUTE, kind="purchase"),
+        event("E3", at=NOON - MINUTE, kind="add_cart", price=125_000),
+    )
+    since = Window("since", since="purchase")
+    assert value(events, "sum", since, kind="add_cart") == Decimal("12.5")
+    assert value(events, "any", since, kind="purchase") is False
+    assert value(events, "last_type", Window("all")) == "add_cart"
+    assert value(events, "seconds_since_last", Window("all"), now=NOON + SECOND) == 61.0
+    assert value([], "seconds_since_last", Window("all")) is None
+    assert value([], "last_type", Window("all")) is None
+
+
+def test_event_behind_the_last_day_of_the_batch_is_not_counted_there() -> None:
+    events = kept(event("E1", at=NOON, kind="purchase"))
+    yesterday = Watermark({"a": None}, NOON - 1)
+    today = Watermark({"a": None}, TODAY_ENDS)
+    for watermark, orders in ((yesterday, 1), (today, 0)):
+        assert measure([ORDERS], events, NOON, watermark, MINUTE) == {"orders": orders}
+
+
+def test_erased_person_has_no_event_left_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "live.sqlite"
+    state = LiveState(file)
+    hers = event("E1", ("union_id", "hers"), D1, session="her session")
+    state.take("a", 2, [(1, hers), (2, event("E2", U2))])
+    assert state.erase([D1]) == 1
+    assert LiveEvents(file).of([*hers.identifiers]) == []
+    assert [one.event.event_id for one in LiveEvents(file).of([U2])] == ["E2"]
+    assert not any(b"hers" in part.read_bytes() for part in tmp_path.iterdir())
+    assert not any(b"her session" in part.read_bytes() for part in tmp_path.iterdir())
+    # Neither read nor taken again.
+    assert state.positions() == {"a": 2}
+    assert state.take("b", 1, [(1, hers)]) == 0
+    assert LiveEvents(file).of([*hers.identifiers]) == []
+
+
+def test_state_of_another_version_or_kind_says_so(tmp_path: Path) -> None:
+    with pytest.raises(OnecdpError, match="isn't there"):
+        LiveEvents(tmp_path / "none.sqlite")
+    (tmp_path / "text.sqlite").write_text("no database at all" * 100)
+    with pytest.raises(OnecdpError, match="can't be used"):
+        LiveState(tmp_path / "text.sqlite")
+
+
+GOOD = {
+    "event_id": "E1", "device_id": "D1", "union_id": " U1 ", "event_type": "Purchase",
+    "item_price": "12.50", "event_time": "2026-06-06T14:00:00+02:00", "channel": "Web",
+    "session_id": "", "page_name": None,
+}  # fmt: skip
+COLUMNS = [("union_id", "union_id"), ("device_id", "device_id")]
+
+
+def parsed(**changes: object) -> Event | None:
+    line = json.dumps({**GOOD, **changes}).encode()
+    return parse_event(line, COLUMNS, dt.datetime(2026, 6, 6, 12))
+
+
+def test_line_is_an_event_as_the_warehouse_has_it() -> None:
+    assert parsed() == Event("E1", NOON, "purchase", 125_000, None, "web", (U1, D1))
+    refunded = parsed(event_type="refund", channel=None)
+    assert refunded is not None
+    assert (refunded.event_type, refunded.channel) == ("return", "app")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"event_id": ""}, {"event_type": None}, {"event_time": None}, {"event_time": "06/06/2026"},
+        {"event_time": "1899-12-30"}, {"event_time": "2026-06-07T12:00:01"},
+        {"item_price": "twelve"}, {"item_price": "1e13"},
+    ],
+)  # fmt: skip
+def test_line_that_the_warehouse_sets_aside_is_no_event(changes: dict[str, object]) -> None:
+    assert parsed(**changes) is None
+
+
+def test_broken_line_is_no_event() -> None:
+    for line in (b"{", b"[]", b"\xff"):
+        assert parse_event(line, COLUMNS, dt.datetime(2026, 6, 6)) is None
+        assert parse_link(line) is None
+
+
+def test_features_of_the_project_are_read() -> None:
+    features = read_features(REPOSITORY)
+    assert len({feature.name for feature in features}) == len(features) > 10
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("x,y,count", "3 values instead of 4"),
+        ("X,y,count,5m", "'X' is no name"),
+        ("x,Y,count,5m", "lower case"),
+        ("x,y,average,5m", "'average' is none of"),
+        ("x,y,count,5 minutes", "'5 minutes' is none of"),
+        ("x,y,count,25h", "longer than 24h"),
+    ],
+)
+def test_row_that_cannot_be_used_says_which_and_why(tmp_path: Path, row: str, said: str) -> None:
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / SEED).write_text(f"{','.join(HEADER)}\nx,y,count,5m\n{row}\n")
+    with pytest.raises(UsageProblem, match=f"line 3.*{said}"):
+        read_features(tmp_path)
