@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from onecdp.audiences.bitmaps import BitMap, from_members
+from onecdp.audiences.bitmaps import BitMap, from_numpy
 from onecdp.audiences.names import AUDIENCE_PREFIX
 from onecdp.audiences.store import Store
 
@@ -55,7 +55,7 @@ class Checker:
                         " where packages.package_id = $1 and packages.arm = $2",
                         [package_id, arm],
                     ).to_arrow_table()
-                    self._arms[package_id, arm] = from_members(members["one_int"].to_numpy())
+                    self._arms[package_id, arm] = from_numpy(members["one_int"].to_numpy())
 
     def contains(self, package_id: str, one_id: str) -> bool:
         """Returns whether a customer is in a package: selected, and with consent; of either arm.

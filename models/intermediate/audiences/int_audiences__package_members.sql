@@ -36,7 +36,7 @@ consents as (
     select
         customer_consents.purpose,
         customer_consents.status,
-        bitmap_build(list(customers.one_int order by customers.one_int)) as user_bitmap
+        bitmap_build(list(customers.one_int)) as user_bitmap
     from customer_consents
     inner join customers on customer_consents.one_id = customers.one_id
     group by customer_consents.purpose, customer_consents.status
