@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from math import sqrt
 
@@ -103,7 +103,7 @@ def test_consent_is_what_plain_sets_say(consents: duckdb.DuckDBPyConnection, see
 
 def audiences(
     members: duckdb.DuckDBPyConnection,
-    sets: dict[str, tuple[set[int], str | None, float]],
+    sets: Mapping[str, tuple[set[int], str | None, float]],
     customers: int,
 ) -> None:
     fill(members, "intermediate.int_audiences__packages", "package_id, user_bitmap",
@@ -157,11 +157,11 @@ def test_members_are_those_who_consented(members: duckdb.DuckDBPyConnection, see
             " select one_id, $2, $3 from intermediate.int_customers__customers where one_int = $1",
             [one, purpose, status],
         )
-    for key, (chosen, purpose, _) in sets.items():
+    for key, (chosen, asked, _) in sets.items():
         assert arms(members, key) == {
             one: "treatment"
             for one in chosen - suppressed
-            if purpose is None or said.get((one, purpose)) == "granted"
+            if asked is None or said.get((one, asked)) == "granted"
         }
 
 
