@@ -71,9 +71,11 @@ PROFILES = """
 _NO_PACKAGES = """
     create or replace table audience_packages as
         select '' as package_id, '' as package_name, '' as segment_rule, '' as one_id,
-            '' as rfm_segment, current_date::timestamp as created_at where false;
-    create or replace table audience_package_summary as select * exclude (one_id, rfm_segment)
-        from audience_packages
+            '' as rfm_segment, '' as arm, current_date::timestamp as created_at where false;
+    create or replace table audience_package_summary as
+        select * exclude (one_id, rfm_segment, arm), '' as purpose from audience_packages;
+    create or replace table customer_consents as
+        select '' as one_id, '' as purpose, '' as status where false
 """
 
 

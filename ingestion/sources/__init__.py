@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import app, crm, email, id_graph, retail, shop, support, web
+from . import app, consents, crm, email, id_graph, retail, shop, support, web
 from .source import Source
 
 SOURCES: tuple[Source, ...] = (
@@ -13,5 +13,6 @@ SOURCES: tuple[Source, ...] = (
     web.SOURCE,
     email.SOURCE,
     support.SOURCE,
+    consents.SOURCE,
     id_graph.SOURCE,
 )

@@ -6,6 +6,7 @@ can read (https://github.com/RoaringBitmap/RoaringFormatSpec).
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,22 @@ def from_members(members: Any) -> BitMap:
         return BitMap(members)
     except (OverflowError, TypeError) as error:
         raise ValueError(f"a member is no integer from 0 to 2^32 - 1: {error}") from None
+
+
+def from_numpy(members: npt.NDArray[np.integer[Any]]) -> BitMap:
+    """Returns the bitmap of one_ints, in any order, without a Python object for each.
+
+    Raises:
+        ValueError: One is outside 0 to 2^32 - 1.
+    """
+    if len(members) and not (members.min() >= 0 and members.max() < 2**32):
+        raise ValueError(
+            "a member is no integer from 0 to 2^32 - 1:"
+            f" they are {members.min()} to {members.max()}"
+        )
+    narrow = array("I")
+    narrow.frombytes(members.astype("uint32").tobytes())
+    return BitMap(narrow)
 
 
 def to_numpy(bitmap: BitMap) -> npt.NDArray[np.uint32]:

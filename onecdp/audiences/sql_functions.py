@@ -18,7 +18,7 @@ from duckdb.sqltypes import BIGINT, BLOB, BOOLEAN, UINTEGER
 from onecdp.audiences.bitmaps import (
     BitMap,
     from_bytes,
-    from_members,
+    from_numpy,
     intersection,
     to_bytes,
     to_numpy,
@@ -80,11 +80,11 @@ def bitmap_build(lists: pa.ChunkedArray) -> pa.Array:
     Raises:
         ValueError: A one_int is outside 0 to 2^32 - 1.
     """
-    given = (
-        None if row is None else [one_int for one_int in row if one_int is not None]
-        for row in lists.to_pylist()
+    rows = (row.values for row in lists)
+    return pa.array(
+        [None if row is None else to_bytes(from_numpy(row.drop_null().to_numpy())) for row in rows],
+        _BYTES,
     )
-    return pa.array([row if row is None else to_bytes(from_members(row)) for row in given], _BYTES)
 
 
 def group_bitmap_and(lists: pa.ChunkedArray) -> pa.Array:

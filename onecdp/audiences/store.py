@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -36,6 +37,27 @@ class Customer:
     given: str
 
 
+@dataclass(frozen=True)
+class Consent:
+    """What decides whether a customer may be in an audience.
+
+    Attributes:
+        purpose: What for; `*` of a suppression.
+        status: granted, withdrawn, suppressed, or missing: no active identifier has granted it.
+        identifier: The one that decides, as `ID_TYPE:VALUE`.
+        event_time: When it chose.
+        channel: Where it chose.
+        reason: Of a suppression.
+    """
+
+    purpose: str
+    status: str
+    identifier: str | None = None
+    event_time: datetime | None = None
+    channel: str | None = None
+    reason: str | None = None
+
+
 class Store:
     """The published marts, as bitmaps that are read when they are first needed, and then kept.
 
@@ -59,7 +81,7 @@ class Store:
         if not file.is_file():
             raise OnecdpError(f"{file} isn't there yet; run `onecdp run` first")
         self.file = file
-        with self._connected() as marts:
+        with self.connected() as marts:
             tags = marts.execute(
                 "select segment_tag, tag_family, user_count from audience_bitmaps"
             ).fetchall()
@@ -104,7 +126,7 @@ class Store:
         wanted_numbers = sorted(set(numbers) - set(self.sets.numbers))
         if not wanted and not wanted_numbers:
             return
-        with self._connected() as marts:
+        with self.connected() as marts:
             rows = marts.execute(
                 "select segment_tag, user_bitmap from audience_bitmaps"
                 f" where segment_tag in ({_literals(wanted)})"
@@ -142,7 +164,7 @@ class Store:
             condition, values = "lower(one_id) = lower($1)", [id_value]
         else:
             condition, values = "id_type = $1 and id_value = $2", [id_type, id_value]
-        with self._connected() as marts:
+        with self.connected() as marts:
             row = marts.execute(
                 f"select one_id, one_int, bool_or(is_active) from id_map where {condition}"
                 " group by all",
@@ -156,51 +178,42 @@ class Store:
             raise OnecdpError(f"{given} is not active any more: {one_id} had it last")
         return Customer(one_id, one_int, given)
 
-    def is_member(self, package_id: str, customer: Customer) -> bool:
-        """Returns whether a customer is in a package, after all that excludes customers from it."""
-        with self._connected() as marts:
-            return bool(
-                marts.execute(
-                    "select count(*) from audience_packages where package_id = $1 and one_id = $2",
-                    [package_id, customer.one_id],
-                ).fetchall()[0][0]
-            )
+    def arm(self, package_id: str, customer: Customer) -> str | None:
+        """Returns the arm of a member of a package, after consent; None for who is no member."""
+        with self.connected() as marts:
+            row = marts.execute(
+                "select arm from audience_packages where package_id = $1 and one_id = $2",
+                [package_id, customer.one_id],
+            ).fetchone()
+        return row[0] if row else None
 
-    def _connected(self) -> duckdb.DuckDBPyConnection:
+    def consent(self, package_id: str, customer: Customer) -> Consent | None:
+        """Returns what decides on a customer for the purpose of an audience, before all rules.
+
+        None for an audience that asks for no consent, unless the customer is suppressed.
+        """
+        with self.connected() as marts:
+            ((purpose,),) = marts.execute(
+                "select purpose from audience_package_summary where package_id = $1", [package_id]
+            ).fetchall()
+            row = marts.execute(
+                "select purpose, status, id_type || ':' || id_value, event_time, channel, reason"
+                " from customer_consents where one_id = $1 and purpose in ('*', $2)"
+                " order by purpose = '*' desc limit 1",
+                [customer.one_id, purpose],
+            ).fetchone()
+        if row:
+            return Consent(*row)
+        return Consent(purpose, "missing") if purpose else None
+
+    def connected(self) -> duckdb.DuckDBPyConnection:
+        """Opens the published file."""
         return _Marts(self.file).connection
 
 
 def _literals(names: Iterable[str]) -> str:
     """Returns texts for `in (…)`. As parameters, they would make DuckDB import pandas."""
     return ", ".join(map(literal, names)) or "null"
-
-
-class Checker:
-    """Answers which audiences a customer is in, from memory: made once, asked often.
-
-    Attributes:
-        audiences: The customers whom the rules select, by package_id.
-    """
-
-    def __init__(self, store: Store) -> None:
-        """Loads all audiences whose rules did not fail."""
-        built = [key for key in store.rules if key not in store.errors]
-        store.load(AUDIENCE_PREFIX + key for key in built)
-        self.audiences: Mapping[str, BitMap] = {
-            key: store.sets.tags[AUDIENCE_PREFIX + key] for key in built
-        }
-
-    def is_selected(self, package_id: str, one_int: int) -> bool:
-        """Returns whether the rule of an audience selects a customer.
-
-        Raises:
-            KeyError: There is no such audience, or it has failed.
-        """
-        return one_int in self.audiences[package_id]
-
-    def audiences_of(self, one_int: int) -> list[str]:
-        """Returns the package_ids of all audiences whose rules select a customer."""
-        return [key for key, members in self.audiences.items() if one_int in members]
 
 
 class _Marts:
@@ -211,6 +224,7 @@ class _Marts:
         try:
             self.connection.execute("select tag_family from audience_bitmaps limit 0")
             self.connection.execute("select number_name from audience_numbers limit 0")
+            self.connection.execute("select one_id from customer_consents limit 0")
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             self.connection.close()
             raise OnecdpError(

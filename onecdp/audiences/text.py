@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from onecdp.audiences.estimate import Estimate, Part, Step
+from onecdp.audiences.store import Consent
 from onecdp.audiences.why import Leaf, Why
 
 # Tags per family, and overlaps.
@@ -49,12 +50,27 @@ def why_lines(answer: Why) -> Iterator[str]:
     if answer.package_id is None:
         yield f"the rule {'selects' if answer.is_selected else 'does not select'} {name}"
     else:
-        yield f"{name} is {'' if answer.is_member else 'not '}in {answer.package_id}"
+        held = ", in the hold-out: it is never delivered" if answer.arm == "hold_out" else ""
+        yield f"{name} is {'' if answer.is_member else 'not '}in {answer.package_id}{held}"
+        if answer.consent:
+            yield f"  {_consent(answer.consent)}"
         if answer.is_selected and not answer.is_member:
             yield "  the rule selects the customer; the package excludes them"
     yield f"  {answer.rule}"
     for leaf in answer.leaves:
         yield from _leaf(leaf, 1)
+
+
+def _consent(consent: Consent) -> str:
+    when = f" at {consent.event_time:%Y-%m-%d %H:%M}" if consent.event_time else ""
+    where = f" ({consent.channel})" if consent.channel else ""
+    match consent.status:
+        case "suppressed":
+            reason = f": {consent.reason}" if consent.reason else ""
+            return f"suppressed by {consent.identifier} in seeds/suppressions.csv{reason}"
+        case "missing":
+            return f"no consent to {consent.purpose}: no active identifier has granted it"
+    return f"{consent.status} {consent.purpose} by {consent.identifier}{when}{where}"
 
 
 def _leaf(leaf: Leaf, depth: int) -> Iterator[str]:

@@ -11,7 +11,7 @@ import duckdb
 from onecdp.audiences.evaluate import Evaluator
 from onecdp.audiences.names import AUDIENCE_PREFIX
 from onecdp.audiences.rules import Compare, Expression, Tag, leaves, to_text
-from onecdp.audiences.store import Customer, Store
+from onecdp.audiences.store import Consent, Customer, Store
 from onecdp.warehouse.files import connect
 from onecdp.warehouse.query import Rows, fetch_rows
 
@@ -67,6 +67,8 @@ class Why:
         leaves: Each tag and comparison of the rule.
         package_id: The audience, if one was asked for.
         is_member: Whether the customer is in its package: selected, and not excluded afterwards.
+        arm: Of a member: `treatment`, or `hold_out` for those who are never delivered.
+        consent: What decides on the customer for the audience's purpose; None if it asks for none.
     """
 
     customer: Customer
@@ -75,6 +77,8 @@ class Why:
     leaves: tuple[Leaf, ...]
     package_id: str | None = None
     is_member: bool | None = None
+    arm: str | None = None
+    consent: Consent | None = None
 
     def document(self) -> dict[str, Any]:
         """Returns the JSON document."""
@@ -105,7 +109,7 @@ def why(store: Store, rule: str, customer: Customer, private: Path | None = None
 
 
 def check(store: Store, package_id: str, customer: Customer, private: Path | None = None) -> Why:
-    """Returns whether a customer is in an audience, and why.
+    """Returns whether a customer is in an audience, in which arm, and why.
 
     Raises:
         UsageProblem: There is no such audience.
@@ -113,11 +117,14 @@ def check(store: Store, package_id: str, customer: Customer, private: Path | Non
     """
     is_selected = customer.one_int in store.audience(package_id)
     explained = why(store, store.rules[package_id], customer, private)
+    arm = store.arm(package_id, customer)
     return replace(
         explained,
         is_selected=is_selected,
         package_id=package_id,
-        is_member=store.is_member(package_id, customer),
+        is_member=arm is not None,
+        arm=arm,
+        consent=store.consent(package_id, customer),
     )
 
 

@@ -104,7 +104,10 @@ def check(
     project_dir: Path | None,
     warehouse: Path | None,
 ) -> None:
-    """Print whether customers are in a package, and why.
+    """Print whether customers are in a package, in which arm, and why.
+
+    A customer whom the rule selects is not in it without consent to its purpose: it is said which
+    identifier withdrew, and when.
 
     Reads the published marts and, for source rows, the private build file.
 

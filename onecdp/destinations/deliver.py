@@ -106,7 +106,7 @@ def _select(memory: Memory, target: Target, what: str, order: Order) -> Selectio
     elif order.platform in PLATFORMS:
         columns = {"email_hash": "email_hash", "mobile_hash": "mobile_hash"}
     if what == PROFILES:
-        selection = select_profiles(memory.connection, columns)
+        selection = select_profiles(memory.connection, columns, is_advertised=bool(order.platform))
     else:
         label = f"{what} for {order.platform}" if order.platform else what
         selection = select_package(

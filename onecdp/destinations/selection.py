@@ -1,8 +1,7 @@
 """Who is delivered, and with which columns: one query on the published marts.
 
-`_members` is the place where members of a package are left out: consent and hold-out belong there
-and nowhere else, because every destination, and every comparison with what was delivered before,
-reads its query.
+`_members` is the place where members of a package are left out, for consent and hold-out: every
+destination, and every comparison with what was delivered before, reads its query.
 """
 
 from __future__ import annotations
@@ -23,8 +22,10 @@ PROFILES = "profiles"
 _PACKAGES = f"{MARTS}.audience_packages"
 _SUMMARY = f"{MARTS}.audience_package_summary"
 _CUSTOMERS = f"{MARTS}.customer_profiles"
-# Of the package, not of its members; `created_at` would make every row new each day.
-_OF_PACKAGE = ("package_name", "segment_rule", "created_at")
+_CONSENTS = f"{MARTS}.customer_consents"
+# The same for all who are delivered; `created_at` would make every row new each day.
+_OF_PACKAGE = ("package_name", "segment_rule", "arm", "created_at")
+_SUPPRESSED = f"select one_id from {_CONSENTS} where status = 'suppressed'"
 # The macro profile_id_columns has them, too; a test holds them to each other.
 IDENTIFIERS = (
     "member_id", "union_id", "retail_customer_id", "customer_id", "mobile_hash", "email_hash",
@@ -71,21 +72,30 @@ class Selection:
 
 
 def select_profiles(
-    connection: duckdb.DuckDBPyConnection, columns: Mapping[str, str] | None
+    connection: duckdb.DuckDBPyConnection,
+    columns: Mapping[str, str] | None,
+    *,
+    is_advertised: bool = False,
 ) -> Selection:
     """Returns all customers.
 
     Args:
         connection: With the published file attached as `marts`.
         columns: Our columns by theirs; None takes all.
+        is_advertised: Leave out those of seeds/suppressions.csv: it is for an advertising platform,
+            not for a database of customers.
     """
     named = columns or {name: name for name in _columns(connection, "customer_profiles")}
     known = {name: f"profiles.{quoted(name)}" for name in _columns(connection, "customer_profiles")}
     named = _with_key(named, ("one_id",))
+    condition = "true"
+    if is_advertised:
+        _columns(connection, "customer_consents")
+        condition = f"profiles.one_id not in ({_SUPPRESSED})"
     return Selection(
         what=PROFILES,
         query=f"select profiles.one_id as __one_id, {_listed(named, known, PROFILES)}"
-        f" from {_CUSTOMERS} as profiles",
+        f" from {_CUSTOMERS} as profiles where {condition}",
         columns=tuple(named),
         key=_key(named, ("one_id",)),
     )
@@ -98,7 +108,7 @@ def select_package(
     *,
     is_known: bool = False,
 ) -> Selection:
-    """Returns the members of a package, with their identifiers.
+    """Returns the members of a package who may be delivered, with their identifiers.
 
     Args:
         connection: With the published file attached as `marts`.
@@ -110,8 +120,11 @@ def select_package(
     Raises:
         UsageProblem: There is no such package, or column.
     """
+    # Marts of an earlier version don't say who consented.
+    _columns(connection, "customer_consents")
     row = connection.execute(
-        f"select package_name, segment_rule from {_SUMMARY} where package_id = $1", [package_id]
+        f"select package_name, segment_rule, purpose from {_SUMMARY} where package_id = $1",
+        [package_id],
     ).fetchone()
     if row is None and not is_known:
         _refuse(connection, package_id)
@@ -129,7 +142,7 @@ def select_package(
     named = _with_key(named, ("package_id", "one_id"))
     return Selection(
         what=package_id,
-        query=f"with members as ({_members(package_id)})"
+        query=f"with members as ({_members(package_id, row[2] if row else None)})"
         f" select members.one_id as __one_id, {_listed(named, known, package_id)}"
         f" from members inner join {_CUSTOMERS} as profiles on members.one_id = profiles.one_id",
         columns=tuple(named),
@@ -139,12 +152,22 @@ def select_package(
     )
 
 
-def _members(package_id: str) -> str:
+def _members(package_id: str, purpose: str | None) -> str:
     """Returns the query for the members of a package that may be delivered.
 
-    Filters by consent and by the arm of a hold-out go here.
+    The mart has only members who consented. They are asked for again, because this is what nothing
+    that goes wrong before it may change.
     """
-    return f"select * from {_PACKAGES} where package_id = {literal(package_id)}"
+    consented = (
+        f" and one_id in (select one_id from {_CONSENTS}"
+        f" where status = 'granted' and purpose = {literal(purpose)})"
+        if purpose
+        else ""
+    )
+    return (
+        f"select * from {_PACKAGES} where package_id = {literal(package_id)}"
+        f" and arm = 'treatment' and one_id not in ({_SUPPRESSED}){consented}"
+    )
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, mart: str) -> tuple[str, ...]:

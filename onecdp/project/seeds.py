@@ -7,6 +7,7 @@ must be whole.
 from __future__ import annotations
 
 import csv
+import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ class _Seed:
     name: str
     types: dict[str, str]
     delimiter: str
+    later: frozenset[str]
+    """Columns that a file of an earlier version lacks."""
 
 
 def check(project: Path) -> None:
@@ -67,7 +70,8 @@ def _described(file: Path) -> Iterator[_Seed]:
                 for column, kind in _mapping(config.get("column_types")).items()
                 if _TYPE.fullmatch(str(kind))
             }
-            yield _Seed(name, types, str(config.get("delimiter", ",")))
+            later = frozenset(map(str, _list(_mapping(config.get("meta")).get("later_columns"))))
+            yield _Seed(name, types, str(config.get("delimiter", ",")), later)
 
 
 def _problems(connection: duckdb.DuckDBPyConnection, file: Path, seed: _Seed) -> Iterator[str]:
@@ -77,10 +81,15 @@ def _problems(connection: duckdb.DuckDBPyConnection, file: Path, seed: _Seed) ->
         line = 1
         try:
             header = next(reader, [])
-            if not header or any(column not in header for column in seed.types):
+            if not header or not set(seed.types) - seed.later <= set(header):
                 named = seed.delimiter.join(seed.types)
                 expected = f"must name the columns {named}; it" if named else "names no columns: it"
                 yield f"line 1 {expected} is {seed.delimiter.join(header) or 'empty'}"
+            for column in header:
+                if column not in seed.types and (
+                    near := difflib.get_close_matches(column, seed.later - set(header), 1)
+                ):
+                    yield f"line 1: no column is called {column}; nearest: {near[0]}"
             line = reader.line_num + 1
             for values in reader:
                 if values and len(values) != len(header):

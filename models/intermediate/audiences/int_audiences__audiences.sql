@@ -2,7 +2,12 @@
 
 with audiences as (
 
-    select * from {{ ref('audiences') }}
+    select
+        package_id,
+        package_name,
+        segment_rule,
+        {{ later_audience_columns() }}
+    from {{ ref('audiences') }}
 
 ),
 
@@ -11,7 +16,9 @@ final as (
     select
         trim(package_id) as package_id,
         trim(package_name) as package_name,
-        trim(segment_rule) as segment_rule
+        trim(segment_rule) as segment_rule,
+        lower(nullif(trim(purpose), '')) as purpose,
+        coalesce(hold_out_share, 0) as hold_out_share
     from audiences
 
 )

@@ -26,6 +26,7 @@ final as (
         audiences.segment_rule,
         customer_profiles.one_id,
         customer_profiles.rfm_segment,
+        package_members.arm,
         -- As-of date, so that a rebuild gives equal rows.
         cast({{ as_of_date() }} as timestamp) as created_at
     from package_members

@@ -11,11 +11,12 @@ import duckdb
 import pytest
 from support.cli import BuiltProject, run_cli
 
+from onecdp.audiences.checker import Checker
 from onecdp.audiences.estimate import estimate, plan
 from onecdp.audiences.evaluate import evaluate
 from onecdp.audiences.rules import RuleError
 from onecdp.audiences.sql_functions import register
-from onecdp.audiences.store import Checker, Store
+from onecdp.audiences.store import Store
 from onecdp.audiences.why import why
 
 EXPECTED = json.loads(

@@ -65,7 +65,7 @@ def test_every_mart_is_published_and_no_personal_data_of_the_raw_tables(
 
 
 def test_only_the_profiles_show_who_somebody_is(built_warehouse: BuiltProject) -> None:
-    """Elsewhere a customer is a one_id; id_map alone has the identifiers, as values."""
+    """Elsewhere a customer is a one_id; its identifiers are in id_map and consents alone."""
     identifiers = {"mobile_hash", "email_hash", "member_id", "union_id", "open_id", "device_id"}
     personal = {"real_name", "birthday", "gender", "retail_customer_id", "id_value"} | identifiers
     with duckdb.connect(built_warehouse.warehouse / "marts.duckdb", read_only=True) as marts:
@@ -73,7 +73,8 @@ def test_only_the_profiles_show_who_somebody_is(built_warehouse: BuiltProject) -
 
     found = {(table, column) for table, column in shown if column in personal}
     assert found == {("customer_profiles", column) for column in personal - {"id_value"}} | {
-        ("id_map", "id_value")
+        ("id_map", "id_value"),
+        ("customer_consents", "id_value"),
     }
 
 

@@ -56,8 +56,8 @@ def test_the_table_has_types_a_key_and_an_index(crm: Crm) -> None:
 def test_packages_share_a_table_and_do_not_touch_each_other(crm: Crm) -> None:
     more = (
         "insert into audience_packages select 'it''s \\ 2', 'x', 'y', one_id, rfm_segment,"
-        " created_at from audience_packages limit 3",
-        "insert into audience_package_summary values ('it''s \\ 2', 'x', 'y', '2026-06-06')",
+        " created_at, arm from audience_packages limit 3",
+        "insert into audience_package_summary values ('it''s \\ 2', 'x', 'y', '2026-06-06', null)",
     )
     crm.marts.publish(20, *more)
     assert crm.deliver("PKG001") == (10, 0, 0, 0)
@@ -69,6 +69,33 @@ def test_packages_share_a_table_and_do_not_touch_each_other(crm: Crm) -> None:
     assert len(crm.rows("members")) == 7
     assert crm.deliver("it's \\ 2") == (0, 0, 3, 0)
     assert {row[0] for row in crm.rows("members", "package_id")} == {"PKG001"}
+
+
+def test_who_withdrew_consent_is_removed_from_the_table(crm: Crm) -> None:
+    """And so is who came into the hold-out; who was held out never was there."""
+    asks = "update audience_package_summary set purpose = 'sms' where package_id = 'PKG001'"
+    granted = "insert into customer_consents (one_id, purpose, status) select one_id, 'sms',"
+    held = "update audience_packages set arm = 'hold_out' where one_id"
+    crm.marts.publish(
+        20,
+        asks,
+        f"{granted} 'granted' from customer_profiles",
+        f"{held} = 'ONE' || lpad('2', 16, '0')",
+    )
+    assert crm.deliver("PKG001") == (9, 0, 0, 0)
+    crm.marts.publish(
+        20,
+        asks,
+        f"{granted} case when one_int = 4 then 'withdrawn' else 'granted' end"
+        " from customer_profiles where one_int <> 6",
+        "insert into customer_consents (one_id, purpose, status)"
+        " select one_id, '*', 'suppressed' from customer_profiles where one_int = 8",
+        f"{held} in ('ONE' || lpad('2', 16, '0'), 'ONE' || lpad('a', 16, '0'))",
+    )
+    assert crm.deliver("PKG001") == (0, 0, 4, 5)
+    left = {int(str(row[0])[3:], 16) for row in crm.rows("members", "one_id")}
+    assert left == {12, 14, 16, 18, 20}
+    assert crm.deliver("PKG001", is_whole=True) == (0, 5, 0, 0)
 
 
 def test_a_row_with_the_users_own_columns_keeps_them(crm: Crm) -> None:

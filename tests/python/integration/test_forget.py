@@ -121,7 +121,10 @@ def test_no_file_holds_a_byte_of_the_person(
     assert bytes_left(project, (*VALUES, one_id, PLAIN)) == {}
     said = finished.stdout + finished.stderr
     assert not [value for value in (*VALUES, one_id) if value in said]
-    assert "your own files still hold the person: app/events.csv, crm/members.csv" in said
+    assert (
+        "your own files still hold the person: app/events.csv, consents/events.csv, crm/members.csv"
+        in said
+    )
     key = (project.warehouse / ".erasure-key").read_text().strip()
     assert key not in said
     assert list(holding(project.warehouse, (key,))) == [".erasure-key"]

@@ -66,6 +66,7 @@ def test_worked_example_is_loaded_whole_and_once(tmp_path: Path) -> None:
         "web": (5, 5, 0, 0, 0),
         "email": (6, 6, 0, 0, 0),
         "support": (2, 2, 0, 0, 0),
+        "consents": (7, 7, 0, 0, 0),
         "id_graph": (5, 5, 0, 0, 0),
     }
     tables = ["raw_crm.members", "raw_app.events", "raw_retail.transactions", "raw_id_graph.links"]

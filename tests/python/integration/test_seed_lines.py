@@ -21,6 +21,7 @@ _SEEDS = {
         "segment_tag, event_type, window_days, min_count, max_count, min_revenue, max_revenue,"
         " channel, item_id, then_event_type, within_days"
     ),
+    "suppressions": "id_type, id_value, reason",
 }
 
 _SOUND = """
@@ -35,6 +36,8 @@ _SOUND = """
         ('none', 'purchase', null, null, 0, null, null, null, null, null, null),
         ('refunds', 'return', 30, null, null, -5, -5, 'app', 'SKU1', null, null),
         ('left', 'add_cart', null, 1, 1, null, null, null, null, 'purchase', 2);
+    insert into seeds.suppressions values
+        ('member_id', 'm1', 'asked by letter'), ('mobile_hash', 'ab12', null);
 """
 
 _UNSOUND = [
@@ -151,6 +154,10 @@ _UNSOUND = [
         "'x', 'add_cart', null, 1, null, null, null, null, null, 'purchase', 0",
         "within_days 0 must",
     ),
+    ("suppressions", "'fax', '1', null", "no such type"),
+    ("suppressions", "'member_id', ' ', null", "id_value is empty"),
+    ("suppressions", "'email_hash', 'bob@example.com', 'Bob'", "id_value is no hash"),
+    ("suppressions", "'mobile_hash', '+49 30 123456', null", "id_value is no hash"),
 ]
 
 

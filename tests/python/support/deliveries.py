@@ -63,12 +63,16 @@ class Marts:
                 from range(1, {customers} + 1) as numbers(i);
                 create table audience_packages as select
                     'PKG001' as package_id, 'Even' as package_name, 'even' as segment_rule, one_id,
-                    rfm_segment, timestamp '2026-06-06' as created_at
+                    rfm_segment, timestamp '2026-06-06' as created_at, 'treatment' as arm
                 from customer_profiles where one_int % 2 = 0;
                 create table audience_package_summary as
                     select 'PKG001' as package_id, 'Even' as package_name, 'even' as segment_rule,
-                        timestamp '2026-06-06' as created_at
-                    union all select 'PKG002', 'None', 'none', timestamp '2026-06-06';
+                        timestamp '2026-06-06' as created_at, null::varchar as purpose
+                    union all select 'PKG002', 'None', 'none', timestamp '2026-06-06', null;
+                create table customer_consents (
+                    one_id varchar, purpose varchar, status varchar, id_type varchar,
+                    id_value varchar, event_time timestamp, channel varchar, reason varchar
+                );
                 """
             )
             for statement in statements:

@@ -168,8 +168,8 @@ def read_tables(file: Path, schema: str) -> dict[str, pa.Table]:
 
 
 def without_history(marts: dict[str, pa.Table]) -> dict[str, pa.Table]:
-    """The marts without those that tell which run changed what, and when."""
-    history = ("id_map_changes", "audience_membership_changes")
+    """The marts without those that tell which run changed what, and when, or are made of it."""
+    history = ("id_map_changes", "audience_membership_changes", "audience_outcomes")
     return {name: rows for name, rows in marts.items() if name not in history}
 
 

@@ -16,6 +16,7 @@ CUSTOMERS = "customer_id,email,country,signup_date,updated_at,is_deleted"
 SALES = "transaction_id,customer_id,product_id,amount,transaction_date,status,updated_at,is_deleted"
 VIEWS = "event_id,customer_id,anonymous_id,event_type,event_time"
 MAILS = "event_id,event_type,email,campaign_id,event_time"
+CHOICES = "id_type,id_value,purpose,status,event_time"
 TICKETS = "ticket_id,customer_id,requester_email,status,created_at,updated_at,solved_at"
 PAGES = "event_id,device_id,union_id,event_type,page_name,item_price,channel,event_time,session_id"
 RETAIL = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country"
@@ -81,6 +82,13 @@ def first_day(line: Line) -> None:
         "2,sent,E8,spring,2026-05-01 07:00:00",
     )
     line.write("support/day1.csv", TICKETS, "1,C2,E2,open,2026-05-01 11:00:00,2026-05-01 11:00:00,")
+    line.write(
+        "consents/day1.csv",
+        CHOICES,
+        "email_hash,E1,news,granted,2026-05-01 07:00:00",
+        "union_id,U1,news,withdrawn,2026-05-01 08:00:00",
+        "union_id,U2,news,granted,2026-05-01 07:00:00",
+    )
 
 
 def second_day(line: Line) -> None:
@@ -102,6 +110,7 @@ def second_day(line: Line) -> None:
         "T2,C2,P1,20,2026-05-01 09:30:00,completed,2026-05-02 09:30:00,",
     )
     line.write("web/2026-05-02/a.csv", VIEWS, "W3,C2,B2,add_cart,2026-04-01 08:00:00")
+    line.write("consents/day2.csv", CHOICES, "union_id,U2,news,withdrawn,2026-05-02 07:00:00")
     line.write("email/day2.csv", MAILS, "3,click,E8,spring,2026-05-02 07:00:00")
     line.write(
         "support/day2.csv",

@@ -73,7 +73,7 @@ def test_an_unknown_source_is_a_usage_error_that_names_the_known_ones() -> None:
     assert result.exit_code == 2
     assert result.stderr == (
         "onecdp: no source is called 'erp'; expected crm or app or retail or shop or web or email "
-        "or support or id_graph\n"
+        "or support or consents or id_graph\n"
     )
 
 

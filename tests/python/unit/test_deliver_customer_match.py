@@ -49,7 +49,7 @@ def publish(marts: Marts, values: list[tuple[str | None, str | None]], *more: st
     every = (
         "delete from audience_packages",
         "insert into audience_packages select 'PKG001', 'All', 'all', one_id, rfm_segment,"
-        " timestamp '2026-06-06' from customer_profiles",
+        " timestamp '2026-06-06', 'treatment' from customer_profiles",
     )
     marts.publish(len(values), *updates, *every, *more)
 

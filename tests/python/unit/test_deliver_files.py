@@ -15,7 +15,7 @@ from support.deliveries import Marts, counts, sha256
 
 from onecdp.destinations import files
 from onecdp.destinations.memory import Memory
-from onecdp.errors import UsageProblem
+from onecdp.errors import OnecdpError, UsageProblem
 
 
 @pytest.fixture
@@ -90,6 +90,54 @@ def test_differences_add_up_to_the_mart(marts: Marts, tmp_path: Path) -> None:
         "select one_id, member_id from audience_packages join customer_profiles using (one_id)"
     )
     assert {(key, row["member_id"]) for key, row in held.items()} == set(wanted)
+
+
+def test_a_withdrawal_is_a_removal_of_the_next_difference(marts: Marts, tmp_path: Path) -> None:
+    to = f"{tmp_path}/out"
+    asks = "update audience_package_summary set purpose = 'sms'"
+    granted = "insert into customer_consents (one_id, purpose, status) select one_id, 'sms',"
+    marts.publish(20, asks)
+    assert marts.sent(to, "PKG001", diff=True) == (0, 0, 0, 0)  # nobody has granted it
+    marts.publish(20, asks, f"{granted} 'granted' from customer_profiles")
+    assert marts.sent(to, "PKG001", diff=True) == (10, 0, 0, 0)
+    marts.publish(
+        20, asks, f"{granted} if(one_int = 4, 'withdrawn', 'granted') from customer_profiles"
+    )
+    assert marts.sent(to, "PKG001", diff=True) == (0, 0, 1, 9)
+    with max(Path(to).glob("*.csv")).open(newline="") as stream:
+        assert [(row["change"], row["one_id"]) for row in csv.DictReader(stream)] == [
+            ("removed", "ONE0000000000000004")
+        ]
+
+
+def test_only_the_arm_treatment_is_delivered_and_it_is_no_column(
+    marts: Marts, tmp_path: Path
+) -> None:
+    marts.publish(20, "update audience_packages set arm = 'hold_out' where one_id like '%4'")
+    assert marts.sent(f"{tmp_path}/out", "PKG001") == (8, 0, 0, 0)
+    header, *rows = (tmp_path / "out" / "PKG001.csv").read_text().splitlines()
+    assert "arm" not in header.split(",")
+    assert not any("ONE0000000000000004" in row for row in rows)
+
+
+def test_marts_of_before_consents_are_not_delivered(marts: Marts, tmp_path: Path) -> None:
+    marts.publish(20, "drop table customer_consents")
+    with pytest.raises(OnecdpError, match="have no customer_consents; run `onecdp run`"):
+        marts.deliver(f"{tmp_path}/out", "PKG001")
+
+
+def test_an_advertising_platform_never_gets_who_is_suppressed(marts: Marts, tmp_path: Path) -> None:
+    out = f"{tmp_path}/out"
+    suppressed = (
+        "insert into customer_consents (one_id, purpose, status)"
+        " select one_id, '*', 'suppressed' from customer_profiles where one_int in (1, 2)"
+    )
+    marts.publish(20, suppressed)
+    assert marts.sent(out) == (20, 0, 0, 0)  # the user's own database of customers
+    sent = [marts.sent(out, what, platform="google")[0] for what in ("profiles", "PKG001")]
+    marts.publish(20)
+    again = [marts.sent(out, what, platform="google")[0] for what in ("profiles", "PKG001")]
+    assert (sent, again) == ([17, 8], [2, 1])  # 12 has no hash
 
 
 def test_equal_rows_give_equal_bytes(marts: Marts, tmp_path: Path) -> None:

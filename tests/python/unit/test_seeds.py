@@ -21,6 +21,8 @@ seeds:
     config: {delimiter: ";", column_types: {one: smallint, two: varchar}}
   - name: unused
     config: {enabled: false, column_types: {one: integer}}
+  - name: grown
+    config: {column_types: {a: varchar, purpose: varchar}, meta: {later_columns: [purpose]}}
   - name: not_there
 """
 
@@ -118,4 +120,20 @@ def test_every_file_is_told_once(project: Path) -> None:
     assert str(told.value) == (
         "seeds/limits.csv: line 2: most is x, which is no Integer\n"
         "seeds/free.csv: line 2 has 1 value, line 1 names 2 columns"
+    )
+
+
+@pytest.mark.parametrize("content", ["a\nx\n", "a,purpose\nx,y\n", "a,owner\nx,y\n"])
+def test_a_column_that_came_later_may_be_absent(project: Path, content: str) -> None:
+    (project / "seeds/grown.csv").write_text(content)
+    check(project)
+
+
+def test_a_misspelt_later_column_is_no_absent_one(project: Path) -> None:
+    """It would be ignored, and with it the consent that it asks for."""
+    (project / "seeds/grown.csv").write_text("a,Purposes\nx,y\n")
+    with pytest.raises(OnecdpError) as told:
+        check(project)
+    assert str(told.value) == (
+        "seeds/grown.csv: line 1: no column is called Purposes; nearest: purpose"
     )

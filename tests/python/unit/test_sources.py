@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.line import REPOSITORY
 from support.raw_store import RawStore
 
 from ingestion.column_names import BadColumns, with_own_names
+from ingestion.identifiers import attach_identifiers
 from ingestion.landing.arrivals import Refused
 from ingestion.pipelines import SOURCES
 from ingestion.readers.kafka.broker import Messages
 from ingestion.readers.kafka.lines import MessageLines
 from ingestion.readers.sql.columns import Sort, choose_columns
 from ingestion.readers.sql.settings import TableSettings
-from ingestion.sources import email, shop, support, web
+from ingestion.sources import consents, email, shop, support, web
 from onecdp.collector.webhooks.shapes import SHIPPED, TABLES
 
 SALES = "transaction_id,customer_id,amount,transaction_date,status,updated_at"
@@ -130,3 +133,28 @@ def test_every_table_with_deletions_takes_a_tombstone(spec: object, tmp_path: Pa
     assert not any(chunk.broken for chunk in chunks)
     (row,) = (row for chunk in chunks for row in chunk.table.to_pylist())
     assert (row[spec.key[0]], row[spec.deleted]) == ("K1", "true")  # type: ignore[attr-defined]
+
+
+def test_choices_are_hashed_and_those_of_one_moment_are_all_kept(tmp_path: Path) -> None:
+    (spec,) = attach_identifiers([consents.EVENTS], REPOSITORY)
+    raw = store(tmp_path, spec)
+    write(
+        raw,
+        "a.csv",
+        "id_type,id_value,purpose,consent,at",
+        "email_hash,Bob@Example.com,sms,granted,2026-06-01 08:00:00",
+        "email_hash,bob@example.com ,sms,withdrawn,2026-06-01 08:00:00",
+        "member_id,M1,sms,granted,2026-06-01 08:00:00",
+        "member_id,M1,sms,granted,2026-06-01 08:00:00",
+        "fax,1,sms,granted,2026-06-01 08:00:00",
+        "member_id,M2,sms,,2026-06-01 08:00:00",
+        "member_id,M3,sms,granted,whenever",
+    )
+    counts = raw.load().counts
+    assert (counts.loaded, counts.duplicate, counts.quarantined) == (3, 1, 3)
+    hashed = hashlib.sha256(b"bob@example.com").hexdigest()
+    assert raw.query("select id_type, id_value, status from raw_consents.events order by all") == [
+        ("email_hash", hashed, "granted"),
+        ("email_hash", hashed, "withdrawn"),
+        ("member_id", "M1", "granted"),
+    ]
