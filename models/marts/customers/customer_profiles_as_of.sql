@@ -19,7 +19,10 @@ segment_daily as (
 -- Days without a build, too: they show what the last one before them does.
 days as (
 
-    select cast(unnest(generate_series(min(as_of_date), max(as_of_date), interval '1 day')) as date) as dt
+    select
+        cast(
+            unnest(generate_series(min(as_of_date), max(as_of_date), interval '1 day')) as date
+        ) as dt
     from segment_daily
 
 ),
@@ -30,13 +33,17 @@ final as (
         days.dt,
         customer_profiles_daily.one_id,
         {%- for column in profile_history_columns() %}
-        customer_profiles_daily.{{ column }}{{ ',' if not loop.last }}
+        customer_profiles_daily.{{ column }}
+        {{- ',' if not loop.last }}
         {%- endfor %}
     from days
     inner join customer_profiles_daily
         on
             days.dt >= customer_profiles_daily.dt
-            and (customer_profiles_daily.next_dt is null or days.dt < customer_profiles_daily.next_dt)
+            and (
+                days.dt < customer_profiles_daily.next_dt
+                or customer_profiles_daily.next_dt is null
+            )
 
 )
 

@@ -20,7 +20,8 @@ final as (
         profile_changes.one_id,
         profile_changes.version_begun_at is not null as is_customer,
         {%- for column in profile_history_columns() %}
-        customer_profiles_history.{{ column }}{{ ',' if not loop.last }}
+        customer_profiles_history.{{ column }}
+        {{- ',' if not loop.last }}
         {%- endfor %}
     from profile_changes
     left join customer_profiles_history

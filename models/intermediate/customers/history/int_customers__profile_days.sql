@@ -3,6 +3,9 @@
 -- The date of this build is no exception: its versions are the current ones, until the build ends
 -- well and notes the moment.
 
+{%- set today = "cast('" ~ run_started_at.strftime("%Y-%m-%d") ~ "' as date)" %}
+{%- set shown_days = var('profile_history_days') %}
+
 with profile_days as (
 
     select
@@ -24,7 +27,7 @@ newest as (
 
     select
         coalesce(
-            max(case when dt <= cast('{{ run_started_at.strftime("%Y-%m-%d") }}' as date) then dt end),
+            max(case when dt <= {{ today }} then dt end),
             max(dt)
         ) as newest_dt
     from profile_days
@@ -43,7 +46,8 @@ final as (
         profile_days.is_current
     from profile_days
     cross join newest
-    where {{ dbt.datediff('profile_days.dt', 'newest.newest_dt', 'day') }} < {{ var('profile_history_days') }}
+    where
+        {{ dbt.datediff('profile_days.dt', 'newest.newest_dt', 'day') }} < {{ shown_days }} -- noqa: LT05
 
 )
 
