@@ -88,6 +88,8 @@ def write(
             if view := _view_sql(out, _PRIVATE, name):
                 _drop(out, name)
                 out.execute(view)
+                for statement in _comments(out, _PRIVATE, MARTS, name, kind="view"):
+                    out.execute(statement)
                 continue
             if not (name in known and _apply_difference(out, name, digest, known[name])):
                 _write_table(out, name)
@@ -127,7 +129,8 @@ def _apply_difference(
 
 def _write_table(out: duckdb.DuckDBPyConnection, name: str) -> None:
     """Copies a relation of the private marts as a table, with its comments."""
-    out.execute(f"create or replace table {quoted(name)} as from {_PRIVATE}.{MARTS}.{quoted(name)}")
+    _drop(out, name)
+    out.execute(f"create table {quoted(name)} as from {_PRIVATE}.{MARTS}.{quoted(name)}")
     for statement in _comments(out, _PRIVATE, MARTS, name):
         out.execute(statement)
 
@@ -198,7 +201,11 @@ def _row_hash(columns: Iterable[str]) -> str:
 
 
 def _comments(
-    connection: duckdb.DuckDBPyConnection, catalog: str, schema: str, name: str
+    connection: duckdb.DuckDBPyConnection,
+    catalog: str,
+    schema: str,
+    name: str,
+    kind: str = "table",
 ) -> list[str]:
     """The statements that set the comments of a table and its columns in the published file."""
     place = [catalog, schema, name]
@@ -215,7 +222,7 @@ def _comments(
         " order by column_index",
         place,
     ).fetchall()
-    return [f"comment on table {quoted(name)} is {literal(text)}" for (text,) in relation] + [
+    return [f"comment on {kind} {quoted(name)} is {literal(text)}" for (text,) in relation] + [
         f"comment on column {quoted(name)}.{quoted(column)} is {literal(text)}"
         for column, text in columns
     ]
