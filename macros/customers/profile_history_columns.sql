@@ -14,7 +14,8 @@
         'rfm_segment', 'grid_segment', 'recency_segment', 'frequency_segment', 'monetary_segment',
         'engagement_segment',
     ] -%}
-    {%- set snapshot = graph.nodes.values() | selectattr('name', 'equalto', 'customer_profiles_history')
+    {%- set snapshot = graph.get('nodes', {}).values()
+        | selectattr('name', 'equalto', 'customer_profiles_history')
         | list if execute else [] -%}
     {%- for column in columns if snapshot and column not in snapshot[0].config.check_cols -%}
         {{ exceptions.raise_compiler_error(
