@@ -1,7 +1,9 @@
+-- On the day of the last build, the history shows the profiles of that build and nobody else. It
+-- may be older than what the history shows.
+
 {{ config(meta={'checked': 'weekly'}) }}
 
--- On the day of the last build, the history shows the profiles of that build and nobody else. The day
--- may be older than what the history shows.
+{%- set columns = profile_history_columns() %}
 
 with days as (
 
@@ -14,10 +16,10 @@ shown as (
 
     select
         customer_profiles_as_of.one_id,
-        {%- for column in profile_history_columns() %}
-        customer_profiles_as_of.{{ column }}
-        {{- ',' if not loop.last }}
+        {%- for column in columns[:-1] %}
+        customer_profiles_as_of.{{ column }},
         {%- endfor %}
+        customer_profiles_as_of.{{ columns[-1] }}
     from {{ ref('customer_profiles_as_of') }} as customer_profiles_as_of
     inner join days on customer_profiles_as_of.dt = days.dt
 
@@ -27,10 +29,10 @@ present as (
 
     select
         customer_profiles.one_id,
-        {%- for column in profile_history_columns() %}
-        customer_profiles.{{ column }}
-        {{- ',' if not loop.last }}
+        {%- for column in columns[:-1] %}
+        customer_profiles.{{ column }},
         {%- endfor %}
+        customer_profiles.{{ columns[-1] }}
     from {{ ref('customer_profiles') }} as customer_profiles
     cross join days
 

@@ -1,5 +1,7 @@
 {{ config(materialized='view') }}
 
+{%- set columns = profile_history_columns() %}
+
 -- A row per customer and day: as a table it would be as many times larger as there are days, so it
 -- is published as a view, which may read nothing but other marts.
 
@@ -32,10 +34,10 @@ final as (
     select
         days.dt,
         customer_profiles_daily.one_id,
-        {%- for column in profile_history_columns() %}
-        customer_profiles_daily.{{ column }}
-        {{- ',' if not loop.last }}
+        {%- for column in columns[:-1] %}
+        customer_profiles_daily.{{ column }},
         {%- endfor %}
+        customer_profiles_daily.{{ columns[-1] }}
     from days
     inner join customer_profiles_daily
         on

@@ -1,5 +1,7 @@
 {{ config(materialized='view') }}
 
+{%- set columns = profile_history_columns() %}
+
 with profile_changes as (
 
     select * from {{ ref('int_customers__profile_changes') }}
@@ -19,10 +21,10 @@ final as (
         profile_changes.next_dt,
         profile_changes.one_id,
         profile_changes.version_begun_at is not null as is_customer,
-        {%- for column in profile_history_columns() %}
-        customer_profiles_history.{{ column }}
-        {{- ',' if not loop.last }}
+        {%- for column in columns[:-1] %}
+        customer_profiles_history.{{ column }},
         {%- endfor %}
+        customer_profiles_history.{{ columns[-1] }}
     from profile_changes
     left join customer_profiles_history
         on
