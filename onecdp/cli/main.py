@@ -13,6 +13,7 @@ from onecdp.cli.collect import collect
 from onecdp.cli.deliver import deliver
 from onecdp.cli.forget import forget
 from onecdp.cli.generate import generate
+from onecdp.cli.history import history
 from onecdp.cli.identity import explain, identity
 from onecdp.cli.live import live
 from onecdp.cli.project import deps, docs, init
@@ -76,6 +77,7 @@ for command in (
     sql,
     explain,
     forget,
+    history,
     identity,
     audience,
 ):

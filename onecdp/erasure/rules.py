@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from onecdp.errors import OnecdpError
-from onecdp.warehouse.schemas import RAW_PREFIX
+from onecdp.warehouse.schemas import RAW_PREFIX, SNAPSHOTS
 
 OTHERS = "*"
 """Means all undeclared columns of a raw table."""
@@ -51,7 +51,8 @@ class TableRules:
         set_null: Columns that become null where they match; the row belongs to somebody else.
         replace: Columns that are replaced by a marker in rows with a one_id of the person.
         refuse: Columns whose match stops the erasure before it begins.
-        set_null_in_row: Columns that become null in rows of the person that are kept.
+        set_null_in_row: Columns that become null in rows that are kept: raw ones of the person, and
+            versions in a snapshot of others who then had an identifier of the person.
         with_row: Columns that are deleted with their row.
         recomputed: Columns that the next build recomputes from the raw tables.
         prune: Node ids; rows whose identifier no longer exists are deleted after the build.
@@ -152,8 +153,8 @@ def _ineffective(
     schema: str, cells: Mapping[str, Sequence[Cell]], lists: Mapping[str, Sequence[str]]
 ) -> Iterator[str]:
     """Declarations that are well formed and would do nothing."""
-    if lists["set_null_in_row"] and not schema.startswith(RAW_PREFIX):
-        yield "has set_null_in_row, which works in raw tables only"
+    if lists["set_null_in_row"] and not schema.startswith(RAW_PREFIX) and schema != SNAPSHOTS:
+        yield "has set_null_in_row, which works in raw tables and snapshots only"
     if any(not cell.type_column for cell in cells["refuse"]):
         yield "has refuse without a type_column"
     has_one_id = any(cell.holds == "one_id" for cell in cells["replace"])

@@ -22,6 +22,17 @@ _NOTE = f"{RAW_ERASURE}.unfinished"
 _REMOVED = "audit.removed_rows"
 _INCREMENTS = ("audit.watermarks", _REMOVED)
 _ERASED_ONE_IDS = "(select one_id from erased_one_ids)"
+# Whether a version in a snapshot is of a time when its one_id had an identifier of the person: what
+# it says of a customer may have come from the person's rows.
+_HELD_THEN = """exists (
+    select 1 from snapshots.id_map_history as held
+    inner join erased_ids using (id_type, id_value)
+    where
+        held.is_active
+        and held.one_id = versions.one_id
+        and held.dbt_valid_from <= coalesce(versions.dbt_valid_to, 'infinity'::timestamp)
+        and coalesce(held.dbt_valid_to, 'infinity'::timestamp) >= versions.dbt_valid_from
+)"""
 # Shorter values and numbers occur elsewhere by chance: they are ambiguous without their type.
 _DISTINCTIVE = 6
 
@@ -69,7 +80,8 @@ def erase(
     tables = {table.full_name: table for table in _tables(private)}
     removals = [
         removal
-        for rule in rules
+        # First those that ask the history of the map, before it loses the person.
+        for rule in sorted(rules, key=lambda rule: not rule.set_null_in_row)
         if rule.full_name in tables and not rule.schema.startswith(RAW_PREFIX)
         for removal in _apply(private, tables[rule.full_name], rule)
     ]
@@ -143,6 +155,11 @@ def _apply(
         emptied += _changed(
             private,
             f"update {table.sql} set {', '.join(changes)} where {_names_person(cell)}",
+        )
+    if rule.set_null_in_row:
+        changes = [f"{quoted(column)} = null" for column in rule.set_null_in_row]
+        emptied += _changed(
+            private, f"update {table.sql} as versions set {', '.join(changes)} where {_HELD_THEN}"
         )
     following = 0
     if "one_id" in rule.recomputed:

@@ -14,6 +14,7 @@ from onecdp.pipeline.audit import audit
 from onecdp.pipeline.build import build
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.forget import forget
+from onecdp.pipeline.history import trim_history
 from onecdp.pipeline.ingest import ingest
 from onecdp.pipeline.live import live
 from onecdp.pipeline.preview import preview
@@ -32,5 +33,6 @@ __all__ = [
     "preview",
     "publish",
     "run",
+    "trim_history",
     "watch",
 ]

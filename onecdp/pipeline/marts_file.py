@@ -22,6 +22,8 @@ from onecdp.warehouse.sql_text import literal, quoted
 _PRIVATE = "onecdp"
 # Below, a table is written anew: that costs less than to compare its rows.
 _ROWS_WORTH_COMPARING = 100_000
+# Published as views, since their rows are many times those of the marts that they read.
+_VIEWS = ("customer_profiles_as_of",)
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,9 @@ class Digest:
     """What a table holds, for comparison: equal digests mean equal tables.
 
     Attributes:
-        shape: The columns with their types, and all comments, as the statements that set them.
-        rows: How many rows.
+        shape: The columns with their types, and all comments, as the statements that set them; the
+            SQL of what is published as a view, too.
+        rows: How many rows; 0 of what is published as a view.
         xor: All row hashes, combined by exclusive or.
         sum: All row hashes, added up.
     """
@@ -77,9 +80,16 @@ def write(
     with connect(fresh, read_only=False) as out:
         out.execute(f"attach {literal(str(build_file))} as {_PRIVATE} (read_only)")
         for name in set(known) - set(wanted):
-            out.execute(f"drop table {quoted(name)}")
-        for name, digest in wanted.items():
+            _drop(out, name)
+        # Views last: they read the tables.
+        for name, digest in sorted(wanted.items(), key=lambda item: item[0] in _VIEWS):
             if known.get(name) == digest:
+                continue
+            if view := _view_sql(out, _PRIVATE, name):
+                _drop(out, name)
+                out.execute(view)
+                for statement in _comments(out, _PRIVATE, MARTS, name, kind="view"):
+                    out.execute(statement)
                 continue
             if not (name in known and _apply_difference(out, name, digest, known[name])):
                 _write_table(out, name)
@@ -119,15 +129,53 @@ def _apply_difference(
 
 def _write_table(out: duckdb.DuckDBPyConnection, name: str) -> None:
     """Copies a relation of the private marts as a table, with its comments."""
-    out.execute(f"create or replace table {quoted(name)} as from {_PRIVATE}.{MARTS}.{quoted(name)}")
+    _drop(out, name)
+    out.execute(f"create table {quoted(name)} as from {_PRIVATE}.{MARTS}.{quoted(name)}")
     for statement in _comments(out, _PRIVATE, MARTS, name):
         out.execute(statement)
+
+
+def _view_sql(connection: duckdb.DuckDBPyConnection, catalog: str, name: str) -> str | None:
+    """The statement that creates the view in the published file; None of what becomes a table.
+
+    Raises:
+        OnecdpError: The view reads what is not published.
+    """
+    found = connection.execute(
+        "select sql from duckdb_views()"
+        " where (database_name, schema_name, view_name) = ($1, $2, $3)",
+        [catalog, MARTS, name],
+    ).fetchone()
+    if name not in _VIEWS or found is None:
+        return None
+    text = (
+        str(found[0]).replace(f"{_PRIVATE}.{MARTS}.", "").replace(f" {MARTS}.{name} ", f" {name} ")
+    )
+    if f"{_PRIVATE}." in text:
+        raise OnecdpError(
+            f"{MARTS}.{name} is published as a view, so it may read nothing but tables of {MARTS}"
+        )
+    return text
+
+
+def _drop(out: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Drops a relation of the published file, if it is there."""
+    kinds = out.execute(
+        "select 'view' from duckdb_views() where (database_name, view_name) = ($1, $2)"
+        " union all"
+        " select 'table' from duckdb_tables() where (database_name, table_name) = ($1, $2)",
+        [_open_catalog(out), name],
+    ).fetchall()
+    for (kind,) in kinds:
+        out.execute(f"drop {kind} {quoted(name)}")
 
 
 def _digest(connection: duckdb.DuckDBPyConnection, catalog: str, schema: str, name: str) -> Digest:
     columns = _columns(connection, catalog, schema, name)
     shape = [f"{column} {data_type}" for column, data_type in columns.items()]
     shape += _comments(connection, catalog, schema, name)
+    if schema == MARTS and (view := _view_sql(connection, catalog, name)):
+        return Digest("\n".join([*shape, view]), 0, 0, 0)
     row_hash = _row_hash(columns)
     ((rows, xor, total),) = connection.execute(
         f"select count(*), coalesce(bit_xor({row_hash}), 0), coalesce(sum({row_hash}), 0)::hugeint"
@@ -153,7 +201,11 @@ def _row_hash(columns: Iterable[str]) -> str:
 
 
 def _comments(
-    connection: duckdb.DuckDBPyConnection, catalog: str, schema: str, name: str
+    connection: duckdb.DuckDBPyConnection,
+    catalog: str,
+    schema: str,
+    name: str,
+    kind: str = "table",
 ) -> list[str]:
     """The statements that set the comments of a table and its columns in the published file."""
     place = [catalog, schema, name]
@@ -170,7 +222,7 @@ def _comments(
         " order by column_index",
         place,
     ).fetchall()
-    return [f"comment on table {quoted(name)} is {literal(text)}" for (text,) in relation] + [
+    return [f"comment on {kind} {quoted(name)} is {literal(text)}" for (text,) in relation] + [
         f"comment on column {quoted(name)}.{quoted(column)} is {literal(text)}"
         for column, text in columns
     ]

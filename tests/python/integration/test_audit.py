@@ -83,6 +83,10 @@ BROKEN = {
         "update snapshots.customer_profiles_history set dbt_valid_to = now()"
         " where one_id = (select min(one_id) from snapshots.customer_profiles_history)"
     ),
+    "assert_history_ends_with_the_profiles": (
+        "update intermediate.int_customers__profile_changes set version_begun_at = null"
+        " where one_id = (select max(one_id) from intermediate.int_customers__profile_changes)"
+    ),
     "primary_key_stg_crm__members_member_id": (
         "insert into raw_crm.members from raw_crm.members limit 1"
     ),

@@ -140,6 +140,13 @@ def test_only_the_person_is_gone(
     # Quintiles are of all customers.
     profiles = profiles.format("grid_segment", one_id)
     assert query(now, profiles) == query(before, profiles)
+    history = "select * exclude (grid_segment) from {} where one_id <> '{}' order by all"
+    for table in ("customer_profiles_daily", "customer_profiles_as_of"):
+        assert query(now, history.format(table, one_id)) == query(
+            before, history.format(table, one_id)
+        )
+    counted = "select sum(customers) from segment_daily where scheme = 'rfm'"
+    assert query(now, counted)[0][0] == query(before, counted)[0][0] - 1
     members = "select package_id, one_id from audience_packages where one_id <> '{}' order by all"
     assert query(now, members.format("")) == query(before, members.format(one_id))
     assert query(before, members.format("")) != query(before, members.format(one_id))

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import duckdb
 import pytest
 from support.line import Line, copy_project, differences
 from support.line_days import (
-    LINKS,
-    MEMBERS,
-    PAGES,
     first_day,
     fourth_day,
     second_day,
     third_day,
+    write_link,
 )
 
 
@@ -157,17 +154,6 @@ def test_a_rebuild_in_an_empty_warehouse_mints_the_same_ids(tmp_path: Path, proj
     assert not differences(line.state(), again.state())
 
 
-def write_link(line: Line, left: str, right: str, is_active: bool = True) -> None:
-    """A link between two members (M…) or union ids (U…), in a file of its own."""
-    types = {"M": "member_id", "U": "union_id"}
-    line.write(
-        f"id_graph/{left}_{right}.csv",
-        LINKS,
-        f"{types[left[0]]},{left},{types[right[0]]},{right},app,0.9,2026-05-02,2026-05-02,"
-        f"{is_active}",
-    )
-
-
 def test_a_build_that_stopped_halfway_forgets_no_customer_of_a_split(
     tmp_path: Path, project: Path
 ) -> None:
@@ -200,43 +186,6 @@ def test_a_build_that_stopped_halfway_forgets_no_customer_of_a_merge(
     write_link(line, "M1", "M2")
     line.run()
     assert_equals_rebuild(line, tmp_path)
-
-
-def random_day(line: Line, day: int, draw: random.Random) -> None:
-    """Events of any of five days, with or without a session, and a link that comes or goes."""
-    rows = []
-    for number in range(60):
-        person = draw.randrange(5)
-        # Some without a person, and some from the device alone.
-        union = f"U{person}" if draw.random() < 0.7 else ""
-        device = f"D{person}" if draw.random() < 0.9 else ""
-        kind = draw.choice(["page_view", "page_view", "purchase", "refund"])
-        minute = draw.randrange(5 * 24 * 6) * 10
-        when = f"2026-06-{4 + minute // 1440:02} {minute // 60 % 24:02}:{minute % 60:02}:00"
-        session = f"s{draw.randrange(9)}" if draw.random() < 0.3 else ""
-        page, channel = draw.choice("abc"), draw.choice(["app", "web"])
-        rows.append(f"r{day}-{number},{device},{union},{kind},{page},9,{channel},{when},{session}")
-    line.write(f"app/random{day}.csv", PAGES, *rows)
-    left, right = draw.sample(range(5), 2)
-    write_link(line, f"M{left}", f"U{right}", is_active=draw.random() < 0.7)
-
-
-def test_random_days_equal_a_rebuild(tmp_path: Path, project: Path) -> None:
-    """As-of dates between the events, so that some count later, or no more."""
-    seed = random.randrange(1_000_000)
-    print(f"days drawn with seed {seed}")
-    draw = random.Random(seed)
-    line = Line.at(tmp_path / "line", project)
-    line.write("crm/members.csv", MEMBERS, *(f"M{n},H{n},,,,,,2026-05-01" for n in range(5)))
-    as_of = ""
-    for day in range(3):
-        random_day(line, day, draw)
-        line.ingest()
-        as_of = f"2026-06-{draw.randrange(4, 9):02}"
-        line.build(tests=False, as_of=as_of)
-    rebuilt = line.copy_warehouse(tmp_path / "rebuilt")
-    rebuilt.build("--full-refresh", tests=False, as_of=as_of)
-    assert not differences(line.marts(), rebuilt.marts())
 
 
 def assert_equals_rebuild(line: Line, folder: Path) -> None:

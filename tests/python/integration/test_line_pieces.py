@@ -5,8 +5,11 @@ from __future__ import annotations
 import datetime
 from pathlib import Path
 
+import duckdb
+import pandas as pd
 import pytest
 import xlsxwriter
+from support import pandas_marts
 from support.line import Line, copy_project, differences
 from support.retail_year import Row, by_day, read_rows, thirty_days, write_rows, year_file
 
@@ -56,6 +59,34 @@ def test_all_daily_runs_equal_one(tmp_path: Path, project: Path) -> None:
     run_in_pieces(daily, header, days)
     run_at_once(at_once, header, days)
     assert not differences(daily.state(), at_once.state())
+
+
+@pytest.mark.soak
+def test_the_history_of_a_year_by_weeks_is_that_of_pandas(tmp_path: Path, project: Path) -> None:
+    header, rows = read_rows(year_file())
+    line = Line.at(tmp_path, project)
+    days = [(str(day), lines) for day, lines in by_day(rows)]
+    weeks = [days[n : n + 6] for n in range(0, len(days), 6)]
+    for number, week in enumerate(weeks):
+        write_rows(
+            line.data / "retail" / f"week_{number:02}.csv",
+            header,
+            [row for _, lines in week for row in lines],
+        )
+        line.ingest()
+        line.build(tests=False, as_of=week[-1][0])
+    with duckdb.connect(str(line.project.warehouse.build_file), read_only=True) as private:
+        events = private.execute(
+            "select * replace (revenue::double as revenue, event_date::timestamp as event_date)"
+            " from marts.unified_events"
+        ).df()
+        ours = private.execute(
+            "select * replace (revenue::double as revenue) from marts.segment_daily"
+        ).df()
+    theirs = pd.concat(
+        pandas_marts.segment_daily(events, pd.Timestamp(week[-1][0])) for week in weeks
+    )
+    pandas_marts.assert_same(ours, pandas_marts.tidy(theirs))
 
 
 def write_workbook(file: Path, header: Row, sheets: dict[str, list[Row]]) -> None:

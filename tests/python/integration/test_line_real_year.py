@@ -89,7 +89,10 @@ def test_the_counted_facts(year: BuiltProject) -> None:
 @pytest.fixture(scope="module")
 def frames(year: BuiltProject) -> dict[str, pd.DataFrame]:
     """Published marts in pandas, numbers that may be null, and money, as floats."""
-    names = ("unified_events", "sessions", "orders", "customer_cohorts", "channel_performance")
+    names = (
+        "unified_events", "sessions", "orders", "customer_cohorts", "channel_performance",
+        "segment_daily",
+    )  # fmt: skip
     with duckdb.connect(year.warehouse / "marts.duckdb", read_only=True) as marts:
         found = {name: marts.execute(f"from {name}").df() for name in names}
     for frame in found.values():
@@ -121,6 +124,11 @@ def test_orders_cohorts_and_channels_are_those_of_pandas(frames: dict[str, pd.Da
     assert len(ours) == months * (months + 1) / 2
     channels = pandas_marts.channel_performance(events)
     pandas_marts.assert_same(frames["channel_performance"][channels.columns], channels)
+
+
+def test_segments_of_the_day_are_those_of_pandas(frames: dict[str, pd.DataFrame]) -> None:
+    theirs = pandas_marts.segment_daily(frames["unified_events"], pd.Timestamp("2011-12-10"))
+    pandas_marts.assert_same(frames["segment_daily"][theirs.columns], theirs)
 
 
 def test_the_page_of_the_year_is_what_the_command_prints(year: BuiltProject) -> None:

@@ -111,7 +111,10 @@ def test_a_changed_published_file_is_published_again(project: BuiltProject, what
 def rows_of(marts: Path) -> dict[str, list[tuple[object, ...]]]:
     with duckdb.connect(marts, read_only=True) as file:
         names = [
-            name for (name,) in file.execute("select table_name from duckdb_tables()").fetchall()
+            name
+            for (name,) in file.execute(
+                "select table_name from information_schema.tables"
+            ).fetchall()
         ]
         return {name: file.execute(f"from {name} order by all").fetchall() for name in names}
 

@@ -206,3 +206,14 @@ def fourth_day(line: Line) -> None:
         "C503,A,a,-1,2026-05-02 08:00:00,10,300.0,Spain",
         "504,A,a,1,2026-05-02 08:00:00,10,300.0,Spain",
     )
+
+
+def write_link(line: Line, left: str, right: str, is_active: bool = True) -> None:
+    """A link between two members (M…) or union ids (U…), in a file of its own."""
+    types = {"M": "member_id", "U": "union_id"}
+    line.write(
+        f"id_graph/{left}_{right}.csv",
+        LINKS,
+        f"{types[left[0]]},{left},{types[right[0]]},{right},app,0.9,2026-05-02,2026-05-02,"
+        f"{is_active}",
+    )

@@ -93,3 +93,66 @@ def assert_same(ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(
         tidy(ours), theirs, check_dtype=False, check_exact=False, atol=1e-4, rtol=1e-9
     )
+
+
+GRID = pd.Series(
+    {
+        (recency, frequency): name
+        for recency, names in enumerate(
+            (
+                ("hibernating", "hibernating", "at risk", "at risk", "can't lose"),
+                ("hibernating", "hibernating", "at risk", "at risk", "can't lose"),
+                ("about to sleep", "about to sleep", "need attention", "loyal customers",
+                 "loyal customers"),
+                ("promising", "potential loyalists", "potential loyalists", "loyal customers",
+                 "loyal customers"),
+                ("new customers", "potential loyalists", "potential loyalists", "champions",
+                 "champions"),
+            ),
+            start=1,
+        )
+        for frequency, name in enumerate(names, start=1)
+    }
+)  # fmt: skip
+
+
+def segment_daily(events: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    """What `segment_daily` says of one day, of events that all have an order_id and no page."""
+    known = events[events["one_id"].notna() & (events["event_date"] <= as_of)]
+    bought = known[known["event_type"] == "purchase"].groupby("one_id")
+    found = pd.DataFrame(
+        {
+            "days": (as_of - bought["event_date"].max()).dt.days,
+            "orders": bought["order_id"].nunique(),
+            "revenue": bought["revenue"].sum(),
+        }
+    )
+    days, orders, revenue = found["days"], found["orders"], found["revenue"]
+    bands = {"recency": days, "frequency": -orders, "monetary": -revenue}
+    for scheme, edges, names in (
+        ("recency", (30, 90, 180), ("Active", "At Risk", "Lapsed", "Churned")),
+        ("frequency", (-10, -3), ("High", "Medium", "Low")),
+        ("monetary", (-1000, -200), ("High Value", "Mid Value", "Low Value")),
+    ):
+        edge = [-float("inf"), *edges, float("inf")]
+        found[scheme] = pd.cut(bands[scheme], edge, labels=names).astype(str)
+    found["rfm"] = "Lost"
+    found.loc[days <= 2000, "rfm"] = "Hibernating"
+    found.loc[days <= 600, "rfm"] = "At Risk"
+    found.loc[(days <= 600) & (orders >= 2), "rfm"] = "Loyal Customers"
+    found.loc[(days <= 200) & (orders >= 2) & (revenue >= 300), "rfm"] = "Champions"
+    cells = pd.MultiIndex.from_arrays([_quintiles(-days), _quintiles(orders)])
+    found["grid"] = GRID.loc[cells].to_numpy()
+    found = found.reindex(pd.Index(known["one_id"].unique(), name="one_id"))
+    found = found.fillna({"revenue": 0.0}).fillna("Never purchased")
+    found["engagement"] = "Low Engagement"
+    schemes = ["rfm", "grid", "recency", "frequency", "monetary", "engagement"]
+    long = found.melt(["revenue"], schemes, "scheme", "segment")
+    summed = long.groupby(["scheme", "segment"], as_index=False).agg(
+        customers=("revenue", "size"), revenue=("revenue", "sum")
+    )
+    return tidy(summed.assign(as_of_date=as_of))
+
+
+def _quintiles(values: pd.Series) -> pd.Series:
+    return (5 * (values.rank(method="min") - 1) // len(values)).astype(int) + 1

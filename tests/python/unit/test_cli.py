@@ -33,7 +33,7 @@ def test_the_commands_are_the_ones_that_the_docs_name() -> None:
     assert set(main.commands) == {
         "run", "check", "ingest", "build", "audit", "publish", "deps", "init", "sql", "generate",
         "explain", "forget", "identity", "collect", "audience", "deliver", "docs", "source",
-        "serve", "serve-key", "live",
+        "serve", "serve-key", "live", "history",
     }  # fmt: skip
 
 

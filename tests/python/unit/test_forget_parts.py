@@ -59,7 +59,8 @@ def private() -> Iterator[duckdb.DuckDBPyConnection]:
         )
         database.execute(
             "alter table snapshots.id_map_history add column is_active boolean;"
-            "alter table snapshots.id_map_history add column dbt_valid_from date"
+            "alter table snapshots.id_map_history add column dbt_valid_from date;"
+            "alter table snapshots.id_map_history add column dbt_valid_to date"
         )
         database.execute(
             "create table intermediate.int_identity__map (node_id bigint, one_id varchar,"
@@ -77,8 +78,14 @@ def private() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def fill(private: duckdb.DuckDBPyConnection, table: str, *rows: str) -> None:
+    """Inserts rows of words, in the order of the columns; the last columns may be left out."""
+    columns = [name for name, *_ in private.execute(f"describe {table}").fetchall()]
     for row in rows:
-        private.execute(f"insert into {table} values ({', '.join(map(repr, row.split()))})")
+        words = row.split()
+        private.execute(
+            f"insert into {table} ({', '.join(columns[: len(words)])})"
+            f" values ({', '.join(map(repr, words))})"
+        )
 
 
 def test_a_person_is_all_that_it_is_and_was(private: duckdb.DuckDBPyConnection) -> None:
@@ -222,6 +229,41 @@ def test_tables_lose_the_person_and_nobody_else(private: duckdb.DuckDBPyConnecti
     }
     # Short values are told from others only by their type.
     assert tables.find_leftovers(private, WHO) == ("marts.strange.who",)
+
+
+def test_versions_of_others_lose_what_may_be_the_persons(
+    private: duckdb.DuckDBPyConnection,
+) -> None:
+    """M1 was a part of ONE2 until February, and ONE2 of that time may have M1's name."""
+    fill(
+        private,
+        "snapshots.id_map_history",
+        "ONE2 member_id M1 true 2025-01-01 2025-02-01",
+        "ONE1 member_id M1 true 2025-02-01",
+        "ONE2 member_id M2 true 2025-01-01",
+        "ONE4 member_id M1 false 2025-01-01",
+    )
+    private.execute(
+        "create table snapshots.profiles (one_id varchar, name varchar, orders int,"
+        " dbt_valid_from date, dbt_valid_to date)"
+    )
+    fill(
+        private,
+        "snapshots.profiles",
+        "ONE2 before 1 2024-12-01 2024-12-31",
+        "ONE2 then 2 2025-01-01 2025-02-02",
+        "ONE2 now 1 2025-02-02",
+        "ONE1 hers 1 2025-02-02",
+        "ONE4 another 1 2025-01-01",
+    )
+    rules = (
+        TableRules("snapshots", "id_map_history", delete_row=(ONE_ID,)),
+        TableRules("snapshots", "profiles", delete_row=(ONE_ID,), set_null_in_row=("name",)),
+    )
+    tables.erase(private, WHO, rules)
+    assert private.execute("select one_id, name, orders from snapshots.profiles").fetchall() == [
+        ("ONE2", "before", 1), ("ONE2", None, 2), ("ONE2", "now", 1), ("ONE4", "another", 1),
+    ]  # fmt: skip
 
 
 def test_numbers_of_identifiers_that_are_gone_go_too(private: duckdb.DuckDBPyConnection) -> None:

@@ -55,7 +55,7 @@ def test_a_declaration_is_read() -> None:
         ({"set_null": {"email": {"types": "x"}}}, "does not say what email holds"),
         ({"keep": {"name": ""}}, "without a reason"),
         ({"with_row": "name"}, "must list columns"),
-        ({"set_null_in_row": ["name"]}, "works in raw tables only"),
+        ({"set_null_in_row": ["name"]}, "works in raw tables and snapshots only"),
         ({"refuse": {"email": "email_hash"}}, "refuse without a type_column"),
         ({"replace": {"email": "email_hash"}}, "replace without a column that holds one_id"),
     ],
