@@ -25,6 +25,9 @@ _SUMMARY = f"{MARTS}.audience_package_summary"
 _CUSTOMERS = f"{MARTS}.customer_profiles"
 # Of the package, not of its members; `created_at` would make every row new each day.
 _OF_PACKAGE = ("package_name", "segment_rule", "created_at")
+# Of profiles, only where they are named: the first may be plain, the second would make the row of
+# every buyer new each day.
+_ONLY_BY_NAME = ("email", "days_since_last_purchase")
 # The macro profile_id_columns has them, too; a test holds them to each other.
 IDENTIFIERS = (
     "member_id", "union_id", "retail_customer_id", "customer_id", "mobile_hash", "email_hash",
@@ -77,10 +80,11 @@ def select_profiles(
 
     Args:
         connection: With the published file attached as `marts`.
-        columns: Our columns by theirs; None takes all.
+        columns: Our columns by theirs; None takes all but those that have to be named.
     """
-    named = columns or {name: name for name in _columns(connection, "customer_profiles")}
-    known = {name: f"profiles.{quoted(name)}" for name in _columns(connection, "customer_profiles")}
+    profiles = _columns(connection, "customer_profiles")
+    named = columns or {name: name for name in profiles if name not in _ONLY_BY_NAME}
+    known = {name: f"profiles.{quoted(name)}" for name in profiles}
     named = _with_key(named, ("one_id",))
     return Selection(
         what=PROFILES,
