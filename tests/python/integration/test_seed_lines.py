@@ -21,6 +21,7 @@ _SEEDS = {
         "segment_tag, event_type, window_days, min_count, max_count, min_revenue, max_revenue,"
         " channel, item_id, then_event_type, within_days"
     ),
+    "survivorship": "attribute, source, rank, rule",
 }
 
 _SOUND = """
@@ -35,6 +36,9 @@ _SOUND = """
         ('none', 'purchase', null, null, 0, null, null, null, null, null, null),
         ('refunds', 'return', 30, null, null, -5, -5, 'app', 'SKU1', null, null),
         ('left', 'add_cart', null, 1, 1, null, null, null, null, 'purchase', 2);
+    insert into seeds.survivorship values
+        ('country', 'shop', 1, 'longest'), ('country', 'retail', 1, 'longest'),
+        ('email', 'crm', 7, 'most_frequent');
 """
 
 _UNSOUND = [
@@ -151,6 +155,19 @@ _UNSOUND = [
         "'x', 'add_cart', null, 1, null, null, null, null, null, 'purchase', 0",
         "within_days 0 must",
     ),
+    ("survivorship", "null, 'crm', 1, 'longest'", "a value is empty"),
+    ("survivorship", "'level', 'crm', null, 'longest'", "a value is empty"),
+    ("survivorship", "'age', 'crm', 1, 'longest'", "there is no attribute age; the attributes are"),
+    (
+        "survivorship",
+        "'level', 'till', 1, 'longest'",
+        "there is no source till; the sources are crm,",
+    ),
+    ("survivorship", "'level', 'shop', 1, 'longest'", "source shop does not state level"),
+    ("survivorship", "'email', 'crm', 8, 'longest'", "source crm is there twice for email"),
+    ("survivorship", "'level', 'crm', 0, 'longest'", "rank 0 must be at least 1"),
+    ("survivorship", "'level', 'crm', 1, 'newest'", "there is no rule newest; the rules are"),
+    ("survivorship", "'email', 'shop', 7, 'longest'", "rank 7 of email has two rules"),
 ]
 
 
