@@ -28,6 +28,11 @@ _EVENT_TYPES = {
     "channel": ("purchase",),
     "page_views": ("page_view",),
     "engagement": ("page_view",),
+    "email_opens": ("email_open",),
+    "email_clicks": ("email_click",),
+    "email_opted_out": ("email_unsubscribe", "email_complaint"),
+    "open_ticket": ("ticket_created", "ticket_solved"),
+    "tickets_90_days": ("ticket_created",),
 }
 _OF_MEMBERS = ("points", "days_since_sign_up", "level")
 

@@ -26,6 +26,9 @@ _CONSENTS = f"{MARTS}.customer_consents"
 # The same for all who are delivered; `created_at` would make every row new each day.
 _OF_PACKAGE = ("package_name", "segment_rule", "arm", "created_at")
 _SUPPRESSED = f"select one_id from {_CONSENTS} where status = 'suppressed'"
+# Of profiles, only where they are named: the first may be plain, the second would make the row of
+# every buyer new each day.
+_ONLY_BY_NAME = ("email", "days_since_last_purchase")
 # The macro profile_id_columns has them, too; a test holds them to each other.
 IDENTIFIERS = (
     "member_id", "union_id", "retail_customer_id", "customer_id", "mobile_hash", "email_hash",
@@ -81,12 +84,13 @@ def select_profiles(
 
     Args:
         connection: With the published file attached as `marts`.
-        columns: Our columns by theirs; None takes all.
+        columns: Our columns by theirs; None takes all but those that have to be named.
         is_advertised: Leave out those of seeds/suppressions.csv: it is for an advertising platform,
             not for a database of customers.
     """
-    named = columns or {name: name for name in _columns(connection, "customer_profiles")}
-    known = {name: f"profiles.{quoted(name)}" for name in _columns(connection, "customer_profiles")}
+    profiles = _columns(connection, "customer_profiles")
+    named = columns or {name: name for name in profiles if name not in _ONLY_BY_NAME}
+    known = {name: f"profiles.{quoted(name)}" for name in profiles}
     named = _with_key(named, ("one_id",))
     condition = "true"
     if is_advertised:

@@ -31,7 +31,7 @@ RESERVED = _words(
 _TAKEN = _words(
     """
     added audit blocked_identifiers blocked_values checked columns declared erasure events final
-    graph id_graph identity links map natural new overrides probabilistic_links quality
+    graph id_graph identity links map natural new overrides personal probabilistic_links quality
     quarantine recounted records seen set source summed superseded typed unified unioned
     values warnings
     """

@@ -22,6 +22,11 @@ final as (
         rfm.recency_days as recency,
         profiles.total_points as points,
         profiles.page_views,
+        profiles.email_opens,
+        profiles.email_clicks,
+        cast(profiles.is_email_opted_out as integer) as email_opted_out,
+        cast(profiles.has_open_ticket as integer) as open_ticket,
+        profiles.tickets_90_days,
         {{ dbt.datediff('profiles.register_date', as_of_date(), 'day') }} -- noqa: LT05
             as days_since_sign_up
     from profiles

@@ -125,6 +125,7 @@ SEED_TESTS = {  # test_seed_lines.py; of audiences, test_campaign.py
     "assert_id_link_overrides_is_valid",
     "assert_id_types_is_valid",
     "assert_suppressions_is_valid",
+    "assert_survivorship_is_valid",
     "assert_tags_is_valid",
 }
 

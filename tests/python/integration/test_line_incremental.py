@@ -8,6 +8,7 @@ import duckdb
 import pytest
 from support.line import Line, copy_project, differences
 from support.line_days import (
+    assert_profiles,
     first_day,
     fourth_day,
     second_day,
@@ -28,7 +29,7 @@ def compared_whole(project: Path) -> set[str]:
         for file in (project / "models").rglob("*.sql")
         if "keyed_increment(" in file.read_text()
     ]
-    assert len(models) >= 16
+    assert len(models) >= 18
     return {name for name in models if "> timestamp '" not in compiled[name]}
 
 
@@ -91,6 +92,7 @@ def test_every_day_equals_a_rebuild(tmp_path: Path, project: Path) -> None:
         assert_equals_rebuild(line, tmp_path / str(number))
 
         assert shop(line) == SHOP[number - 1]
+        assert_profiles(line, number)
         if number < 3:
             assert line.query(
                 "select count(*), max(pages) from marts.sessions where channel = 'site'"

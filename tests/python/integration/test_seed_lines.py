@@ -22,6 +22,7 @@ _SEEDS = {
         " channel, item_id, then_event_type, within_days"
     ),
     "suppressions": "id_type, id_value, reason",
+    "survivorship": "attribute, source, rank, rule",
 }
 
 _SOUND = """
@@ -38,6 +39,9 @@ _SOUND = """
         ('left', 'add_cart', null, 1, 1, null, null, null, null, 'purchase', 2);
     insert into seeds.suppressions values
         ('member_id', 'm1', 'asked by letter'), ('mobile_hash', 'ab12', null);
+    insert into seeds.survivorship values
+        ('country', 'shop', 1, 'longest'), ('country', 'retail', 1, 'longest'),
+        ('email', 'crm', 7, 'most_frequent');
 """
 
 _UNSOUND = [
@@ -158,6 +162,19 @@ _UNSOUND = [
     ("suppressions", "'member_id', ' ', null", "id_value is empty"),
     ("suppressions", "'email_hash', 'bob@example.com', 'Bob'", "id_value is no hash"),
     ("suppressions", "'mobile_hash', '+49 30 123456', null", "id_value is no hash"),
+    ("survivorship", "null, 'crm', 1, 'longest'", "a value is empty"),
+    ("survivorship", "'level', 'crm', null, 'longest'", "a value is empty"),
+    ("survivorship", "'age', 'crm', 1, 'longest'", "there is no attribute age; the attributes are"),
+    (
+        "survivorship",
+        "'level', 'till', 1, 'longest'",
+        "there is no source till; the sources are crm,",
+    ),
+    ("survivorship", "'level', 'shop', 1, 'longest'", "source shop does not state level"),
+    ("survivorship", "'email', 'crm', 8, 'longest'", "source crm is there twice for email"),
+    ("survivorship", "'level', 'crm', 0, 'longest'", "rank 0 must be at least 1"),
+    ("survivorship", "'level', 'crm', 1, 'newest'", "there is no rule newest; the rules are"),
+    ("survivorship", "'email', 'shop', 7, 'longest'", "rank 7 of email has two rules"),
 ]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
+
+from support.guide import differing_columns
 from support.line import Line
 
 MEMBERS = (
@@ -217,3 +220,33 @@ def write_link(line: Line, left: str, right: str, is_active: bool = True) -> Non
         f"{types[left[0]]},{left},{types[right[0]]},{right},app,0.9,2026-05-02,2026-05-02,"
         f"{is_active}",
     )
+
+
+# Of M2: the shop's C2 on the first day alone, and retail's 200 on the third.
+GOLDEN = {
+    1: [
+        "country: ES of shop C2",
+        "email: e2 of crm M2, e2 of id_map email_hash:e2",
+        "signup_date: 2026-04-01 of shop C2, 2024-01-02 of crm M2",
+    ],
+    2: ["email: e2 of crm M2, e2 of id_map email_hash:e2", "signup_date: 2024-01-02 of crm M2"],
+    3: [
+        "country: Spain of retail retail:C503:1",
+        "email: e2 of crm M2, e2 of id_map email_hash:e2",
+        "signup_date: 2024-01-02 of crm M2",
+    ],
+}
+GOLDEN[4] = GOLDEN[2]
+
+
+def assert_profiles(line: Line, day: int) -> None:
+    """The guide's query gives the same profiles, and M2's values come from where they should."""
+    assert differing_columns(line.project.warehouse.build_file, date(2026, 6, 6)) == {}
+    candidates = line.query(
+        "select attribute || ': ' || string_agg(value || ' of ' || source || ' ' || source_row,"
+        " ', ' order by candidate_rank) from marts.customer_attribute_sources"
+        " where attribute in ('country', 'email', 'signup_date') and one_id ="
+        " (select one_id from marts.id_map where id_type = 'member_id' and id_value = 'M2')"
+        " group by attribute order by attribute"
+    )
+    assert [row[0] for row in candidates] == GOLDEN[day]
