@@ -6,7 +6,7 @@ which ask again: refusals, and everything else, are in one place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from starlette.types import Scope
 
@@ -19,8 +19,7 @@ from onecdp.serving.tenants import Tenant
 _PREFIX = PROFILE_PATH.partition("{")[0]
 
 
-@dataclass(frozen=True)
-class Direct:
+class Direct(NamedTuple):
     """An answer of 200, as ASGI takes it, and who asked."""
 
     headers: list[tuple[bytes, bytes]]

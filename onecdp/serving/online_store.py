@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from onecdp.audiences.bitmaps import BitMap, from_bytes
 from onecdp.errors import OnecdpError
@@ -29,8 +30,7 @@ _MAPPED = 1 << 40
 _BLOCK = 1 << 22
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A customer: one_int, one_id, and a document as JSON that nobody has parsed."""
 
     one_int: int
