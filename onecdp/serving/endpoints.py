@@ -122,7 +122,8 @@ class Endpoints:
         document = {
             "package_id": package_id,
             "one_id": found.one_id,
-            "is_member": found.one_int in audience.members,
+            "is_member": (is_member := found.one_int in audience.members),
+            "arm": audience.arm_of(found.one_int) if is_member else None,
         }
         return tagged(orjson.dumps(document), store, by)
 

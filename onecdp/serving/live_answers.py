@@ -30,6 +30,7 @@ from onecdp.serving.store_file import inode
 TOTALS: Mapping[str, tuple[str, str]] = {
     "total_orders": ("purchase", "count"),
     "gross_revenue": ("purchase", "sum"),
+    "total_revenue": ("purchase", "sum"),
 }
 _ADDED = tuple(
     Feature(f"total {name}", event_type, measured, Window("batch"))

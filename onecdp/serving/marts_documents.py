@@ -16,7 +16,7 @@ import numpy as np
 
 from onecdp.audiences.bitmaps import from_members, to_bytes
 from onecdp.errors import OnecdpError
-from onecdp.serving.store_file import ONE_ID
+from onecdp.serving.store_file import HELD_OUT, ONE_ID
 from onecdp.warehouse.files import connect
 from onecdp.warehouse.sql_text import literal, one_line, quoted
 
@@ -44,7 +44,8 @@ class Difference:
         gone: one_ints that the new one has not.
         identifiers: id_type, id_value and one_int that are new or changed.
         gone_identifiers: id_type and id_value that the new one has not.
-        audiences: package_id, summary and members, of all audiences.
+        audiences: package_id, summary, members and those of them who are held out, of all
+            audiences.
         id_types: Types of identifiers.
     """
 
@@ -176,8 +177,11 @@ class MartsDocuments:
             f"select package_id, encode(to_json({columns}))"
             f" from {self._now}.audience_package_summary order by package_id"
         ).fetchall()
+        held_out = "false"
+        if "arm" in self._columns(self._now, "audience_packages"):
+            held_out = f"arm = {literal(HELD_OUT)}"
         found = self._marts.execute(
-            "select package_rank, one_int::uinteger as one_int"
+            f"select package_rank, one_int::uinteger as one_int, {held_out} as is_held_out"
             f" from {self._now}.audience_packages"
             " inner join (select package_id, row_number() over (order by package_id)::integer"
             f" as package_rank from {self._now}.audience_package_summary) using (package_id)"
@@ -185,9 +189,16 @@ class MartsDocuments:
         ).fetchnumpy()
         ranks = np.asarray(found["package_rank"], np.int32)
         members = np.asarray(found["one_int"], np.uint32)
+        is_held_out = np.asarray(found["is_held_out"], bool)
         ends = np.searchsorted(ranks, np.arange(1, len(summaries) + 1), side="right")
-        for (package_id, summary), part in zip(summaries, np.split(members, ends), strict=False):
-            yield package_id, summary, to_bytes(from_members(part))
+        parts = zip(np.split(members, ends), np.split(is_held_out, ends), strict=True)
+        for (package_id, summary), (part, held) in zip(summaries, parts, strict=False):
+            yield (
+                package_id,
+                summary,
+                to_bytes(from_members(part)),
+                to_bytes(from_members(part[held])),
+            )
 
     def _rows(self, query: str) -> Rows:
         if query:

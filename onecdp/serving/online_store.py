@@ -14,7 +14,7 @@ from onecdp.errors import OnecdpError
 from onecdp.identity.normalise import LOWER_CASE_TYPES
 from onecdp.serving.audience_masks import AudienceMasks
 from onecdp.serving.batch_state import from_json, name_state
-from onecdp.serving.store_file import FORMAT, identity, open_store
+from onecdp.serving.store_file import FORMAT, HELD_OUT, TREATMENT, identity, open_store
 
 _FOUND = (
     "select one_int, one_id, {} from identifiers inner join customers using (one_int)"
@@ -40,11 +40,23 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class Audience:
-    """An audience: its summary as JSON, the one_ints of its members, and whether it has failed."""
+    """An audience.
+
+    Attributes:
+        summary: As JSON.
+        members: Their one_ints.
+        held_out: Those of them who are not to be reached.
+        has_failed: Whether its rule could not be evaluated.
+    """
 
     summary: bytes
     members: BitMap = field(repr=False)
+    held_out: BitMap = field(repr=False)
     has_failed: bool
+
+    def arm_of(self, member: int) -> str:
+        """Returns the arm of a member."""
+        return HELD_OUT if member in self.held_out else TREATMENT
 
 
 class OnlineStore:
@@ -96,12 +108,16 @@ class OnlineStore:
         self.id_types: tuple[str, ...] = tuple(json.loads(id_types))
         self.unhashed_types = frozenset(self.id_types).difference(LOWER_CASE_TYPES)
         self.audiences: Mapping[str, Audience] = {
-            package_id: Audience(summary, from_bytes(members), _has_failed(summary))
-            for package_id, summary, members in self._store.execute(
-                "select package_id, summary, members from audiences order by package_id"
+            package_id: Audience(
+                summary, from_bytes(members), from_bytes(held_out), _has_failed(summary)
+            )
+            for package_id, summary, members, held_out in self._store.execute(
+                "select package_id, summary, members, held_out from audiences order by package_id"
             )
         }
-        self._masks = AudienceMasks({key: each.members for key, each in self.audiences.items()})
+        self._masks = AudienceMasks(
+            {key: each.members - each.held_out for key, each in self.audiences.items()}
+        )
 
     def profile(self, id_type: str, id_value: str) -> Found | None:
         """Returns the customer of an identifier in its one spelling, with the profile."""
@@ -124,7 +140,7 @@ class OnlineStore:
         return self._one(_IDENTITY_OF, one_int)
 
     def audiences_of(self, one_int: int) -> bytes:
-        """Returns the package_ids of all audiences that a customer is a member of, as JSON."""
+        """Returns the package_ids of all audiences by which a customer may be reached, as JSON."""
         return self._masks.json_of(one_int)
 
     def warm(self) -> None:

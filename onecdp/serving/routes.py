@@ -112,7 +112,7 @@ ROUTES = (
         "GET", "/v1/audiences/{package}/members/{id_type}/{id_value}", "member", "audiences:read",
         "Whether a customer is in an audience.",
         _object("package_id one_id is_member", package_id=_TEXT, one_id=_TEXT,
-                is_member={"type": "boolean"}),
+                is_member={"type": "boolean"}, arm={"type": ["string", "null"]}),
         {"why": "`true` adds the rule and its parts with the customer's values, from the marts."},
         refusals=(400, 404, 409), has_tag=True,
     ),

@@ -4,7 +4,8 @@
                  and what the build had taken in, as JSON
     customers    one_int → one_id, the profile and the identity as JSON documents
     identifiers  (id_type, id_value) → one_int; active ones, and `one_id` as a type of its own
-    audiences    package_id → its summary as JSON, its members as a Roaring bitmap of one_int
+    audiences    package_id → its summary as JSON, its members, and those of
+                 them who are held out, as Roaring bitmaps of one_int
 
 Writers make another file and rename it. So readers may open it with `immutable=1`, which spares
 them all locks, and a file that they have open stays as it is.
@@ -25,6 +26,8 @@ from onecdp.warehouse.files import Warehouse, remove_leftovers
 FORMAT = 1
 TABLES = ("customer_profiles", "id_map", "audience_packages", "audience_package_summary")
 """The marts that the store is made of."""
+HELD_OUT, TREATMENT = "hold_out", "treatment"
+"""The arms of an audience: who is held out is not to be reached."""
 ONE_ID = "one_id"
 """The type under which the identifiers have the one_ids themselves."""
 
@@ -36,7 +39,10 @@ create table customers (
 create table identifiers (
     id_type text, id_value text, one_int integer not null, primary key (id_type, id_value)
 ) without rowid;
-create table audiences (package_id text primary key, summary blob not null, members blob not null);
+create table audiences (
+    package_id text primary key, summary blob not null, members blob not null,
+    held_out blob not null
+);
 """
 
 

@@ -132,11 +132,12 @@ def _take_out(
     store.executemany("delete from identifiers where id_type = ? and id_value = ?", one_ids)
     store.executemany("delete from customers where one_int = ?", numbers)
     person = BitMap(one_ints)
-    audiences = store.execute("select package_id, members from audiences").fetchall()
-    for package_id, members in audiences:
-        left = from_bytes(members) - person
+    audiences = store.execute("select package_id, members, held_out from audiences").fetchall()
+    for package_id, *bitmaps in audiences:
+        left = [to_bytes(from_bytes(each) - person) for each in bitmaps]
         store.execute(
-            "update audiences set members = ? where package_id = ?", [to_bytes(left), package_id]
+            "update audiences set members = ?, held_out = ? where package_id = ?",
+            [*left, package_id],
         )
 
 
@@ -172,7 +173,7 @@ def _write(
             "insert or replace into identifiers values (?, ?, ?)", difference.identifiers
         )
         store.execute("delete from audiences")
-        store.executemany("insert into audiences values (?, ?, ?)", difference.audiences)
+        store.executemany("insert into audiences values (?, ?, ?, ?)", difference.audiences)
         store.execute("delete from store")
         store.execute(
             "insert into store values (?, ?, ?, ?)",

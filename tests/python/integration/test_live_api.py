@@ -61,6 +61,7 @@ def test_events_are_in_the_profile_at_once_and_count_once(
             **totals,
             "total_orders": totals["total_orders"] + 1,
             "gross_revenue": round(totals["gross_revenue"] + 19.99, 4),
+            "total_revenue": round(totals["total_revenue"] + 19.99, 4),
         }
         live = now["live"]
         assert isinstance(live, dict)

@@ -53,4 +53,6 @@ def test_the_three_questions_of_a_web_site(project: BuiltProject) -> None:
         "profile": {"level": "gold", "rfm_segment": "Loyal Customers"},
         "audiences": ["PKG002"],
     }
-    assert which == {"package_id": "PKG002", "one_id": who["one_id"], "is_member": True}
+    assert which == {
+        "package_id": "PKG002", "one_id": who["one_id"], "is_member": True, "arm": "treatment",
+    }  # fmt: skip

@@ -43,12 +43,14 @@ class Person:
 class World:
     """What the marts hold: people, and audiences by package_id with the numbers of their members.
 
-    `failed` are audiences whose rule could not be evaluated.
+    `held_out` are numbers of people who are, in each audience that has them; `failed` are audiences
+    whose rule could not be evaluated.
     """
 
     people: Sequence[Person]
     audiences: Mapping[str, Sequence[int]] = field(default_factory=dict)
     failed: Sequence[str] = ()
+    held_out: Sequence[int] = ()
 
 
 def publish_world(folder: Path, world: World, *more: str, has_store: bool = True) -> Warehouse:
@@ -126,7 +128,7 @@ def _summaries(world: World) -> list[tuple[Any, ...]]:
 
 def _members(world: World) -> list[tuple[Any, ...]]:
     return [
-        (key, Person(number).one_id)
+        (key, Person(number).one_id, "hold_out" if number in world.held_out else "treatment")
         for key, members in world.audiences.items()
         for number in members
     ]
@@ -156,7 +158,7 @@ create or replace table id_map (
     one_id varchar, one_int bigint, id_type varchar, id_value varchar, confidence double,
     first_seen timestamp, is_active boolean
 );
-create or replace table audience_packages (package_id varchar, one_id varchar);
+create or replace table audience_packages (package_id varchar, one_id varchar, arm varchar);
 create or replace table audience_package_summary (
     package_id varchar, package_name varchar, segment_rule varchar, status varchar, error varchar,
     customer_count bigint

@@ -43,7 +43,10 @@ def contents(file: Path) -> dict[str, list[tuple[Any, ...]]]:
         }
         rows["store"] = store.execute("select id_types from store").fetchall()
     store.close()
-    rows["audiences"] = [(key, text, set(from_bytes(m))) for key, text, m in rows["audiences"]]
+    rows["audiences"] = [
+        (key, text, *(set(from_bytes(each)) for each in bitmaps))
+        for key, text, *bitmaps in rows["audiences"]
+    ]
     return rows
 
 
@@ -89,6 +92,17 @@ def test_the_store_holds_what_the_marts_hold(tmp_path: Path) -> None:
     assert [audiences(store, number) for number in (1, 2, 3)] == [["P1"], [], ["P1"]]
     assert [key for key, each in store.audiences.items() if each.has_failed] == ["P3"]
     assert store.id_types == ("device_id", "email_hash", "member_id")
+
+
+def test_who_is_held_out_is_a_member_who_is_not_to_be_reached(tmp_path: Path) -> None:
+    held = replace(SMALL, held_out=(3,))
+    store = OnlineStore(publish_world(tmp_path, held).online_file)
+    assert [audiences(store, number) for number in (1, 2, 3)] == [["P1"], [], []]
+    assert set(store.audiences["P1"].members) == {1, 3}
+    assert [store.audiences["P1"].arm_of(number) for number in (1, 3)] == ["treatment", "hold_out"]
+    # Without hold-outs, everybody is reached.
+    store = OnlineStore(publish_world(tmp_path, SMALL).online_file)
+    assert audiences(store, 3) == ["P1"]
 
 
 def changed(world: World, draw: random.Random) -> World:
