@@ -141,6 +141,8 @@ def _with_totals(found: Found, added: Mapping[str, Value]) -> Found:
         if name in profile and isinstance(more, int | Decimal):
             total = Decimal(str(profile[name] or 0)) + more
             profile[name] = int(total) if isinstance(more, int) else float(total)
+    if profile.get("total_orders") and {"avg_order_value", "total_revenue"} <= profile.keys():
+        profile["avg_order_value"] = round(profile["total_revenue"] / profile["total_orders"], 4)
     return Found(found.one_int, found.one_id, orjson.dumps(profile))
 
 

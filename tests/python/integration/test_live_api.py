@@ -61,7 +61,8 @@ def test_events_are_in_the_profile_at_once_and_count_once(
             **totals,
             "total_orders": totals["total_orders"] + 1,
             "gross_revenue": round(totals["gross_revenue"] + 19.99, 4),
-            "total_revenue": round(totals["total_revenue"] + 19.99, 4),
+            "total_revenue": (revenue := round(totals["total_revenue"] + 19.99, 4)),
+            "avg_order_value": round(revenue / (totals["total_orders"] + 1), 4),
         }
         live = now["live"]
         assert isinstance(live, dict)
