@@ -7,7 +7,6 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -120,10 +119,9 @@ class _Observed:
             return
         start, status = time.perf_counter(), 500
         if answer := self._direct.answer(scope):
-            scope[_ASKER], scope[_ROUTE] = answer.asker, PROFILE_PATH
             await send({"type": "http.response.start", "status": 200, "headers": answer.headers})
             await send({"type": "http.response.body", "body": answer.body})
-            self._note(scope, 200, time.perf_counter() - start)
+            self._note(answer.asker, "GET", PROFILE_PATH, 200, time.perf_counter() - start)
             return
 
         async def watching(message: Message) -> None:
@@ -135,13 +133,14 @@ class _Observed:
         try:
             await self.app(scope, receive, watching)
         finally:
-            self._note(scope, status, time.perf_counter() - start)
+            asker, route = scope.get(_ASKER), scope.get(_ROUTE, "none")
+            self._note(asker, scope["method"], route, status, time.perf_counter() - start)
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        asker: Any = scope.get(_ASKER)
-        route = scope.get(_ROUTE, "none")
+    def _note(
+        self, asker: Asker[Tenant] | None, method: str, route: str, status: int, seconds: float
+    ) -> None:
         if asker is not None:
             asker.tenant.metrics.count(route, status, seconds)
         if self._has_log:
             by = f"{asker.tenant.name}.{asker.key.name}" if asker else "-"
-            ACCESS.info("%s %s %s %d %.1f ms", by, scope["method"], route, status, seconds * 1e3)
+            ACCESS.info("%s %s %s %d %.1f ms", by, method, route, status, seconds * 1e3)

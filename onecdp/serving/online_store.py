@@ -91,6 +91,8 @@ class OnlineStore:
                 )
             try:
                 self._store = open_store(file)
+                # One for all look-ups: a new one each costs a fifth of it.
+                self._cursor = self._store.cursor()
                 self._read()
             except (sqlite3.Error, ValueError) as error:
                 raise OnecdpError(f"{file} is no online store of this version: {error}") from error
@@ -158,7 +160,7 @@ class OnlineStore:
         return None if row is None else Found(row[0], row[1], row[2] or b"")
 
     def _find(self, query: str, id_type: str, id_value: str) -> Found | None:
-        row = self._store.execute(query, (id_type, id_value)).fetchone()
+        row = self._cursor.execute(query, (id_type, id_value)).fetchone()
         return None if row is None else Found(row[0], row[1], row[2] or b"")
 
 
