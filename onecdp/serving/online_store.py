@@ -156,7 +156,7 @@ class OnlineStore:
         self._store.close()
 
     def _one(self, query: str, one_int: int) -> Found | None:
-        row = self._store.execute(query, (one_int,)).fetchone()
+        row = self._cursor.execute(query, (one_int,)).fetchone()
         return None if row is None else Found(row[0], row[1], row[2] or b"")
 
     def _find(self, query: str, id_type: str, id_value: str) -> Found | None:
