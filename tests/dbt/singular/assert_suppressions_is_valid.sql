@@ -22,7 +22,7 @@ typed as (
         {{ normalize_identifier('suppressions.id_type', 'suppressions.id_value') }} as id_value,
         suppressions.reason,
         id_types.id_type is not null as is_type_known,
-        suppressions.id_type in ('email_hash', 'mobile_hash')
+        trim(suppressions.id_type) in ('email_hash', 'mobile_hash')
         and (
             suppressions.id_value like '%@%'
             or {{ matches_pattern('suppressions.id_value', "'^[+(]?[0-9][-0-9 ()./]{6,}$'") }}

@@ -160,7 +160,7 @@ _UNSOUND = [
     ),
     ("suppressions", "'fax', '1', null", "no such type"),
     ("suppressions", "'member_id', ' ', null", "id_value is empty"),
-    ("suppressions", "'email_hash', 'bob@example.com', 'Bob'", "id_value is no hash"),
+    ("suppressions", "'mobile_hash', 'bob@example.com', 'Bob'", "id_value is no hash"),
     ("suppressions", "'mobile_hash', '+49 30 123456', null", "id_value is no hash"),
     ("survivorship", "null, 'crm', 1, 'longest'", "a value is empty"),
     ("survivorship", "'level', 'crm', null, 'longest'", "a value is empty"),
