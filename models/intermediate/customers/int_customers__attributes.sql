@@ -12,7 +12,8 @@ final as (
     select
         one_id,
         {%- for attribute, type in profile_attributes().items() %}
-        cast(max(value) filter (where attribute = '{{ attribute }}') as {{ type }}) as {{ attribute }}
+        {%- set best = "max(value) filter (where attribute = '" ~ attribute ~ "')" %}
+        {{ best if type == 'string' else 'cast(' ~ best ~ ' as ' ~ type ~ ')' }} as {{ attribute }}
         {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from candidates

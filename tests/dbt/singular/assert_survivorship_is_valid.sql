@@ -35,16 +35,15 @@ listed as (
 compared as (
 
     select
-        survivorship.*,
-        listed.attributes,
-        listed.sources,
+        *,
+        (select listed.attributes from listed) as attributes,
+        (select listed.sources from listed) as sources,
         attribute in (select stated.attribute from stated) as is_attribute,
         source in (select stated.source from stated) as is_source,
         (attribute, source) in (select (stated.attribute, stated.source) from stated) as is_stated,
         count(*) over (partition by attribute, source) as rows_of_source,
         min(rule) over same_rank != max(rule) over same_rank as has_two_rules
     from survivorship
-    cross join listed
     window same_rank as (partition by attribute, rank)
 
 ),
