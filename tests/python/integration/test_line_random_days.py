@@ -78,7 +78,7 @@ def forget_somebody(line: Line, published: PublishedDays, as_of: str) -> None:
     assert not kept.differences(line)
 
 
-@pytest.mark.parametrize("days", [3, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("days", [2, pytest.param(20, marks=pytest.mark.soak)])
 def test_random_days_equal_a_rebuild(tmp_path: Path, project: Path, days: int) -> None:
     """As-of dates between the events, so that some count later, or no more.
 
