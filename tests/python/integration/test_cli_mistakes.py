@@ -52,7 +52,7 @@ def test_ctrl_c_is_one_line_and_publishes_nothing(project: BuiltProject) -> None
 def test_a_failing_rule_fails_its_package_alone_and_is_reported(project: BuiltProject) -> None:
     seed = project.folder / "seeds" / "audiences.csv"
     right = seed.read_text()
-    seed.write_text(right.replace("At Risk", "At Rsk", 1) + "PKG005,Refers,audience:PKG001\n")
+    seed.write_text(right.replace("At Risk", "At Rsk", 1) + "PKG005,Refers,audience:PKG001,,\n")
 
     finished = run_cli("run", "--as-of", "2026-06-06", cwd=project.folder)
 
