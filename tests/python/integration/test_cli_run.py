@@ -242,7 +242,7 @@ def test_a_source_that_the_project_adds_may_come_alone(
     listed = sources / "__init__.py"
     listed.write_text(
         listed.read_text()
-        .replace("import app, crm,", "import app, club, crm,")
+        .replace("import app, consents,", "import app, club, consents,")
         .replace("    crm.SOURCE,", "    club.SOURCE,\n    crm.SOURCE,")
     )
     (tmp_path / "data" / "crm").mkdir(parents=True)
