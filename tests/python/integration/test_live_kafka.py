@@ -1,0 +1,80 @@
+"""Live features from a real broker: positions are offsets, and every message counts once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.kafka import KafkaBroker, needs_kafka
+
+from onecdp.errors import OnecdpError
+from onecdp.live.follow import Follower
+from onecdp.live.kafka_log import KafkaLog
+from onecdp.live.state import LiveEvents, LiveState
+
+pytestmark = needs_kafka
+COLUMNS = [("device_id", "device_id")]
+
+
+def line(number: int) -> bytes:
+    time_ = dt.datetime(2026, 6, 6, 12) + dt.timedelta(seconds=number)
+    row = {"event_id": f"e{number}", "device_id": "D1", "event_type": "page_view",
+           "event_time": time_.isoformat()}  # fmt: skip
+    return json.dumps(row).encode()
+
+
+def follower(broker: KafkaBroker, state: LiveState) -> Follower:
+    client = {"bootstrap.servers": broker.servers}
+    return Follower(
+        state, KafkaLog(client, "live-events", 10), KafkaLog(client, "live-links", 10),
+        COLUMNS, lambda: None,
+    )  # fmt: skip
+
+
+def until(is_true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not is_true():
+        assert time.monotonic() < end, "it didn't happen"
+
+
+def test_messages_of_all_partitions_are_counted_once(broker: KafkaBroker, tmp_path: Path) -> None:
+    broker.create("live-events", 2)
+    broker.create("live-links")
+    file = tmp_path / "live.sqlite"
+
+    def known() -> list[str]:
+        events = LiveEvents(file)
+        found = [kept.event.event_id for kept in events.of([("device_id", "D1")])]
+        events.close()
+        return found
+
+    state = LiveState(file)
+    first = follower(broker, state)
+    for number in range(6):
+        broker.send("live-events", [line(number)], partition=number % 2)
+    until(lambda: first.catch_up() >= 0 and len(known()) == 6)
+    assert state.positions() == {"kafka/live-events/0": 3, "kafka/live-events/1": 3}
+
+    # Another one goes on where the first was, with what is no event left out.
+    state.close()
+    state = LiveState(file)
+    second = follower(broker, state)
+    broker.send("live-events", [b"no JSON", line(6), line(0)], partition=1)
+    until(lambda: second.catch_up() >= 0 and len(known()) == 7)
+    assert known() == [f"e{number}" for number in range(7)]
+    until(lambda: second.catch_up() >= 0 and state.positions()["kafka/live-events/1"] == 6)
+    # The warehouse that has read up to an offset counts what is before it, and no more.
+    last = {kept.event.event_id: kept.places for kept in LiveEvents(file).of([("device_id", "D1")])}
+    assert last["e5"] == (("kafka/live-events/1", 3),)
+    assert last["e6"] == (("kafka/live-events/1", 5),)
+    assert last["e0"] == (("kafka/live-events/0", 1), ("kafka/live-events/1", 6))
+
+
+def test_a_topic_that_is_not_there_is_told(broker: KafkaBroker, tmp_path: Path) -> None:
+    log = KafkaLog({"bootstrap.servers": broker.servers}, "no-such-topic", 10)
+    with pytest.raises(OnecdpError, match="no topic no-such-topic"):
+        next(log.read({}, {}))
