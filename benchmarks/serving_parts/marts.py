@@ -39,7 +39,7 @@ from (
 """
 _PACKAGES = """
 create table audience_packages as
-select 'PKG' || p as package_id, one_id
+select 'PKG' || p as package_id, one_id, 'treatment' as arm
 from customer_profiles, range(1, $1 + 1) as r(p)
 where hash(one_int, p) % 20 = 0;
 """

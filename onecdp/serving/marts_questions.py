@@ -59,6 +59,9 @@ class MartsQuestions:
                 "one_id": answer.customer.one_id,
                 "is_member": answer.is_member,
                 "is_selected": answer.is_selected,
+                "arm": answer.arm,
+                # Not which identifier decided: that is for the project's own people.
+                "consent": answer.consent.status if answer.consent else None,
                 "rule": answer.rule,
                 "leaves": [_without_rows(leaf) for leaf in found["leaves"]],
             }

@@ -147,6 +147,7 @@ def test_a_rule_is_estimated_and_a_membership_explained(api: Api) -> None:
     assert answer["overlaps"][0]["package_id"] == "PKG001"
     why = api.ask(f"{MEMBER}?why=true").json()
     assert (why["is_member"], why["rule"]) == (True, "gold")
+    assert (why["arm"], why["consent"]) == ("treatment", None)
     assert why["leaves"][0]["is_true"] is True
     assert refused(api.ask("/v1/audiences/PKG001/members/member_id/M9?why=true")) == (
         404, "not_found"

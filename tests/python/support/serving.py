@@ -119,10 +119,12 @@ def _identifiers(person: Person) -> list[tuple[Any, ...]]:
 
 def _summaries(world: World) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = [
-        (key, f"Package {key}", '"gold"', "built", None, len(set(members)))
+        (key, f"Package {key}", '"gold"', "built", None, len(set(members)), None)
         for key, members in world.audiences.items()
     ]
-    rows += [(key, f"Package {key}", "no", "failed", "unknown tag no", 0) for key in world.failed]
+    rows += [
+        (key, f"Package {key}", "no", "failed", "unknown tag no", 0, None) for key in world.failed
+    ]
     return rows
 
 
@@ -161,7 +163,11 @@ create or replace table id_map (
 create or replace table audience_packages (package_id varchar, one_id varchar, arm varchar);
 create or replace table audience_package_summary (
     package_id varchar, package_name varchar, segment_rule varchar, status varchar, error varchar,
-    customer_count bigint
+    customer_count bigint, purpose varchar
+);
+create or replace table customer_consents (
+    one_id varchar, purpose varchar, status varchar, id_type varchar, id_value varchar,
+    event_time timestamp, channel varchar, reason varchar
 );
 create or replace table audience_bitmaps (
     segment_tag varchar, tag_family varchar, user_bitmap blob, user_count bigint
