@@ -27,6 +27,7 @@ def chain(name: str, length: int) -> list[str]:
     return [link(f"open_id:{name}{n}", f"open_id:{name}{n + 1}") for n in range(length - 1)]
 
 
+@pytest.mark.soak
 def test_a_number_counts_while_it_is_held(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project")
     set_type(project, "mobile_hash", 1, 90)

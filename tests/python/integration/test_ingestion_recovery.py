@@ -88,7 +88,11 @@ def kill_while_writing(warehouse: Warehouse, source: str, seconds: float) -> Non
 
 @pytest.mark.parametrize(
     ("source", "seconds"),
-    [("app", 0.1), ("retail", 0.0), ("retail", 0.2), ("retail", 0.4)],
+    [
+        ("app", 0.1),
+        ("retail", 0.2),
+        *(pytest.param("retail", seconds, marks=pytest.mark.soak) for seconds in (0.0, 0.4)),
+    ],
 )
 def test_killed_load_ends_like_an_undisturbed_one(
     tmp_path: Path, undisturbed: Warehouse, source: str, seconds: float

@@ -35,7 +35,7 @@ def run_at_once(line: Line, header: Row, days: list[list[Row]]) -> None:
     line.run()
 
 
-@pytest.mark.parametrize("length", [8, pytest.param(3, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("length", [15, pytest.param(3, marks=pytest.mark.soak)])
 def test_runs_of_some_days_equal_one(
     tmp_path: Path, project: Path, sample: tuple[Row, list[list[Row]]], length: int
 ) -> None:
@@ -124,6 +124,7 @@ def assert_both_kinds_of_file_agree(
     assert not differences(text.state(), workbook.state())
 
 
+@pytest.mark.soak
 def test_workbook_and_text_give_the_same_marts(
     tmp_path: Path, project: Path, sample: tuple[Row, list[list[Row]]]
 ) -> None:

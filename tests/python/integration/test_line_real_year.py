@@ -282,9 +282,7 @@ def assert_kills_change_nothing(
     assert not differences(read_without_stamps(expected), marts)
 
 
-@pytest.mark.parametrize(
-    "shares", [(0.6,), pytest.param((0.25, 0.55, 0.85), marks=pytest.mark.soak)]
-)
+@pytest.mark.parametrize("shares", [pytest.param((0.25, 0.55, 0.85), marks=pytest.mark.soak)])
 def test_killed_runs_leave_no_trace(
     tmp_path: Path, sample: tuple[Row, list[list[Row]]], shares: tuple[float, ...]
 ) -> None:

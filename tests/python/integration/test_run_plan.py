@@ -210,6 +210,7 @@ def test_a_damaged_manifest_is_read_from_the_project_again(
     assert read_manifest(opened).writable_manifest().to_dict()["nodes"] == parsed
 
 
+@pytest.mark.soak
 def test_a_full_refresh_always_builds(project: BuiltProject) -> None:
     done = run_cli("run", "--as-of", "2026-06-06", "--full-refresh", "--json", cwd=project.folder)
     assert done.document()["is_unchanged"] is False

@@ -73,6 +73,7 @@ def open_one(name: str, folder: Path) -> Opened:
     return Opened(pipeline.Context(opened, progress), data, progress)
 
 
+@pytest.mark.soak
 def test_two_projects_share_neither_code_nor_warehouse(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,7 @@ def test_the_run_says_how_many_events_are_later(earlier: tuple[Ask, str]) -> Non
     assert f"21 events after {AS_OF}" in said
 
 
+@pytest.mark.soak
 def test_the_marts_are_those_of_a_warehouse_that_never_saw_the_later_day(
     built_warehouse: BuiltProject, earlier: tuple[Ask, str], tmp_path: Path
 ) -> None:
