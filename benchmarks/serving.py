@@ -202,11 +202,11 @@ def over_http(warehouse: Warehouse, store: OnlineStore, options: argparse.Namesp
             for part in ("per_second", "p50", "p99")
         )
         goal = ""
+        # A busy machine may answer nothing within the time that CI has for it.
+        share = rate / ceiling if ceiling else 0.0
         if name == "api":
-            goal = f"{_goal(rate / ceiling, 0.6, 'of it')}, p99 {_met(p99 <= 5)}"
-        table.add_row(
-            name, f"{rate:,.0f}", f"{p50:.2f}", f"{p99:.2f}", f"{rate / ceiling:.2f}", goal
-        )
+            goal = f"{_goal(share, 0.6, 'of it')}, p99 {_met(p99 <= 5)}"
+        table.add_row(name, f"{rate:,.0f}", f"{p50:.2f}", f"{p99:.2f}", f"{share:.2f}", goal)
     return table
 
 

@@ -86,7 +86,8 @@ class Ours:
                     "insert into audience_bitmaps select 'all_customers', 'all', user_bitmap,"
                     " user_count from audience_numbers where slice = -1;"
                     "create table audience_package_summary"
-                    " (package_id varchar, segment_rule varchar, error varchar)"
+                    " (package_id varchar, segment_rule varchar, error varchar);"
+                    "create table customer_consents (one_id varchar)"
                 )
             store = Store(file)
             rule = f"({RULES['five-way rule']}) OR monetary >= {LEAST * 100}"

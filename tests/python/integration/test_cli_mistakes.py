@@ -77,7 +77,7 @@ def test_a_failing_rule_fails_its_package_alone_and_is_reported(project: BuiltPr
     # Which of two packages with the same key is meant, nobody knows.
     published = project.warehouse / "marts.duckdb"
     before = digest(published)
-    seed.write_text(right + "PKG001,Again,channel_app\n")
+    seed.write_text(right + "PKG001,Again,channel_app,,\n")
     finished = run_cli("run", "--as-of", "2026-06-06", cwd=project.folder)
     assert finished.code == 1
     (line,) = [line for line in finished.stdout.splitlines() if line.startswith("error: ")]
