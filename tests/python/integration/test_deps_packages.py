@@ -123,6 +123,7 @@ def test_the_standin_finds_what_its_words_promise(tmp_path: Path) -> None:
     assert shorts[3] == shorts[4] != shorts[5]
 
 
+@pytest.mark.soak
 def test_the_standin_gives_what_dbt_utils_gives(tmp_path: Path) -> None:
     real = outcome(tmp_path / "real", real_package())
 

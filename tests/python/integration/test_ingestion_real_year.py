@@ -91,6 +91,7 @@ def test_year_twice_changes_nothing(year: Warehouse) -> None:
     assert year.query(fingerprint) == before
 
 
+@pytest.mark.soak
 def test_daily_pieces_give_what_one_file_gives(tmp_path: Path) -> None:
     header, rows = read_rows(year_file())
     days = list(by_day(rows))[::30]

@@ -35,7 +35,7 @@ def run_at_once(line: Line, header: Row, days: list[list[Row]]) -> None:
     line.run()
 
 
-@pytest.mark.parametrize("length", [15, pytest.param(3, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("length", [pytest.param(n, marks=pytest.mark.soak) for n in (3, 8)])
 def test_runs_of_some_days_equal_one(
     tmp_path: Path, project: Path, sample: tuple[Row, list[list[Row]]], length: int
 ) -> None:

@@ -8,6 +8,8 @@ import pytest
 from support.cli import BuiltProject, run_cli
 from support.line import Line, copy_project
 
+# Builds of an extra that is off by default; its parts are tested by themselves.
+pytestmark = pytest.mark.soak
 HEADER = (
     "member_id,real_name,birthday,gender,mobile_hash,email_hash,channel,register_date,updated_at,"
     "is_deleted"

@@ -167,6 +167,7 @@ def test_between_two_people_every_link_is_listed_and_over_others_the_fewest(aske
     assert [row["to_id_value"] for row in ask(P1, M3).reasons] == ["M2", "M3"]
 
 
+@pytest.mark.soak
 def test_a_chain_of_a_thousand_and_a_hub_of_a_thousand_are_quick(asked: Any) -> None:
     chain = [("member_id" if n % 2 else "device_id", f"{n:04}") for n in range(1001)]
     members = [("member_id", f"hub{n}") for n in range(1000)]

@@ -42,7 +42,7 @@ def read_all(body: bytes, block: int) -> tuple[list[dict[str, object]], list[Bro
 
 
 @given(st.lists(st.tuples(TEXT, TEXT), max_size=30), st.sampled_from(["\n", "\r\n", "\r"]), BLOCKS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_whatever_a_csv_writer_writes_is_read_back(
     rows: list[tuple[str, str]], end: str, block: int
 ) -> None:
@@ -63,7 +63,7 @@ def test_whatever_a_csv_writer_writes_is_read_back(
     st.lists(st.binary(max_size=12) | st.sampled_from([b"1,2", b'"1",2', b'3,"', b'"\n,"', b""])),
     BLOCKS,
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_bytes_are_lost_or_stop_the_reader(parts: list[bytes], block: int) -> None:
     """Every line that is not empty is part of a row or quarantined, however it is read."""
     body = b"\n".join(parts)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import duckdb
 import jinja2
+import pytest
 from support.line import REPOSITORY
 from support.retail_year import year_file
 
@@ -48,6 +49,7 @@ def test_the_newest_load_is_compared_with_those_before() -> None:
     assert measured([900, 10, 10, 10, 9], loads=3) == (0.9, 0)
 
 
+@pytest.mark.soak
 def test_the_days_of_the_year_are_those_in_the_docs() -> None:
     days = duckdb.sql(
         "select InvoiceDate[:10] as day, count(*)"
