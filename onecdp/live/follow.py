@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
 import threading
 import time
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from onecdp.errors import OnecdpError
 from onecdp.live.events import Event, Identifier, microseconds, parse_event, parse_link
 from onecdp.live.features import LONGEST_HOURS, MICROSECONDS
-from onecdp.live.log import Chunk
+from onecdp.live.log import Chunk, Done
 from onecdp.live.measure import Watermark
 from onecdp.live.state import LiveState
 
 POLL_SECONDS = 0.05
 PRUNE_SECONDS = 60.0
-# A reader may still answer from the publication before.
-GRACE = 600 * MICROSECONDS
+RETRY_SECONDS = 1.0
+_LONGEST = LONGEST_HOURS * 3600 * MICROSECONDS
+_DAY = 86_400 * MICROSECONDS
 
 
 class Log(Protocol):
     """Where events come from."""
 
-    def read(self, positions: Mapping[str, int], taken_in: Container[str]) -> Iterator[Chunk]:
+    def read(self, positions: Mapping[str, int], done: Done) -> Iterator[Chunk]:
         """Yields what is new behind the positions."""
 
 
@@ -45,41 +48,68 @@ class Follower:
     links: Log
     id_columns: Sequence[Identifier]
     watermark: Callable[[], Watermark | None]
+    _before: Watermark | None = field(default=None, init=False)
 
     def catch_up(self) -> int:
         """Reads to the present end of both logs; returns how many events were new."""
         positions = self.state.positions()
-        watermark = self.watermark()
-        taken_in = watermark.taken_in if watermark else {}
         now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+        done = _done(self.watermark(), microseconds(now))
         new = 0
         # Links first: they may say whose the events are.
         for log, parse in (
             (self.links, parse_link),
             (self.events, lambda line: parse_event(line, self.id_columns, now)),
         ):
-            for chunk in log.read(positions, taken_in):
+            for chunk in log.read(positions, done):
                 new += self.state.take(chunk.partition, chunk.position, _parsed(chunk, parse))
         return new
 
     def prune(self) -> int:
-        """Deletes what neither a window nor the count since the publication needs."""
-        watermark = self.watermark()
+        """Drops what neither a window nor the count since the publication needs.
+
+        By the publication at the last call, since readers may not have changed to a new one yet.
+
+        Returns:
+            How many events were dropped.
+        """
+        watermark, self._before = self._before, self.watermark()
         if watermark is None:
             return 0
         now = microseconds(dt.datetime.now(dt.UTC).replace(tzinfo=None))
-        oldest = now - LONGEST_HOURS * 3600 * MICROSECONDS - GRACE
-        return self.state.prune(oldest, watermark.taken_in, watermark.as_of)
+        return self.state.prune(now - _LONGEST, watermark.taken_in, watermark.as_of)
 
-    def run(self, stop: threading.Event) -> None:
-        """Follows the logs until `stop` is set."""
-        prune_at = time.monotonic()
+    def run(self, stop: threading.Event, notify: Callable[[str], None]) -> None:
+        """Follows the logs until `stop` is set.
+
+        What goes wrong meanwhile, such as a broker that is away, is told once and tried again:
+        nothing is lost, since the positions stay where they are.
+        """
+        prune_at, told = time.monotonic(), ""
         while not stop.is_set():
-            self.catch_up()
-            if time.monotonic() >= prune_at:
-                self.prune()
-                prune_at = time.monotonic() + PRUNE_SECONDS
+            try:
+                self.catch_up()
+                if time.monotonic() >= prune_at:
+                    self.prune()
+                    prune_at = time.monotonic() + PRUNE_SECONDS
+            except (OnecdpError, OSError, sqlite3.Error) as error:
+                if str(error) != told:
+                    told = str(error)
+                    notify(f"{told}; trying again")
+                stop.wait(RETRY_SECONDS)
+                continue
+            if told:
+                notify("going on")
+                told = ""
             stop.wait(POLL_SECONDS)
+
+
+def _done(watermark: Watermark | None, now: int) -> Done:
+    """The clock of an event may be a day ahead of the file that it stands in."""
+    if watermark is None:
+        return Done((), 0.0)
+    before = min(now - _LONGEST, watermark.as_of) - _DAY
+    return Done(watermark.taken_in, before / MICROSECONDS)
 
 
 def _parsed(chunk: Chunk, parse: Callable[[bytes], Event | None]) -> Iterator[tuple[int, Event]]:

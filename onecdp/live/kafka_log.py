@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from onecdp.errors import OnecdpError
-from onecdp.live.log import Chunk
+from onecdp.live.log import Chunk, Done
 
 NEEDS_EXTRA = "live features from Kafka need its client: pip install 'onecdp[kafka]'"
 BATCH = 5_000
@@ -53,10 +53,10 @@ class KafkaLog:
         except (confluent_kafka.KafkaException, ValueError) as error:
             raise OnecdpError(f"[collector.kafka]: {error}") from None
 
-    def read(self, positions: Mapping[str, int], taken_in: Container[str]) -> Iterator[Chunk]:
+    def read(self, positions: Mapping[str, int], done: Done) -> Iterator[Chunk]:
         """Yields what is new behind the positions; a missing one is the first that is there.
 
-        `taken_in` says nothing here: the broker deletes what is old.
+        `done` says nothing here: the broker deletes what is old.
 
         Raises:
             OnecdpError: The broker can't be reached, or has no such topic.
@@ -67,8 +67,7 @@ class KafkaLog:
             found: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
             for message in messages:
                 if (error := message.error()) is not None:
-                    if error.retriable() or not error.fatal():
-                        continue
+                    # The messages before it come again: their positions are not stored yet.
                     raise OnecdpError(f"Kafka, topic {self._topic}: {error.str()}")
                 if message.value() is not None:
                     found[message.partition()].append((message.offset() + 1, message.value()))

@@ -8,7 +8,6 @@ read, so a position is always at the start of a line.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,6 @@ from pathlib import Path
 from onecdp.collector.segments import OPEN_SUFFIX
 
 READ_BYTES = 1 << 22
-# Longer than any window: older files have nothing but what the warehouse may lack.
-OLD_SECONDS = 48 * 3600
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,19 @@ class Chunk:
     lines: list[tuple[int, bytes]]
 
 
+@dataclass(frozen=True)
+class Done:
+    """What no window reaches and the published warehouse counts.
+
+    Attributes:
+        taken_in: The partitions that it has read.
+        before: Of them, those that were last written before, seconds since 1970.
+    """
+
+    taken_in: Container[str]
+    before: float
+
+
 class FileLog:
     """The files of one folder of the collector."""
 
@@ -50,14 +60,14 @@ class FileLog:
         self._prefix = folder + "/"
         self._read_whole: set[str] = set()
 
-    def read(self, positions: Mapping[str, int], taken_in: Container[str]) -> Iterator[Chunk]:
+    def read(self, positions: Mapping[str, int], done: Done) -> Iterator[Chunk]:
         """Yields what is new behind the positions, oldest file first; a missing one is 0.
 
         A file that can't be opened any more was renamed or deleted: the next call sees.
 
         Args:
             positions: Where to go on, by partition.
-            taken_in: Partitions that the published warehouse has: old ones are not read.
+            done: Which files need not be read at all.
         """
         try:
             names = sorted((path.name for path in self._folder.iterdir()), key=_closed_name)
@@ -67,16 +77,17 @@ class FileLog:
             closed = _closed_name(name)
             if closed.endswith(".jsonl") and closed not in self._read_whole:
                 partition = self._prefix + closed
-                if partition in taken_in and partition not in positions and self._is_old(name):
+                if partition not in positions and self._is_done(name, partition, done):
                     self._read_whole.add(closed)
                 else:
                     yield from self._read(name, closed, positions.get(partition, 0))
 
-    def _is_old(self, name: str) -> bool:
+    def _is_done(self, name: str, partition: str, done: Done) -> bool:
         try:
-            return (self._folder / name).stat().st_mtime < time.time() - OLD_SECONDS
+            written = (self._folder / name).stat().st_mtime
         except FileNotFoundError:
             return False
+        return partition in done.taken_in and written < done.before
 
     def _read(self, name: str, closed: str, position: int) -> Iterator[Chunk]:
         try:

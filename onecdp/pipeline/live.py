@@ -18,6 +18,7 @@ from onecdp.live.log import FileLog
 from onecdp.live.state import LiveState
 from onecdp.pipeline.context import Context
 from onecdp.project.ingestion import load_ingestion
+from onecdp.serving.batch_state import Published
 
 
 def live(
@@ -36,15 +37,22 @@ def live(
         OnecdpError: Another process follows already, or the broker can't be reached.
     """
     read_features(context.project.folder)
-    events, links = _logs(context.project.folder, data, os.environ)
-    state = LiveState(context.warehouse.live_file)
+    follower = open_follower(context, data)
     try:
-        follower = Follower(state, events, links, id_columns(context), lambda: None)
+        follower.catch_up()
         notify(f"following {data or 'Kafka'} into {context.warehouse.live_file}")
-        follower.run(stop)
-        notify("stopped; all events up to now are counted")
+        follower.run(stop, notify)
+        notify("stopped")
     finally:
-        state.close()
+        follower.state.close()
+
+
+def open_follower(context: Context, data: Path | None) -> Follower:
+    """Opens the log and the state; arguments and errors are those of `live`."""
+    events, links = _logs(context.project.folder, data, os.environ)
+    columns = id_columns(context)
+    state = LiveState(context.warehouse.live_file)
+    return Follower(state, events, links, columns, Published(context.warehouse.online_file))
 
 
 def id_columns(context: Context) -> list[Identifier]:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
+from pathlib import Path
 
 import duckdb
 
@@ -21,6 +22,7 @@ from onecdp.errors import OnecdpError
 from onecdp.identity.normalise import lower
 from onecdp.live.events import Identifier, microseconds
 from onecdp.live.measure import Watermark
+from onecdp.serving.store_file import identity, read_batch
 from onecdp.warehouse.schemas import AUDIT
 
 # Each source of the collector: the model that takes its rows in, and what that reads.
@@ -88,13 +90,36 @@ def from_json(text: str) -> BatchState:
     )
 
 
+class Published:
+    """Up to where the published warehouse counts events; read again when another store is there."""
+
+    def __init__(self, file: Path) -> None:
+        """Reads nothing yet.
+
+        Args:
+            file: The online store.
+        """
+        self._file = file
+        self._identity: tuple[int, ...] | None = None
+        self._watermark: Watermark | None = None
+
+    def __call__(self) -> Watermark | None:
+        """Returns it; None if there is no store, or its build is not known."""
+        seen = identity(self._file)
+        if seen != self._identity:
+            text = read_batch(self._file)
+            self._watermark = None if text is None else from_json(text).watermark
+            self._identity = seen
+        return self._watermark
+
+
 def name_state(text: str | None) -> str:
     """A short name for a state as JSON."""
     return sha256((text or "").encode()).hexdigest()[:12]
 
 
 def read_batch_state(private: duckdb.DuckDBPyConnection) -> BatchState | None:
-    """Reads it from the private file; None in a project without these models.
+    """Reads it from the private file; None in a project or warehouse without these tables.
 
     Raises:
         OnecdpError: Python can't read a pattern of the blocklist, which DuckDB can.
@@ -116,7 +141,7 @@ def read_batch_state(private: duckdb.DuckDBPyConnection) -> BatchState | None:
             "select id_type, trim(id_value) from seeds.id_blocklist"
             " where match = 'pattern' order by all"
         ).fetchall()
-    except duckdb.CatalogException:
+    except (duckdb.CatalogException, duckdb.BinderException):
         return None
     for _, pattern in patterns:
         try:

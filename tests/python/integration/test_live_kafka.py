@@ -14,6 +14,7 @@ from support.kafka import KafkaBroker, needs_kafka
 from onecdp.errors import OnecdpError
 from onecdp.live.follow import Follower
 from onecdp.live.kafka_log import KafkaLog
+from onecdp.live.log import Done
 from onecdp.live.state import LiveEvents, LiveState
 
 pytestmark = needs_kafka
@@ -77,4 +78,4 @@ def test_messages_of_all_partitions_are_counted_once(broker: KafkaBroker, tmp_pa
 def test_a_topic_that_is_not_there_is_told(broker: KafkaBroker, tmp_path: Path) -> None:
     log = KafkaLog({"bootstrap.servers": broker.servers}, "no-such-topic", 10)
     with pytest.raises(OnecdpError, match="no topic no-such-topic"):
-        next(log.read({}, {}))
+        next(log.read({}, Done((), 0.0)))
