@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.kafka import KafkaBroker, needs_kafka
+from support.kafka import KafkaBroker, make_broker, needs_kafka
 
 from onecdp.errors import OnecdpError
 from onecdp.live.follow import Follower
@@ -37,9 +38,10 @@ def follower(broker: KafkaBroker, state: LiveState) -> Follower:
 
 
 def until(is_true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not is_true():
         assert time.monotonic() < end, "it didn't happen"
+        time.sleep(0.02)
 
 
 def test_messages_of_all_partitions_are_counted_once(broker: KafkaBroker, tmp_path: Path) -> None:
@@ -79,3 +81,43 @@ def test_a_topic_that_is_not_there_is_told(broker: KafkaBroker, tmp_path: Path) 
     log = KafkaLog({"bootstrap.servers": broker.servers}, "no-such-topic", 10)
     with pytest.raises(OnecdpError, match="no topic no-such-topic"):
         next(log.read({}, Done((), 0.0)))
+
+
+@pytest.mark.soak
+def test_a_broker_that_goes_away_and_comes_back_costs_nothing(tmp_path: Path) -> None:
+    broker = make_broker(tmp_path / "broker")
+    try:
+        broker.create("live-events")
+        broker.create("live-links")
+        file, told, stop = tmp_path / "live.sqlite", list[str](), threading.Event()
+        following = threading.Thread(target=lambda: _follow(broker, file, stop, told.append))
+        following.start()
+        broker.send("live-events", [line(0)])
+        until(lambda: count(file) == 1)
+        broker.stop()
+        until(lambda: any("trying again" in each for each in told))
+        broker.start()
+        broker.send("live-events", [line(1)])
+        until(lambda: count(file) == 2)
+        assert sum("trying again" in each for each in told) < 5
+    finally:
+        stop.set()
+        following.join()
+        broker.stop()
+
+
+def _follow(
+    broker: KafkaBroker, file: Path, stop: threading.Event, notify: Callable[[str], None]
+) -> None:
+    state = LiveState(file)
+    follower(broker, state).run(stop, notify)
+    state.close()
+
+
+def count(file: Path) -> int:
+    if not file.is_file():
+        return 0
+    events = LiveEvents(file)
+    found = len(events.of([("device_id", "D1")]))
+    events.close()
+    return found
