@@ -91,13 +91,13 @@ def is_taken_in(places: Iterable[tuple[str, int]], taken_in: Mapping[str, int | 
 
 
 class LiveState:
-    """The writer's side. One process at a time."""
+    """The writer's side. A second process takes the same events, to no use and no harm."""
 
     def __init__(self, file: Path) -> None:
         """Opens the file, or makes it.
 
         Raises:
-            OnecdpError: Another process writes it, or it is none of this version.
+            OnecdpError: It is busy, or none of this version.
         """
         self._file = file
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ class LiveState:
             self._prepare()
         except sqlite3.OperationalError as error:
             self._state.close()
-            raise OnecdpError(f"{file}: {error}; does another `onecdp live` run?") from error
+            raise OnecdpError(f"{file}: {error}") from error
         except sqlite3.DatabaseError as error:
             self._state.close()
             raise OnecdpError(f"{file} can't be used: {error}") from error
@@ -230,12 +230,15 @@ class LiveState:
         """Drops all events that have one of these identifiers; returns how many.
 
         Raises:
-            OnecdpError: Another process keeps the file busy; nothing was dropped, or all was.
+            OnecdpError: Another process keeps the file busy, so that bytes of the events may be
+                left; call it again.
         """
         try:
             return self._erase(identifiers)
         except sqlite3.OperationalError as error:
-            raise OnecdpError(f"{self._file}: {error}; stop `onecdp live` meanwhile") from error
+            raise OnecdpError(
+                f"{self._file}: {error}; stop `onecdp serve` and `onecdp live` meanwhile"
+            ) from error
 
     def _erase(self, identifiers: Collection[Identifier]) -> int:
         with self._transaction():
@@ -251,7 +254,9 @@ class LiveState:
             self._drop((number,) for number in found)
         # What was there must not stand in free pages or in the log.
         self._state.execute("vacuum")
-        self._state.execute("pragma wal_checkpoint(truncate)")
+        ((is_busy, _, _),) = self._state.execute("pragma wal_checkpoint(truncate)").fetchall()
+        if is_busy:
+            raise sqlite3.OperationalError("another process reads it")
         return len(found)
 
     def close(self) -> None:

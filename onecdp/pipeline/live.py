@@ -34,7 +34,7 @@ def live(
 
     Raises:
         UsageProblem: Both a folder and Kafka are named, or neither; or the features can't be read.
-        OnecdpError: Another process follows already, or the broker can't be reached.
+        OnecdpError: The state can't be opened, or the broker can't be reached.
     """
     read_features(context.project.folder)
     follower = open_follower(context, data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -325,6 +326,23 @@ def test_erased_person_has_no_event_left_in_the_file(tmp_path: Path) -> None:
     assert state.positions() == {"a": 2}
     assert state.take("b", 1, [(1, hers)]) == 0
     assert LiveEvents(file).of([*hers.identifiers]) == []
+
+
+def test_erasing_says_so_if_bytes_may_be_left(tmp_path: Path) -> None:
+    file = tmp_path / "live.sqlite"
+    state = LiveState(file)
+    state._state.execute("pragma busy_timeout = 50")
+    state.take("a", 1, [(1, event("E1", ("union_id", "hers")))])
+    with sqlite3.connect(file, isolation_level=None) as reader:
+        reader.execute("begin")
+        reader.execute("select * from events").fetchall()
+        with pytest.raises(OnecdpError, match="stop `onecdp serve`"):
+            state.erase([("union_id", "hers")])
+        reader.execute("commit")
+    reader.close()
+    # The same once more: there is nobody to drop, and the bytes go.
+    assert state.erase([("union_id", "hers")]) == 0
+    assert not any(b"hers" in part.read_bytes() for part in tmp_path.iterdir())
 
 
 def test_state_of_another_version_or_kind_says_so(tmp_path: Path) -> None:
