@@ -41,25 +41,36 @@ def read_live_settings(project: Path) -> LiveSettings:
         UsageProblem: A file can't be read.
     """
     features = read_features(project) if (project / SEED).is_file() else ()
-    minutes = _vars(project).get("session_gap_minutes", _GAP_MINUTES)
-    return LiveSettings(features, _max_values(project), int(minutes) * 60 * MICROSECONDS)
+    minutes = _gap_minutes(project)
+    return LiveSettings(features, _max_values(project), minutes * 60 * MICROSECONDS)
 
 
-def _vars(project: Path) -> Mapping[str, int]:
+def _gap_minutes(project: Path) -> int:
     try:
         said = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise UsageProblem(f"dbt_project.yml can't be read: {error}") from None
-    return (said or {}).get("vars") or {}
+    declared = said.get("vars") if isinstance(said, dict) else None
+    minutes = (declared or {}).get("session_gap_minutes", _GAP_MINUTES)
+    if not isinstance(minutes, int):
+        raise UsageProblem(
+            f"dbt_project.yml: session_gap_minutes {minutes!r} must be a whole number"
+        )
+    return minutes
 
 
 def _max_values(project: Path) -> dict[str, int]:
     file = project / "seeds" / "id_types.csv"
     if not file.is_file():
         return {}
+    found = {}
     with file.open(newline="", encoding="utf-8-sig") as text:
-        return {
-            row["id_type"]: int(row["max_values"])
-            for row in csv.DictReader(text)
-            if (row.get("max_values") or "").strip()
-        }
+        for row in csv.DictReader(text):
+            name, most = row["id_type"], (row.get("max_values") or "").strip()
+            if most and not most.isdecimal():
+                raise UsageProblem(
+                    f"seeds/id_types.csv: max_values {most!r} of {name} must be a whole number"
+                )
+            if most:
+                found[name] = int(most)
+    return found

@@ -19,6 +19,7 @@ from onecdp.live.events import LINK, Event, Identifier, microseconds, parse_even
 from onecdp.live.features import HEADER, SEED, Feature, Window, read_features
 from onecdp.live.measure import Watermark, measure
 from onecdp.live.person import Answer, People, Status
+from onecdp.live.settings import read_live_settings
 from onecdp.live.state import Kept, LiveEvents, LiveState
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -389,6 +390,30 @@ def test_broken_line_is_no_event() -> None:
     for line in (b"{", b"[]", b"\xff"):
         assert parse_event(line, COLUMNS, dt.datetime(2026, 6, 6)) is None
         assert parse_link(line) is None
+
+
+@pytest.mark.parametrize(
+    ("project", "types", "said"),
+    [
+        ("vars: {session_gap_minutes: soon}", "", "session_gap_minutes 'soon'"),
+        ("vars: [", "", "dbt_project.yml can't be read"),
+        ("name: onecdp", "union_id,many", "seeds/id_types.csv: max_values 'many' of union_id"),
+    ],
+)
+def test_settings_that_cannot_be_read_are_named(
+    tmp_path: Path, project: str, types: str, said: str
+) -> None:
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "dbt_project.yml").write_text(project)
+    (tmp_path / "seeds/id_types.csv").write_text(f"id_type,max_values\n{types}\n")
+    with pytest.raises(UsageProblem, match=said):
+        read_live_settings(tmp_path)
+
+
+def test_settings_of_the_project_are_read() -> None:
+    settings_ = read_live_settings(REPOSITORY)
+    assert settings_.max_values["union_id"] == 1
+    assert settings_.session_gap == 30 * MINUTE
 
 
 def test_features_of_the_project_are_read() -> None:
