@@ -223,6 +223,21 @@ def test_big_sets_in_any_order_give_the_same_bytes():
     assert to_numpy(seventh).tolist() == np.unique(members[members % 300 == 7]).tolist()
 
 
+def test_who_has_no_tag_is_in_no_set():
+    # The last one_int has every block looked at: a null that was written anywhere would be seen.
+    table = pa.table(
+        {
+            "one_int": pa.array([5, 6, 7, MAX_ONE_INT], pa.int64()),
+            "tag": pa.array([None, 1, None, 0], pa.int32()),
+            "other": pa.array([0, None, None, None], pa.int32()),
+        }
+    )
+    found = loaded(build_bitmaps([table], [Tag(n, f"t{n}", "test") for n in range(3)]))
+    assert {tag: set(members) for tag, members in found.items()} == {
+        "t0": {5, MAX_ONE_INT}, "t1": {6}, "t2": set(),
+    }  # fmt: skip
+
+
 def test_conditions_give_tags_also_to_customers_who_did_nothing():
     measures = pa.table(
         {
