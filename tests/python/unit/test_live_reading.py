@@ -1,0 +1,103 @@
+"""What `onecdp live` reads: lines of the collector's log, and the declarations of a project."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import pytest
+
+from onecdp.errors import UsageProblem
+from onecdp.live.events import Event, microseconds, parse_event, parse_link
+from onecdp.live.features import HEADER, SEED, read_features
+from onecdp.live.settings import read_live_settings
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+NOON = microseconds(dt.datetime(2026, 6, 6, 12))
+U1, D1 = ("union_id", "U1"), ("device_id", "D1")
+GOOD = {
+    "event_id": "E1", "device_id": "D1", "union_id": " U1 ", "event_type": "Purchase",
+    "item_price": "12.50", "event_time": "2026-06-06T14:00:00+02:00", "channel": "Web",
+    "session_id": "", "page_name": None,
+}  # fmt: skip
+COLUMNS = [("union_id", "union_id"), ("device_id", "device_id")]
+
+
+def parsed(**changes: object) -> Event | None:
+    line = json.dumps({**GOOD, **changes}).encode()
+    return parse_event(line, COLUMNS, dt.datetime(2026, 6, 6, 12))
+
+
+def test_line_is_an_event_as_the_warehouse_has_it() -> None:
+    assert parsed() == Event("E1", NOON, "purchase", 125_000, None, "web", (U1, D1))
+    refunded = parsed(event_type="refund", channel=None)
+    assert refunded is not None
+    assert (refunded.event_type, refunded.channel) == ("return", "app")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"event_id": ""}, {"event_type": None}, {"event_time": None}, {"event_time": "06/06/2026"},
+        {"event_time": "1899-12-30"}, {"event_time": "2026-06-07T12:00:01"},
+        {"item_price": "twelve"}, {"item_price": "1e13"},
+    ],
+)  # fmt: skip
+def test_line_that_the_warehouse_sets_aside_is_no_event(changes: dict[str, object]) -> None:
+    assert parsed(**changes) is None
+
+
+def test_broken_line_is_no_event() -> None:
+    for line in (b"{", b"[]", b"\xff"):
+        assert parse_event(line, COLUMNS, dt.datetime(2026, 6, 6)) is None
+        assert parse_link(line) is None
+
+
+@pytest.mark.parametrize(
+    ("project", "types", "said"),
+    [
+        ("vars: {session_gap_minutes: soon}", "", "session_gap_minutes 'soon'"),
+        ("vars: [", "", "dbt_project.yml can't be read"),
+        ("name: onecdp", "union_id,many", "seeds/id_types.csv: max_values 'many' of union_id"),
+    ],
+)
+def test_settings_that_cannot_be_read_are_named(
+    tmp_path: Path, project: str, types: str, said: str
+) -> None:
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "dbt_project.yml").write_text(project)
+    (tmp_path / "seeds/id_types.csv").write_text(f"id_type,max_values\n{types}\n")
+    with pytest.raises(UsageProblem, match=said):
+        read_live_settings(tmp_path)
+
+
+def test_settings_of_the_project_are_read() -> None:
+    settings_ = read_live_settings(REPOSITORY)
+    assert settings_.max_values["union_id"] == 1
+    assert settings_.session_gap == 30 * MINUTE
+
+
+def test_features_of_the_project_are_read() -> None:
+    features = read_features(REPOSITORY)
+    assert len({feature.name for feature in features}) == len(features) > 10
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("x,y,count", "3 values instead of 4"),
+        ("X,y,count,5m", "'X' is no name"),
+        ("x,Y,count,5m", "lower case"),
+        ("x,y,average,5m", "'average' is none of"),
+        ("x,y,count,5 minutes", "'5 minutes' is none of"),
+        ("x,y,count,25h", "longer than 24h"),
+    ],
+)
+def test_row_that_cannot_be_used_says_which_and_why(tmp_path: Path, row: str, said: str) -> None:
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / SEED).write_text(f"{','.join(HEADER)}\nx,y,count,5m\n{row}\n")
+    with pytest.raises(UsageProblem, match=f"line 3.*{said}"):
+        read_features(tmp_path)
