@@ -99,8 +99,10 @@ final as (
         members.one_int,
         {{ arm('members.package_id', 'customers.one_id', 'members.hold_out_share') }} as arm
     from members
-    left join customers
-        on members.one_int = customers.one_int and members.hold_out_share > 0
+    left join customers on
+        -- Only those that an arm is drawn for, as a key that is null for others: DuckDB joins by
+        -- comparing every row with every other where a condition looks at one side alone.
+        case when members.hold_out_share > 0 then members.one_int end = customers.one_int
 
 )
 
