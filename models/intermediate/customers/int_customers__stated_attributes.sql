@@ -18,9 +18,10 @@ id_map as (
 
 ),
 
-blocked_identifiers as (
+blocked_addresses as (
 
-    select * from {{ ref('int_identity__blocked_identifiers') }}
+    select id_value from {{ ref('int_identity__blocked_identifiers') }}
+    where id_type = 'email_hash'
 
 ),
 
@@ -75,12 +76,10 @@ final as (
 
     select stated.*
     from stated
-    left join blocked_identifiers
-        on
-            stated.attribute = 'email'
-            and blocked_identifiers.id_type = 'email_hash'
-            and stated.value = blocked_identifiers.id_value
-    where stated.value is not null and blocked_identifiers.id_value is null
+    -- By a key that is null for other attributes: then DuckDB can join by it.
+    left join blocked_addresses
+        on case when stated.attribute = 'email' then stated.value end = blocked_addresses.id_value
+    where stated.value is not null and blocked_addresses.id_value is null
 
 )
 

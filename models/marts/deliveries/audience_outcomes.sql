@@ -11,6 +11,13 @@ with arms as (
 
 ),
 
+held as (
+
+    select * from arms
+    where arm = 'hold_out'
+
+),
+
 compared as (
 
     select
@@ -29,11 +36,8 @@ compared as (
         arms.conversion_rate / nullif(held.conversion_rate, 0) - 1 as conversion_lift,
         arms.revenue_per_customer / nullif(held.revenue_per_customer, 0) - 1 as revenue_lift
     from arms
-    left join arms as held
-        on
-            arms.package_id = held.package_id
-            and arms.arm = 'treatment'
-            and held.arm = 'hold_out'
+    left join held
+        on case when arms.arm = 'treatment' then arms.package_id end = held.package_id
 
 ),
 

@@ -31,6 +31,23 @@ probabilistic_links as (
 
 ),
 
+-- By each end, so that members are looked up by a key.
+probabilistic_ends as (
+
+    select
+        *,
+        left_id_value as member_id
+    from probabilistic_links
+
+    union all
+
+    select
+        *,
+        right_id_value as member_id
+    from probabilistic_links
+
+),
+
 overrides as (
 
     select * from {{ ref('int_identity__overrides') }}
@@ -67,8 +84,8 @@ final as (
         links.left_id_value,
         links.right_id_type,
         links.right_id_value
-    from probabilistic_links as links
-    inner join crm on crm.member_id in (links.left_id_value, links.right_id_value)
+    from probabilistic_ends as links
+    inner join crm on links.member_id = crm.member_id
     union all
     select
         'id_graph' as source_name,
