@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 PACKAGES := dbt_packages/.installed
 WAREHOUSE := warehouse/onecdp.duckdb
 
-.PHONY: help setup demo test soak lint format clean
+.PHONY: help setup demo test soak lint lint-python lint-models format clean
 
 help:
 	@echo "make demo    load the worked example, build, test, publish, print the result"
@@ -47,12 +47,18 @@ test: setup
 soak: setup
 	$(BIN)/python -m pytest -m soak
 
+# Both at a time: the one works with one processor, and most of the other with two.
 lint: setup
+	$(MAKE) --no-print-directory --jobs 2 lint-python lint-models
+
+lint-python:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/yamllint --strict .
+
+lint-models:
 	$(BIN)/dbt --quiet parse
 	$(BIN)/dbt-bouncer --config-file .dbt-bouncer.yml
 	$(BIN)/sqlfluff lint --processes 2 models snapshots tests/dbt
