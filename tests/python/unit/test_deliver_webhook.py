@@ -16,7 +16,7 @@ from support.deliveries import Marts
 from tenacity import wait_none
 
 from onecdp.collector.webhooks.signatures import Signature
-from onecdp.destinations import webhook
+from onecdp.destinations import signed_post, webhook
 from onecdp.destinations.memory import Memory
 from onecdp.errors import OnecdpError
 
@@ -54,7 +54,9 @@ class Service:
 
     def take(self, headers: dict[str, str], body: bytes) -> int:
         # As the collector checks the calls of others.
-        signed = Signature(webhook.SIGNATURE, prefix=webhook.PREFIX, time_header=webhook.TIME)
+        signed = Signature(
+            signed_post.SIGNATURE, prefix=signed_post.PREFIX, time_header=signed_post.TIME
+        )
         self.unsigned += not signed.is_of(SECRET, "", headers, body)
         status = self.answers.pop(0) if self.answers else 200
         if status == 200:
