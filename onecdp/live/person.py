@@ -89,6 +89,16 @@ class People:
             key=lambda kept: (kept.event.event_time, kept.event.event_id),
         )
 
+    def concerned(self, identifier: Identifier) -> set[int]:
+        """Returns the customers whose events may be others since this identifier was in one."""
+        answer = self.whose(identifier)
+        if answer.status is Status.KNOWN:
+            return {answer.person} if answer.person is not None else set()
+        if self._directory.is_blocked(identifier):
+            return set()
+        # It may have become, or ceased to be, provisionally theirs.
+        return {*self._came_with(identifier)}
+
     def _owner(self, event: Event) -> int | None:
         for identifier in event.identifiers:
             if not self._directory.is_blocked(identifier):

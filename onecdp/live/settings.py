@@ -6,6 +6,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -45,18 +46,31 @@ def read_live_settings(project: Path) -> LiveSettings:
     return LiveSettings(features, _max_values(project), minutes * 60 * MICROSECONDS)
 
 
+def read_hold_out_key(project: Path) -> str:
+    """Returns the variable `audience_hold_out_key` of a project.
+
+    Raises:
+        UsageProblem: It can't be read.
+    """
+    return str(_variables(project).get("audience_hold_out_key", "onecdp"))
+
+
 def _gap_minutes(project: Path) -> int:
-    try:
-        said = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise UsageProblem(f"dbt_project.yml can't be read: {error}") from None
-    declared = said.get("vars") if isinstance(said, dict) else None
-    minutes = (declared or {}).get("session_gap_minutes", _GAP_MINUTES)
+    minutes = _variables(project).get("session_gap_minutes", _GAP_MINUTES)
     if not isinstance(minutes, int):
         raise UsageProblem(
             f"dbt_project.yml: session_gap_minutes {minutes!r} must be a whole number"
         )
     return minutes
+
+
+def _variables(project: Path) -> Mapping[str, Any]:
+    try:
+        said = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise UsageProblem(f"dbt_project.yml can't be read: {error}") from None
+    declared = said.get("vars") if isinstance(said, dict) else None
+    return declared or {}
 
 
 def _max_values(project: Path) -> dict[str, int]:

@@ -4,6 +4,7 @@
     events             each once, by event_id, with the identifiers that it has
     event_identifiers  (id_type, id_value) → events
     event_copies       where an event stands once more: the warehouse may read that place first
+    trigger_…          the tables of triggers.stays
 
 Events and position are committed together, so a killed writer goes on where it was. Readers see a
 commit as soon as it is done.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import orjson
 
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Event, Identifier
+from onecdp.live.triggers import stays
 
 FORMAT = 1
 _SCHEMA = """
@@ -93,13 +95,17 @@ def is_taken_in(places: Iterable[tuple[str, int]], taken_in: Mapping[str, int | 
 class LiveState:
     """The writer's side. A second process takes the same events, to no use and no harm."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, has_triggers: bool = False) -> None:
         """Opens the file, or makes it.
+
+        Args:
+            file: The file.
+            has_triggers: Note the identifiers of events that come or go, for triggers.
 
         Raises:
             OnecdpError: It is busy, or none of this version.
         """
-        self._file = file
+        self._file, self._has_triggers = file, has_triggers
         file.parent.mkdir(parents=True, exist_ok=True)
         self._state = sqlite3.connect(file, isolation_level=None, timeout=10)
         try:
@@ -120,8 +126,8 @@ class LiveState:
         ((version,),) = self._state.execute("pragma user_version").fetchall()
         if version not in (0, FORMAT):
             raise sqlite3.DatabaseError(f"its format is {version}; delete it, it is made again")
-        with self._transaction():
-            for statement in _SCHEMA.split(";\n"):
+        with self.transaction():
+            for statement in (_SCHEMA + stays.SCHEMA).split(";\n"):
                 self._state.execute(statement)
             self._state.execute(f"pragma user_version = {FORMAT}")
 
@@ -137,7 +143,7 @@ class LiveState:
         Returns:
             How many were new.
         """
-        with self._transaction():
+        with self.transaction():
             self._state.execute(
                 "insert into partitions (name, position) values (?, ?)"
                 " on conflict (name) do update set position = excluded.position",
@@ -157,6 +163,8 @@ class LiveState:
                     partition_int, behind,
                 ))  # fmt: skip
                 links += [(*identifier, number) for identifier in event.identifiers]
+            if self._has_triggers:
+                stays.touch(self._state, (link[:2] for link in links))
             before = self._state.total_changes
             self._state.executemany(
                 "insert or ignore into events values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", rows
@@ -194,7 +202,7 @@ class LiveState:
         Returns:
             How many were dropped.
         """
-        with self._transaction():
+        with self.transaction():
             old = self._state.execute(
                 "select event_int, name, events.position from events"
                 " inner join partitions using (partition_int)"
@@ -206,6 +214,8 @@ class LiveState:
                 for number, *place in old
                 if is_taken_in([tuple(place), *self._copies(number)], taken_in)
             ]
+            if self._has_triggers:
+                stays.touch(self._state, self._identifiers_of(numbers))
             self._drop(numbers)
             self._state.execute(
                 "delete from events where event_time < ? and identifiers = ''",
@@ -215,6 +225,13 @@ class LiveState:
 
     def _copies(self, number: int) -> list[tuple[str, int]]:
         return self._state.execute(_COPIES, (number,)).fetchall()
+
+    def _identifiers_of(self, numbers: Iterable[tuple[int]]) -> Iterator[Identifier]:
+        for number in numbers:
+            ((text,),) = self._state.execute(
+                "select identifiers from events where event_int = ?", number
+            ).fetchall()
+            yield from ((kind, value) for kind, value in orjson.loads(text))
 
     def _drop(self, numbers: Iterable[tuple[int]]) -> None:
         self._state.execute("create temp table dropped (event_int integer primary key)")
@@ -226,22 +243,28 @@ class LiveState:
         self._state.execute(_BLANK)
         self._state.execute("drop table dropped")
 
-    def erase(self, identifiers: Collection[Identifier]) -> int:
+    def erase(self, identifiers: Collection[Identifier], one_ids: Collection[str] = ()) -> int:
         """Drops all events that have one of these identifiers; returns how many.
+
+        What triggers keep of the person goes with them, sent or not.
+
+        Args:
+            identifiers: All of the person's.
+            one_ids: The person's.
 
         Raises:
             OnecdpError: Another process keeps the file busy, so that bytes of the events may be
                 left; call it again.
         """
         try:
-            return self._erase(identifiers)
+            return self._erase(identifiers, one_ids)
         except sqlite3.OperationalError as error:
             raise OnecdpError(
                 f"{self._file}: {error}; stop `onecdp serve` and `onecdp live` meanwhile"
             ) from error
 
-    def _erase(self, identifiers: Collection[Identifier]) -> int:
-        with self._transaction():
+    def _erase(self, identifiers: Collection[Identifier], one_ids: Collection[str]) -> int:
+        with self.transaction():
             found = {
                 number
                 for identifier in identifiers
@@ -252,6 +275,7 @@ class LiveState:
             }
             # All identifiers of an event go with it, not only those of the erased person.
             self._drop((number,) for number in found)
+            stays.erase_stays(self._state, identifiers, one_ids)
         # What was there must not stand in free pages or in the log.
         self._state.execute("vacuum")
         ((is_busy, _, _),) = self._state.execute("pragma wal_checkpoint(truncate)").fetchall()
@@ -263,15 +287,14 @@ class LiveState:
         """Closes the file."""
         self._state.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._state.execute("begin immediate")
-        try:
-            yield
-        except BaseException:
-            self._state.execute("rollback")
-            raise
-        self._state.execute("commit")
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For reading, and for writing in a `transaction`."""
+        return self._state
+
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        """All of the block is committed, or nothing."""
+        return stays.transaction(self._state)
 
 
 class LiveEvents:

@@ -201,7 +201,6 @@ def _take_out(
     # Before the commit, because a later command doesn't know the values to look for.
     values = [value for _, value in person.identifiers]
     files.clean(project, [*values, *person.one_ids])
-    erased.mark_erased(project.warehouse, person.one_ids)
     if project.warehouse.online_file.exists():
         from onecdp.serving.write_store import erase_from_store
 
@@ -211,9 +210,11 @@ def _take_out(
 
         recent = LiveState(project.warehouse.live_file)
         try:
-            recent.erase(person.identifiers)
+            recent.erase(person.identifiers, person.one_ids)
         finally:
             recent.close()
+    # After the live state, of which no event is refused any more.
+    erased.mark_erased(project.warehouse, person.one_ids)
     private.execute("commit")
     return plan
 

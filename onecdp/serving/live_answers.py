@@ -102,25 +102,35 @@ class LiveAnswers:
         self._events.close()
 
     def _people(self, store: OnlineStore) -> People:
-        return People(_Directory(store), self._events, self._settings.max_values)
+        return People(StoreDirectory(store), self._events, self._settings.max_values)
 
 
-class _Directory:
+class StoreDirectory:
     """A publication as the live side asks it."""
 
     def __init__(self, store: OnlineStore) -> None:
+        """Takes the publication."""
         self._store = store
 
     def person_of(self, identifier: Identifier) -> int | None:
+        """Returns the one_int of the customer who has an identifier."""
         found = self._store.customer(*identifier)
         return None if found is None else found.one_int
 
     def identifiers_of(self, person: int) -> Iterable[Identifier]:
+        """Returns the identifiers of a customer."""
         found = self._store.identifiers_of(person)
         held = orjson.loads(found.document) if found else ()
         return [(each["id_type"], each["id_value"]) for each in held]
 
+    def one_id_of(self, person: int) -> str:
+        """Returns the one_id of a customer."""
+        found = self._store.identifiers_of(person)
+        assert found is not None
+        return found.one_id
+
     def is_blocked(self, identifier: Identifier) -> bool:
+        """Returns whether the blocklist matches an identifier."""
         batch: BatchState | None = self._store.batch
         return batch is not None and batch.is_blocked(identifier)
 
