@@ -267,10 +267,13 @@ class _Look:
             survivors.add(person)
             one_id = self._publication.people.one_id_of(person)
             own = stays.find_stays(self._state, one_id).get(name)
-            until = max(stay.cool_down_until, own.cool_down_until if own else 0)
-            if own is not None and own.is_in:
-                if stay.is_in:
+            until = stay.cool_down_until
+            if own is not None:
+                until = max(until, own.cool_down_until)
+                if own.is_in and stay.is_in:
                     self._tell(trigger, stay, LEFT, merged_into=one_id)
-                stay = own
+                # The survivor's, unless only the other one goes on or lasts longer.
+                if own.is_in or (not stay.is_in and own.cool_down_until == until):
+                    stay = own
             stays.put_stay(self._state, replace(stay, one_id=one_id, cool_down_until=until))
         return survivors

@@ -6,7 +6,7 @@ import json
 import random
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -36,6 +36,16 @@ TRIGGERS = (
 )
 
 
+@dataclass(frozen=True)
+class Remembered:
+    """A stay: its arm, whether it goes on, when the customer may enter again, an identifier."""
+
+    arm: str
+    is_in: bool
+    until: int
+    identifier: Identifier | None
+
+
 @dataclass
 class Oracle:
     """Judges every customer at every moment, from all events."""
@@ -48,31 +58,26 @@ class Oracle:
     gold: set[int] = field(default_factory=set)
     consented: set[int] = field(default_factory=set)
     suppressed: set[int] = field(default_factory=set)
-    inside: dict[tuple[str, str], tuple[str, Identifier | None]] = field(default_factory=dict)
-    cool: dict[tuple[str, str], tuple[int, Identifier | None]] = field(default_factory=dict)
+    stays: dict[tuple[str, str], Remembered] = field(default_factory=dict)
 
     def publish(self, people: dict[Identifier, int]) -> list[tuple[str, str, str]]:
         """Moves the stays of customers who are gone to those who have their identifiers."""
         self.customers = Customers(people, {UNKNOWN})
         said = []
-        for at in sorted({*self.inside, *self.cool}):
+        for at in sorted(self.stays):
             name, one_id = at
             if self.customers.person_of(("one_id", one_id)) is not None:
                 continue
-            stay = self.inside.pop(at, None)
-            until, identifier = self.cool.pop(at)
-            person = None
-            if identifier is not None:
-                person = self.whose(identifier)
+            stay = self.stays.pop(at)
+            person = self.whose(stay.identifier) if stay.identifier else None
             heir = (name, one_id_of(person)) if person is not None else None
+            own = self.stays.get(heir) if heir else None
+            if stay.is_in and stay.arm == TREATMENT and (heir is None or (own and own.is_in)):
+                said.append((name, "left", one_id))
             if heir is not None:
-                self.cool[heir] = max((until, identifier), self.cool.get(heir, (0, None)),
-                                      key=lambda each: each[0])  # fmt: skip
-            if stay is not None:
-                if heir is None or heir in self.inside:
-                    said += [(name, "left", one_id)] if stay[0] == TREATMENT else []
-                else:
-                    self.inside[heir] = stay
+                both = [each for each in (own, stay) if each]
+                kept = own if own and own.is_in else max(both, key=lambda s: (s.is_in, s.until))
+                self.stays[heir] = replace(kept, until=max(each.until for each in both))
         return said
 
     def whose(self, identifier: Identifier) -> int | None:
@@ -105,21 +110,18 @@ class Oracle:
                 lambda leaf: live_holds(leaf, values) if live_name(leaf) else person in self.gold,
             )
         )
-        said = []
-        stay = self.inside.get(at)
-        if stay is not None and (not is_in or stay[0] != arm):
-            del self.inside[at]
-            said += [(each.name, "left", one_id)] if stay[0] == TREATMENT else []
-        if is_in and at not in self.inside and events and self.cool.get(at, (0, None))[0] <= now:
-            last = next(
-                (i for e in reversed(events) for i in e.identifiers if self.whose(i) == person),
-                None,
-            )
-            self.inside[at] = (arm, last)
-            self.cool[at] = (now + each.cool_down, last)
+        said, stay = [], self.stays.pop(at, None)
+        if stay and stay.is_in and (not is_in or stay.arm != arm):
+            said += [(each.name, "left", one_id)] if stay.arm == TREATMENT else []
+            stay = replace(stay, is_in=False)
+        if stay and not stay.is_in and stay.until <= now:
+            stay = None
+        if is_in and stay is None and events:
+            last = (i for e in reversed(events) for i in e.identifiers if self.whose(i) == person)
+            stay = Remembered(arm, True, now + each.cool_down, next(last, None))
             said += [(each.name, "entered", one_id)] if arm == TREATMENT else []
-        if at not in self.inside and self.cool.get(at, (0, None))[0] <= now:
-            self.cool.pop(at, None)
+        if stay:
+            self.stays[at] = stay
         return said
 
 
