@@ -25,7 +25,8 @@ def live(data: Path | None, project_dir: Path | None, warehouse: Path | None) ->
     """Keep live features up to date: what people do now, for `onecdp serve`.
 
     Follows what `onecdp collect` writes, until SIGTERM or Ctrl-C, and can be started again at any
-    time. seeds/live_features.csv says what is counted (docs/live.md).
+    time. seeds/live_features.csv says what is counted (docs/live.md). The rules of
+    seeds/triggers.csv tell webhooks or topics who enters and who leaves (docs/triggers.md).
 
     \b
     onecdp collect --data exports/ &

@@ -327,6 +327,10 @@ class LiveEvents:
                     found[row[0]] = _kept(row, copies)
         return sorted(found.values(), key=lambda kept: (kept.event.event_time, kept.event.event_id))
 
+    def trigger_figures(self) -> list[tuple[str, str, str, int]]:
+        """Returns figures of triggers: `stays.read_figures`."""
+        return [*stays.read_figures(self._state)]
+
     def close(self) -> None:
         """Closes the file."""
         self._state.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -151,7 +152,8 @@ class Endpoints:
 
     async def metrics(self, request: Request, by: By) -> Response:
         """The figures of the tenant."""
-        return Response(by.tenant.metrics.text(), media_type=METRICS)
+        triggers = await asyncio.to_thread(by.tenant.trigger_figures)
+        return Response(by.tenant.metrics.text(triggers), media_type=METRICS)
 
     async def openapi(self, request: Request) -> Response:
         """The OpenAPI document."""

@@ -9,6 +9,7 @@ from onecdp.errors import OnecdpError
 from onecdp.identity.normalise import normalise
 from onecdp.identity.personal import PLAIN_TYPES, hashed_identifier
 from onecdp.live.settings import LiveSettings
+from onecdp.live.state import LiveEvents
 from onecdp.project.personal_data import PersonalData
 from onecdp.serving.live_answers import open_live
 from onecdp.serving.marts_questions import MartsQuestions
@@ -59,6 +60,16 @@ class Tenant:
             self.live = None
         if self.live is None:
             self.live = open_live(self._live_file, self._live_settings)
+
+    def trigger_figures(self) -> list[tuple[str, str, str, int]]:
+        """Returns figures of triggers, `stays.read_figures`. In any thread: it takes a while."""
+        if self.live is None:
+            return []
+        events = LiveEvents(self._live_file)
+        try:
+            return events.trigger_figures()
+        finally:
+            events.close()
 
     def close(self) -> None:
         """Closes what is open."""

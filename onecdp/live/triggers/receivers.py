@@ -112,15 +112,23 @@ class KafkaReceiver:
             raise OnecdpError(f"{self._name}: {_text(error)}") from None
         if left or self._problem:
             self._producer.purge()
-            raise OnecdpError(
-                f"{self._name}: topic {self._topic}: {self._problem or 'no answer in time'}"
-            )
+            raise OnecdpError(f"{self._name}: {self._why()}")
         return None
 
     def close(self) -> None:
         """Leaves what was not taken to the next start."""
         self._producer.purge()
         self._producer.flush(0)
+
+    def _why(self) -> str:
+        """Why events were not taken: of a topic that isn't there, the client says nothing."""
+        try:
+            found = self._producer.list_topics(self._topic, timeout=self._timeout)
+        except self._kafka.KafkaException as error:
+            return f"Kafka can't be reached: {_text(error)}"
+        if (problem := found.topics[self._topic].error) is not None:
+            return f"Kafka has no topic {self._topic}: {problem.str()}"
+        return f"topic {self._topic}: {self._problem or 'no answer in time'}"
 
     def _note(self, error: Any, _message: Any) -> None:
         if error is not None:

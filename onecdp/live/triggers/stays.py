@@ -227,6 +227,22 @@ def is_anybody_next(state: sqlite3.Connection, now: int) -> bool:
     return bool(found)
 
 
+def read_figures(state: sqlite3.Connection) -> Iterator[tuple[str, str, str, int]]:
+    """Yields figures without personal data: trigger, `events`, `members` or `waiting`, what, count.
+
+    Nothing comes of a file that had no triggers yet.
+    """
+    if not state.execute("select 1 from sqlite_master where name = 'trigger_counts'").fetchone():
+        return
+    yield from state.execute(
+        "select trigger_name, 'events', what, count from trigger_counts"
+        " union all select trigger_name, 'members', arm, count(*) from trigger_stays"
+        " where is_in group by trigger_name, arm"
+        " union all select trigger_name, 'waiting', destination, count(*) from trigger_outbox"
+        " group by trigger_name, destination order by 2, 1, 3"
+    ).fetchall()
+
+
 def change_world(
     state: sqlite3.Connection,
     publication: str,

@@ -13,6 +13,7 @@ from onecdp.live.state import LiveEvents
 from onecdp.live.triggers import stays
 from onecdp.live.triggers.conditions import HELD_OUT, TREATMENT, arm_of
 from onecdp.live.triggers.declared import Trigger
+from onecdp.serving.metrics import Metrics
 
 VIEWS = trigger("browsing", "live.views_30m >= 2")
 ONE, TWO = one_id_of(1), one_id_of(2)
@@ -318,3 +319,21 @@ def test_look_that_fails_changes_nothing(tmp_path: Path) -> None:
     stage.look()
     assert stage.told() == [("browsing", "entered", ONE)]
     assert len(LiveEvents(stage.file).of([D1])) == 2
+
+
+def test_figures_have_no_customer(tmp_path: Path) -> None:
+    stage = stage_of(tmp_path, VIEWS, D1=1)
+    for number in (1, 2):
+        see(stage, number, D1)
+    text = Metrics().text(LiveEvents(stage.file).trigger_figures())
+    assert text.endswith(
+        "# TYPE onecdp_trigger_events_total counter\n"
+        'onecdp_trigger_events_total{trigger="browsing",what="entered"} 1\n'
+        "# TYPE onecdp_trigger_members gauge\n"
+        'onecdp_trigger_members{trigger="browsing",arm="treatment"} 1\n'
+        "# TYPE onecdp_trigger_waiting gauge\n"
+        'onecdp_trigger_waiting{trigger="browsing",destination="hook"} 1\n'
+    )
+    assert ONE not in text
+    stage.state.connection.execute("drop table trigger_counts")
+    assert LiveEvents(stage.file).trigger_figures() == []
