@@ -116,6 +116,12 @@ def find_stays(state: sqlite3.Connection, one_id: str) -> dict[str, Stay]:
     }
 
 
+def find_one_ids(state: sqlite3.Connection) -> list[str]:
+    """Returns the customers who have stays."""
+    rows = state.execute("select distinct one_id from trigger_stays order by one_id")
+    return [one_id for (one_id,) in rows.fetchall()]
+
+
 def put_stay(state: sqlite3.Connection, stay: Stay) -> None:
     """Writes a stay over the one that is there."""
     state.execute(
@@ -161,25 +167,36 @@ def recheck_all(state: sqlite3.Connection) -> None:
     )
 
 
-def next_identifiers(state: sqlite3.Connection, now: int, most: int) -> list[Identifier]:
-    """Returns whom to look at next: who was touched, who is due, then who is to be rechecked.
+@dataclass(frozen=True)
+class Next:
+    """Whom to look at next: who was touched or is due, and then who is to be rechecked."""
 
-    Those due stay in the table, until `set_due` says when to look again.
+    urgent: tuple[Identifier, ...]
+    rechecked: tuple[Identifier, ...]
+
+    def __len__(self) -> int:
+        """How many identifiers."""
+        return len(self.urgent) + len(self.rechecked)
+
+
+def take_next(state: sqlite3.Connection, now: int, most: int) -> Next:
+    """Returns whom to look at next, and takes them out.
+
+    Those due stay in their table, until `set_due` says when to look again.
     """
-    found: list[Identifier] = []
-    for table in ("trigger_touched", "trigger_due", "trigger_recheck"):
-        left = most - len(found)
-        if table == "trigger_due":
-            found += state.execute(
-                "select 'one_id', one_id from trigger_due where due_at <= ?"
-                " order by due_at limit ?",
-                (now, left),
-            ).fetchall()
-            continue
-        rows = state.execute(f"select id_type, id_value from {table} limit ?", (left,)).fetchall()
-        state.executemany(f"delete from {table} where id_type = ? and id_value = ?", rows)
-        found += rows
-    return found
+    touched = _taken(state, "trigger_touched", most)
+    due = state.execute(
+        "select 'one_id', one_id from trigger_due where due_at <= ? order by due_at limit ?",
+        (now, most - len(touched)),
+    ).fetchall()
+    rechecked = _taken(state, "trigger_recheck", most - len(touched) - len(due))
+    return Next((*touched, *due), (*rechecked,))
+
+
+def _taken(state: sqlite3.Connection, table: str, most: int) -> list[Identifier]:
+    rows = state.execute(f"select id_type, id_value from {table} limit ?", (most,)).fetchall()
+    state.executemany(f"delete from {table} where id_type = ? and id_value = ?", rows)
+    return rows
 
 
 def put_out(state: sqlite3.Connection, destination: str, event: Waiting) -> None:
@@ -218,7 +235,7 @@ def count(state: sqlite3.Connection, trigger: str, what: str) -> None:
 
 
 def is_anybody_next(state: sqlite3.Connection, now: int) -> bool:
-    """Whether `next_identifiers` would find somebody."""
+    """Whether `take_next` would find somebody."""
     ((found,),) = state.execute(
         "select exists (select 1 from trigger_touched) or exists (select 1 from trigger_recheck)"
         " or exists (select 1 from trigger_due where due_at <= ?)",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -28,7 +28,7 @@ from onecdp.live.triggers.conditions import TREATMENT, Leaf, arm_of, holds, live
 from onecdp.live.triggers.declared import Trigger, live_name
 from onecdp.live.triggers.due import next_change, watched
 from onecdp.live.triggers.publication import Publication, Publications
-from onecdp.live.triggers.stays import Stay, Waiting
+from onecdp.live.triggers.stays import Next, Stay, Waiting
 
 SLICE = 200
 """People in one transaction: the log waits meanwhile."""
@@ -86,6 +86,8 @@ class Watcher:
             watching.settings.features, (each.expression for each in watching.triggers)
         )
         self._seen: str | None = None
+        # Who was rechecked since the last publication: a customer has several identifiers.
+        self._rechecked: set[int] = set()
 
     def step(self) -> bool:
         """Looks at some of the people who were touched, are due, or have to be rechecked.
@@ -109,14 +111,25 @@ class Watcher:
             if publication is None:
                 return False
             now = self._now()
-            stays.change_world(
+            is_other = stays.change_world(
                 state,
                 publication.name,
                 self._watching.declarations,
                 {each.name: each.destination for each in self._watching.triggers},
             )
-            found = stays.next_identifiers(state, now, SLICE)
-            _Look(self, state, publication, now, changes).at(found)
+            found = stays.take_next(state, now, SLICE)
+            look = _Look(self, state, publication, now, changes)
+            if is_other:
+                # Before anybody is judged: a survivor who is in already does not enter again.
+                look.move_stays()
+            judged = look.at(found, frozenset() if is_other else self._rechecked)
+        # Not before the commit: what was rolled back is judged again.
+        if len(found) < SLICE:
+            self._rechecked = set()
+        elif is_other:
+            self._rechecked = judged
+        else:
+            self._rechecked |= judged
         self._seen = publication.name
         self.changes += changes
         return len(found) == SLICE
@@ -140,18 +153,35 @@ class _Look:
         )
         self._changes = changes
 
-    def at(self, identifiers: Iterable[Identifier]) -> None:
-        """Looks at everybody whom something that happened to the identifiers concerns."""
-        people: dict[int, None] = {}
-        for identifier in identifiers:
-            id_type, value = identifier
-            if id_type == "one_id" and self._publication.people.person_of(identifier) is None:
-                concerned = self._move(value)
-            else:
-                concerned = self._people.concerned(identifier)
-            people |= dict.fromkeys(sorted(concerned))
+    def at(self, found: Next, rechecked: Set[int]) -> set[int]:
+        """Looks at everybody whom something that happened to the identifiers concerns.
+
+        Args:
+            found: The identifiers.
+            rechecked: Who need not be rechecked.
+
+        Returns:
+            Who was looked at.
+        """
+        people = {person: None for each in found.urgent for person in self._concerned(each)}
+        for identifier in found.rechecked:
+            people |= dict.fromkeys(self._concerned(identifier, rechecked))
         for person in people:
             self._judge(person)
+        return {*people}
+
+    def move_stays(self) -> None:
+        """Gives the stays of one_ids that are no more to who has their identifiers now."""
+        for one_id in stays.find_one_ids(self._state):
+            if self._publication.people.person_of(("one_id", one_id)) is None:
+                self._move(one_id)
+
+    def _concerned(self, identifier: Identifier, but: Set[int] = frozenset()) -> list[int]:
+        id_type, value = identifier
+        if id_type == "one_id" and self._publication.people.person_of(identifier) is None:
+            stays.set_due(self._state, value, None)
+            return []
+        return sorted(self._people.concerned(identifier) - but)
 
     def _judge(self, person: int) -> None:
         one_id = self._publication.people.one_id_of(person)
@@ -246,14 +276,11 @@ class _Look:
             None,
         )
 
-    def _move(self, gone: str) -> set[int]:
-        """Gives the stays of a one_id that is no more to who has their identifier now.
+    def _move(self, gone: str) -> None:
+        """Gives the stays of a customer to the one who survived a merge, who is told of no more.
 
-        Who is in a trigger stays in it, and is told of no second time. If the survivor is in it,
-        too, the other stay ends. Returns the survivors.
+        If the survivor is in the trigger, too, the other stay ends.
         """
-        stays.set_due(self._state, gone, None)
-        survivors = set()
         for name, stay in stays.find_stays(self._state, gone).items():
             trigger = next(each for each in self._watching.triggers if each.name == name)
             person = None
@@ -264,7 +291,6 @@ class _Look:
                 if stay.is_in:
                     self._tell(trigger, stay, LEFT)
                 continue
-            survivors.add(person)
             one_id = self._publication.people.one_id_of(person)
             own = stays.find_stays(self._state, one_id).get(name)
             until = stay.cool_down_until
@@ -276,4 +302,5 @@ class _Look:
                 if own.is_in or (not stay.is_in and own.cool_down_until == until):
                     stay = own
             stays.put_stay(self._state, replace(stay, one_id=one_id, cool_down_until=until))
-        return survivors
+            # A survivor without an event would not be looked at.
+            stays.set_due(self._state, one_id, self._now)

@@ -180,6 +180,12 @@ def test_everybody_enters_and_leaves_once_and_in_time_in_many_worlds(
 
 
 def follow(folder: Path, moves: list[Event | int | str], chance: random.Random) -> None:
+    # As if there were too many people for one transaction.
+    with mock.patch("onecdp.live.triggers.watch.SLICE", chance.choice([2, 200])):
+        _follow(folder, moves, chance)
+
+
+def _follow(folder: Path, moves: list[Event | int | str], chance: random.Random) -> None:
     stage, oracle = Stage(folder / "live.sqlite", TRIGGERS), Oracle(TRIGGERS)
     receiver, expected = Flaky(chance), list[tuple[str, str, str]]()
     first: dict[str, Event] = {}
