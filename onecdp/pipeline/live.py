@@ -55,13 +55,14 @@ def live(
             notify(f"triggers: {', '.join(each.name for each in triggers.watching.triggers)}")
             triggers.senders.start(stop)
         follower.run(stop, notify)
-        notify("stopped")
     finally:
-        if triggers:
-            triggers.senders.stop()
         if follower.watcher:
             follower.watcher.close()
         follower.state.close()
+        if triggers:
+            triggers.publications.close()
+            triggers.senders.stop()
+    notify("stopped")
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def test_events_of_triggers_are_messages_with_their_key(
 
 
 def test_topic_of_triggers_that_is_not_there_is_told(broker: KafkaBroker) -> None:
-    receiver = KafkaReceiver("shop", "no-topic", {"bootstrap.servers": broker.servers}, 2)
+    receiver = KafkaReceiver("shop", "no-topic", {"bootstrap.servers": broker.servers}, 1)
     with pytest.raises(OnecdpError, match="shop: Kafka has no topic no-topic"):
         receiver.send([Waiting(1, "browsing", "ONE1", "s1-entered", b"{}", 0)])
     receiver.close()
@@ -125,7 +125,10 @@ def read_messages(broker: KafkaBroker, topic: str, count: int) -> list[Any]:
         "bootstrap.servers": broker.servers, "group.id": topic, "auto.offset.reset": "earliest",
         "log_level": 0,
     })  # fmt: skip
-    consumer.subscribe([topic])
+    consumer.assign([
+        confluent_kafka.TopicPartition(topic, partition, confluent_kafka.OFFSET_BEGINNING)
+        for partition in (0, 1)
+    ])  # fmt: skip
     found: list[Any] = []
     end = time.monotonic() + 60
     while len(found) < count and time.monotonic() < end:

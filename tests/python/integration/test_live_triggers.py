@@ -119,7 +119,7 @@ def test_kills_lose_nobody_and_tell_nobody_twice(project: Path, tmp_path: Path, 
     data, warehouse, chance = tmp_path / "data", tmp_path / "warehouse", random.Random(kills)
     keys: list[str] = []
     service = Service(lambda headers, _: keys.append(headers["Idempotency-Key"]))
-    service.answers = [chance.choice([200, 503]) for _ in range(8)]
+    service.answers = [chance.choice([200, 503]) for _ in range(5)]
     (project / SEED).write_text(
         "trigger,rule,purpose,hold_out_share,cool_down,destination\n"
         "browsing,live.page_views_30m >= 3,,,,shop\n"

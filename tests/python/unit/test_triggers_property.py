@@ -162,7 +162,7 @@ moves = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(moves, st.randoms(use_true_random=False))
 def test_everybody_enters_and_leaves_once_and_in_time(
     tmp_path_factory: pytest.TempPathFactory, moves: list[Event | int | str], chance: random.Random
