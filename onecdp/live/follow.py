@@ -99,10 +99,10 @@ class Follower:
         while not stop.is_set():
             try:
                 self.catch_up(looks.look_if_due)
-                is_more = looks.look()
                 if time.monotonic() >= prune_at:
                     self.prune()
                     prune_at = time.monotonic() + PRUNE_SECONDS
+                is_more = looks.look()
             except (OnecdpError, OSError, sqlite3.Error) as error:
                 if str(error) != told:
                     told = str(error)

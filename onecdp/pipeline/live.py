@@ -18,6 +18,7 @@ from onecdp.live.kafka_log import KafkaLog
 from onecdp.live.log import FileLog
 from onecdp.live.settings import read_hold_out_key, read_live_settings
 from onecdp.live.state import LiveEvents, LiveState
+from onecdp.live.triggers import stays
 from onecdp.live.triggers.declared import SEED, read_triggers
 from onecdp.live.triggers.receivers import read_receivers
 from onecdp.live.triggers.send import Outbox, Senders
@@ -106,7 +107,10 @@ def open_follower(
     file = context.warehouse.live_file
     state = LiveState(file, has_triggers=triggers is not None)
     watcher = None
-    if triggers:
+    if triggers is None:
+        with state.transaction() as connection:
+            stays.clear(connection)
+    else:
         watcher = Watcher(state, LiveEvents(file), triggers.watching, triggers.publications)
     return Follower(
         state, events, links, columns, Published(context.warehouse.online_file), watcher

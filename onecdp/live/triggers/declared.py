@@ -12,14 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from onecdp.audiences.names import nearest
+from onecdp.audiences.names import LIVE_PREFIX, nearest
 from onecdp.audiences.rules import Compare, Expression, RuleError, Tag, leaves, parse, shown
 from onecdp.errors import UsageProblem
 from onecdp.live.features import MICROSECONDS, Feature
 
 SEED = "seeds/triggers.csv"
 HEADER = ("trigger", "rule", "purpose", "hold_out_share", "cool_down", "destination")
-PREFIX = "live."
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _DURATION = re.compile(r"([1-9][0-9]{0,3})([mhd])")
 _MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
@@ -61,7 +60,7 @@ class Trigger:
 def live_name(leaf: Tag | Compare) -> str | None:
     """The name of the live feature that a part of a rule names; None for tags and numbers."""
     name = leaf.name if isinstance(leaf, Tag) else leaf.number
-    return name.removeprefix(PREFIX) if name.startswith(PREFIX) else None
+    return name.removeprefix(LIVE_PREFIX) if name.startswith(LIVE_PREFIX) else None
 
 
 def read_triggers(project: Path, features: Iterable[Feature]) -> tuple[Trigger, ...]:
@@ -161,9 +160,9 @@ def _problem(leaf: Tag | Compare, name: str, features: Mapping[str, Feature]) ->
         return f"unknown live feature {shown(name)} {at}; {nearest(name, features, _NONE)}"
     measure = features[name].measure
     if measure in ("first_time", "last_type"):
-        return f"{PREFIX}{name} {at} is a text ({measure}), which rules can't ask"
+        return f"{LIVE_PREFIX}{name} {at} is a text ({measure}), which rules can't ask"
     if measure == "any" and isinstance(leaf, Compare):
-        return f"{PREFIX}{name} {at} is true or false: write it alone"
+        return f"{LIVE_PREFIX}{name} {at} is true or false: write it alone"
     if measure == "seconds_since_last" and isinstance(leaf, Tag):
-        return f"{PREFIX}{name} {at} is a time: compare it, as in {PREFIX}{name} >= 600"
+        return f"{LIVE_PREFIX}{name} {at} is a time: compare it, as in {LIVE_PREFIX}{name} >= 600"
     return None

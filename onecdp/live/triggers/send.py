@@ -66,6 +66,8 @@ class Sender:
     def run(self, stop: threading.Event) -> None:
         """Sends until `stop` is set; what a destination does not take is tried again."""
         state = sqlite3.connect(self._outbox.file, isolation_level=None, timeout=10)
+        # A power failure may undo the last deletions: then these events are sent once more.
+        state.execute("pragma synchronous = normal")
         attempts = 0
         try:
             while not stop.is_set():

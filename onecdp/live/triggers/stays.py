@@ -95,6 +95,12 @@ class Waiting:
     created_at: int
 
 
+TABLES = (
+    "trigger_stays", "trigger_touched", "trigger_recheck", "trigger_due", "trigger_outbox",
+    "trigger_counts", "trigger_world",
+)  # fmt: skip
+
+
 @contextmanager
 def transaction(state: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """All of the block is committed, or nothing."""
@@ -290,6 +296,12 @@ def change_world(
     )
     recheck_all(state)
     return True
+
+
+def clear(state: sqlite3.Connection) -> None:
+    """Deletes all that is kept, of a project that has no triggers any more."""
+    for table in TABLES:
+        state.execute(f"delete from {table}")
 
 
 def erase_stays(

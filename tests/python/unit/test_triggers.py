@@ -226,6 +226,21 @@ def test_changed_rule_is_applied_and_removed_trigger_goes(tmp_path: Path) -> Non
     assert len(stays.waiting(stage.state.connection, "third", 9)) == 1
 
 
+def test_trigger_that_was_away_for_a_while_begins_anew(tmp_path: Path) -> None:
+    stage = stage_of(tmp_path, VIEWS, D1=1)
+    for number in (1, 2):
+        see(stage, number, D1)
+    with stage.state.transaction() as state:
+        stays.clear(state)
+    stage.restart()
+    stage.look()
+    assert stage.told() == [("browsing", "entered", ONE)]
+    tables = stage.state.connection.execute(
+        "select name from sqlite_master where type = 'table' and name like 'trigger%'"
+    )
+    assert {name for (name,) in tables} == {*stays.TABLES}
+
+
 def test_trigger_that_cannot_be_evaluated_leaves_everybody_where_they_are(tmp_path: Path) -> None:
     stage = stage_of(tmp_path, VIEWS, D1=1)
     for number in (1, 2):
@@ -295,8 +310,8 @@ def test_publication_is_asked_for_again_when_its_turn_has_come(tmp_path: Path) -
 def test_file_of_before_triggers_gains_the_tables(tmp_path: Path) -> None:
     stage = stage_of(tmp_path, VIEWS, D1=1)
     see(stage, 1, D1)
-    for name in ("stays", "touched", "recheck", "due", "outbox", "counts", "world"):
-        stage.state.connection.execute(f"drop table trigger_{name}")
+    for table in stays.TABLES:
+        stage.state.connection.execute(f"drop table {table}")
     stage.restart()
     stage.look()
     see(stage, 2, D1)

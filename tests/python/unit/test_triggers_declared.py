@@ -10,6 +10,7 @@ import duckdb
 import pytest
 from support.cli import REPOSITORY
 
+from onecdp.audiences.names import Names
 from onecdp.audiences.rules import Compare, Tag, parse
 from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.live.features import read_features
@@ -141,3 +142,12 @@ def test_destination_that_cannot_be_used_is_named(tmp_path: Path, settings: str,
     with pytest.raises(OnecdpError, match=said) as told:
         read_receivers(tmp_path, {}, triggers)
     assert not re.search("12345678|Traceback", str(told.value))
+
+
+@pytest.mark.parametrize("rule", ["gold AND live.events_5m", "gold AND live.events_5m > 2"])
+def test_audience_with_a_live_feature_is_told_what_it_wants(rule: str) -> None:
+    (problem,) = Names(["gold", "all_customers"]).problems(parse(rule), rule)
+    assert problem.reason == (
+        '"live.events_5m" is a live feature: only rules of seeds/triggers.csv may use one'
+    )
+    assert problem.position == 10
