@@ -22,7 +22,9 @@ from onecdp.live.triggers.stays import Waiting, take_out, transaction, waiting
 POLL_SECONDS = 0.1
 LONGEST_WAIT = 60.0
 _FIRST_WAIT = 0.5
-KEPT = DAY
+LETTERS_SECONDS = 60.0
+"""How often dead letters are told of."""
+KEPT, _KEPT_TEXT = DAY, "a day"
 """How long an event waits for a destination that doesn't take it, microseconds."""
 SENT, REFUSED = "sent", "refused"
 
@@ -62,6 +64,7 @@ class Sender:
         self._notify, self._first_wait, self._now = notify, first_wait, now
         self._letters = letter_file(outbox.letters / "triggers", name)
         self._told = ""
+        self._set_aside_count, self._tell_letters_at = 0, float("-inf")
 
     def run(self, stop: threading.Event) -> None:
         """Sends until `stop` is set; what a destination does not take is tried again."""
@@ -76,8 +79,10 @@ class Sender:
                 except (OnecdpError, OSError, sqlite3.Error) as error:
                     asked = (error.seconds if isinstance(error, Busy) else None) or 0.0
                     wait = min(self._first_wait * 2.0**attempts, LONGEST_WAIT)
+                    if attempts:
+                        # What passes by itself is not worth a line.
+                        self._tell(str(error))
                     attempts = min(attempts + 1, 10)
-                    self._tell(str(error))
                     stop.wait(max(wait, asked))
                     continue
                 attempts = 0
@@ -122,8 +127,15 @@ class Sender:
                 # Of a person who was erased meanwhile nothing is kept.
                 if take_out(state, event, REFUSED):
                     keep_letter(self._letters, status, event.body)
-        why = f"refused it ({status})" if status else f"did not take it in {KEPT // DAY} day"
-        self._notify(f"{self._name} {why}: {len(events)} dead letters in {self._letters}")
+        self._set_aside_count += len(events)
+        if time.monotonic() < self._tell_letters_at:
+            return
+        why = f"answered {status}" if status else f"has not taken what is older than {_KEPT_TEXT}"
+        self._notify(
+            f"{self._name} {why}: {self._set_aside_count} dead letters since the start, in"
+            f" {self._letters}"
+        )
+        self._tell_letters_at = time.monotonic() + LETTERS_SECONDS
 
     def _tell(self, problem: str) -> None:
         """Tells a problem once, and its end."""
