@@ -23,7 +23,7 @@ import orjson
 
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Event, Identifier
-from onecdp.live.triggers import stays
+from onecdp.live.triggers import outbox, stays
 
 FORMAT = 1
 _SCHEMA = """
@@ -328,8 +328,8 @@ class LiveEvents:
         return sorted(found.values(), key=lambda kept: (kept.event.event_time, kept.event.event_id))
 
     def trigger_figures(self) -> list[tuple[str, str, str, int]]:
-        """Returns figures of triggers: `stays.read_figures`."""
-        return [*stays.read_figures(self._state)]
+        """Returns figures of triggers: `outbox.read_figures`."""
+        return [*outbox.read_figures(self._state)]
 
     def close(self) -> None:
         """Closes the file."""

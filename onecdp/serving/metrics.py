@@ -43,7 +43,7 @@ class Metrics:
         self._changed_at = time.time()
 
     def text(self, triggers: Iterable[tuple[str, str, str, int]] = ()) -> str:
-        """Returns all figures; those of triggers as `stays.read_figures` gives them."""
+        """Returns all figures; those of triggers as `outbox.read_figures` gives them."""
         lines = [*self._lines(), *_trigger_lines(triggers)]
         return "".join(f"{line}\n" for line in lines)
 

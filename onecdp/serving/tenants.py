@@ -62,7 +62,7 @@ class Tenant:
             self.live = open_live(self._live_file, self._live_settings)
 
     def trigger_figures(self) -> list[tuple[str, str, str, int]]:
-        """Returns figures of triggers, `stays.read_figures`. In any thread: it takes a while."""
+        """Returns figures of triggers, `outbox.read_figures`. In any thread: it takes a while."""
         if self.live is None:
             return []
         events = LiveEvents(self._live_file)

@@ -11,7 +11,7 @@ from onecdp.destinations.options import Options
 from onecdp.destinations.signed_post import SignedPost, read_address
 from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.live.triggers.declared import Trigger
-from onecdp.live.triggers.stays import Waiting
+from onecdp.live.triggers.outbox import Waiting
 from onecdp.project.settings import read_section
 
 SECTION = "destinations"

@@ -16,8 +16,9 @@ from pathlib import Path
 from onecdp.destinations.signed_post import Busy, keep_letter, letter_file
 from onecdp.errors import OnecdpError
 from onecdp.live.features import DAY
+from onecdp.live.triggers.outbox import Waiting, take_out, waiting
 from onecdp.live.triggers.receivers import Receiver
-from onecdp.live.triggers.stays import Waiting, take_out, transaction, waiting
+from onecdp.live.triggers.stays import transaction
 
 POLL_SECONDS = 0.1
 LONGEST_WAIT = 60.0

@@ -23,12 +23,13 @@ from onecdp.live.measure import iso_time, measure
 from onecdp.live.person import People
 from onecdp.live.settings import LiveSettings
 from onecdp.live.state import Kept, LiveEvents, LiveState
-from onecdp.live.triggers import stays
+from onecdp.live.triggers import outbox, stays
 from onecdp.live.triggers.conditions import TREATMENT, Leaf, arm_of, holds, live_holds
 from onecdp.live.triggers.declared import Trigger, live_name
 from onecdp.live.triggers.due import next_change, watched
+from onecdp.live.triggers.outbox import Waiting
 from onecdp.live.triggers.publication import Publication, Publications
-from onecdp.live.triggers.stays import Next, Stay, Waiting
+from onecdp.live.triggers.stays import Next, Stay
 
 SLICE = 200
 """People in one transaction: the log waits meanwhile."""
@@ -258,10 +259,10 @@ class _Look:
             **more,
         }
         event = Waiting(0, trigger.name, stay.one_id, event_id, orjson.dumps(body), self._now)
-        stays.put_out(self._state, trigger.destination, event)
+        outbox.put_out(self._state, trigger.destination, event)
 
     def _count(self, trigger: Trigger, what: str) -> None:
-        stays.count(self._state, trigger.name, what)
+        outbox.count(self._state, trigger.name, what)
         self._changes[what] += 1
 
     def _identifier(self, person: int, events: Sequence[Kept]) -> Identifier | None:

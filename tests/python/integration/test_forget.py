@@ -17,8 +17,9 @@ from support.line import differences, read_tables
 from onecdp.destinations.signed_post import keep_letter
 from onecdp.live.events import Event
 from onecdp.live.state import LiveState
-from onecdp.live.triggers import stays
-from onecdp.live.triggers.stays import Stay, Waiting
+from onecdp.live.triggers import outbox, stays
+from onecdp.live.triggers.outbox import Waiting
+from onecdp.live.triggers.stays import Stay
 
 AS_OF = ("--as-of", "2026-06-06")
 VALUES = (
@@ -70,7 +71,7 @@ def keep_live(project: BuiltProject, one_id: str) -> None:
     body = orjson.dumps({"one_id": one_id})
     with recent.transaction() as state:
         stays.put_stay(state, Stay("browsing", one_id, "S1", "treatment", 0, True, 0, device))
-        stays.put_out(state, "shop", Waiting(0, "browsing", one_id, "S1-entered", body, 0))
+        outbox.put_out(state, "shop", Waiting(0, "browsing", one_id, "S1-entered", body, 0))
         stays.set_due(state, one_id, 1)
     recent.close()
     keep_letter(project.warehouse / "dead-letters/triggers/shop.jsonl", 422, body)

@@ -19,8 +19,8 @@ from onecdp.live.follow import Follower
 from onecdp.live.kafka_log import KafkaLog
 from onecdp.live.log import Done
 from onecdp.live.state import LiveEvents, LiveState
+from onecdp.live.triggers.outbox import Waiting
 from onecdp.live.triggers.receivers import KafkaReceiver
-from onecdp.live.triggers.stays import Waiting
 
 pytestmark = needs_kafka
 COLUMNS = [("device_id", "device_id")]

@@ -10,7 +10,7 @@ from support.triggers import KEY, Stage, one_id_of, trigger
 
 from onecdp.errors import OnecdpError
 from onecdp.live.state import LiveEvents
-from onecdp.live.triggers import stays
+from onecdp.live.triggers import outbox, stays
 from onecdp.live.triggers.conditions import HELD_OUT, TREATMENT, arm_of
 from onecdp.live.triggers.declared import Trigger
 from onecdp.serving.metrics import Metrics
@@ -223,7 +223,7 @@ def test_changed_rule_is_applied_and_removed_trigger_goes(tmp_path: Path) -> Non
     stage.restart()
     stage.look()
     # What waits goes where the trigger sends now.
-    assert len(stays.waiting(stage.state.connection, "third", 9)) == 1
+    assert len(outbox.waiting(stage.state.connection, "third", 9)) == 1
 
 
 def test_trigger_that_was_away_for_a_while_begins_anew(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ from onecdp.live.state import Kept
 from onecdp.live.triggers import stays
 from onecdp.live.triggers.conditions import TREATMENT, arm_of, holds, live_holds
 from onecdp.live.triggers.declared import Trigger, live_name
+from onecdp.live.triggers.outbox import Waiting
 from onecdp.live.triggers.send import Outbox, Sender
-from onecdp.live.triggers.stays import Waiting
 
 TICK = 5 * MINUTE
 TRIGGERS = (

@@ -20,10 +20,10 @@ from support.webhooks import SECRET, Service
 
 from onecdp.destinations.signed_post import Address, SignedPost
 from onecdp.live.state import LiveState
-from onecdp.live.triggers import stays
+from onecdp.live.triggers import outbox
+from onecdp.live.triggers.outbox import Waiting
 from onecdp.live.triggers.receivers import WebhookReceiver
 from onecdp.live.triggers.send import KEPT, Outbox, Sender, Senders
-from onecdp.live.triggers.stays import Waiting
 
 
 class Hook(Service):
@@ -65,10 +65,10 @@ class Desk:
             for number in numbers:
                 body = json.dumps({"event_id": f"E{number}", "one_id": f"ONE{number}"}).encode()
                 event = Waiting(0, "browsing", f"ONE{number}", f"E{number}", body, at)
-                stays.put_out(state, "hook", event)
+                outbox.put_out(state, "hook", event)
 
     def left(self) -> int:
-        return len(stays.waiting(self.state.connection, "hook", 100))
+        return len(outbox.waiting(self.state.connection, "hook", 100))
 
     def counts(self) -> dict[str, int]:
         rows = self.state.connection.execute("select what, count from trigger_counts").fetchall()
@@ -182,7 +182,7 @@ def test_kill_between_answer_and_deletion_repeats_the_key(desk: Desk, number: in
             left[0] -= 1
             if left[0] < 0:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return stays.take_out(*args)
+            return outbox.take_out(*args)
 
         with mock.patch("onecdp.live.triggers.send.take_out", dying):
             desk.sender().run(threading.Event())
