@@ -19,6 +19,8 @@ from onecdp.live.state import LiveState
 from onecdp.pipeline.context import Context
 from onecdp.project.ingestion import load_ingestion
 from onecdp.serving.batch_state import Published
+from onecdp.serving.places import FilePlace, Place
+from onecdp.serving.settings import read_stores
 
 
 def live(
@@ -52,7 +54,12 @@ def open_follower(context: Context, data: Path | None) -> Follower:
     events, links = _logs(context.project.folder, data, os.environ)
     columns = id_columns(context)
     state = LiveState(context.warehouse.live_file)
-    return Follower(state, events, links, columns, Published(context.warehouse.online_file))
+    return Follower(state, events, links, columns, Published(_store(context)))
+
+
+def _store(context: Context) -> Place:
+    project, warehouse = context.project.folder, context.warehouse
+    return read_stores(project, warehouse, os.environ).kept or FilePlace(warehouse)
 
 
 def id_columns(context: Context) -> list[Identifier]:

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
-from pathlib import Path
 
 import duckdb
 
@@ -22,7 +21,7 @@ from onecdp.errors import OnecdpError
 from onecdp.identity.normalise import lower
 from onecdp.live.events import Identifier, microseconds
 from onecdp.live.measure import Watermark
-from onecdp.serving.store_file import identity, read_batch
+from onecdp.serving.places import Place
 from onecdp.warehouse.schemas import AUDIT
 
 # Each source of the collector: the model that takes its rows in, and what that reads.
@@ -93,21 +92,21 @@ def from_json(text: str) -> BatchState:
 class Published:
     """Up to where the published warehouse counts events; read again when another store is there."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, store: Place) -> None:
         """Reads nothing yet.
 
         Args:
-            file: The online store.
+            store: Where the online store is.
         """
-        self._file = file
-        self._identity: tuple[int, ...] | None = None
+        self._store = store
+        self._identity: object = None
         self._watermark: Watermark | None = None
 
     def __call__(self) -> Watermark | None:
         """Returns it; None if there is no store, or its build is not known."""
-        seen = identity(self._file)
+        seen = self._store.identity()
         if seen != self._identity:
-            text = read_batch(self._file)
+            text = self._store.read_batch()
             self._watermark = None if text is None else from_json(text).watermark
             self._identity = seen
         return self._watermark

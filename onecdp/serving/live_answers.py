@@ -23,7 +23,7 @@ from onecdp.live.person import Answer, People, Status
 from onecdp.live.settings import LiveSettings
 from onecdp.live.state import LiveEvents
 from onecdp.serving.batch_state import BatchState
-from onecdp.serving.online_store import Found, OnlineStore
+from onecdp.serving.lookups import Found, Store
 from onecdp.serving.store_file import inode
 
 # The totals of profiles that go on between two builds, and what of new events adds to them.
@@ -74,7 +74,7 @@ class LiveAnswers:
         self.identity = inode(file)
         self._events, self._settings = LiveEvents(file), settings
 
-    def profile(self, store: OnlineStore, identifier: Identifier) -> LiveAnswer:
+    def profile(self, store: Store, identifier: Identifier) -> LiveAnswer:
         """Returns the customer of an identifier with live features."""
         people = self._people(store)
         whose = people.whose(identifier)
@@ -93,7 +93,7 @@ class LiveAnswers:
         added = {name: values.pop(f"total {name}") for name in TOTALS} if batch else {}
         return LiveAnswer(whose.status, _with_totals(found, added), values)
 
-    def whose(self, store: OnlineStore, identifier: Identifier) -> Answer:
+    def whose(self, store: Store, identifier: Identifier) -> Answer:
         """Returns whose an identifier is."""
         return self._people(store).whose(identifier)
 
@@ -101,14 +101,14 @@ class LiveAnswers:
         """Closes the file."""
         self._events.close()
 
-    def _people(self, store: OnlineStore) -> People:
+    def _people(self, store: Store) -> People:
         return People(_Directory(store), self._events, self._settings.max_values)
 
 
 class _Directory:
     """A publication as the live side asks it."""
 
-    def __init__(self, store: OnlineStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     def person_of(self, identifier: Identifier) -> int | None:

@@ -28,6 +28,11 @@ TABLES = ("customer_profiles", "id_map", "audience_packages", "audience_package_
 """The marts that the store is made of."""
 HELD_OUT, TREATMENT = "hold_out", "treatment"
 """The arms of an audience: who is held out is not to be reached."""
+NO_STORE = (
+    "isn't there; set online_store = true below [serving] in .dlt/config.toml, then run"
+    " `onecdp publish`"
+)
+"""What messages say of a missing store."""
 ONE_ID = "one_id"
 """The type under which the identifiers have the one_ids themselves."""
 
