@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from support.api import make_api_project, refused, serving, settings
 from support.api_worlds import ANSWERED, ASKED, OTHER, OWN
+from support.cli import BuiltProject, run_cli
 from support.redis_server import PASSWORD, RedisServer, needs_redis, redis_server
 from support.serving import Person, World, changed, publish_world, write_marts
 
@@ -327,3 +328,43 @@ def test_serve_with_a_server_that_is_away_is_one_line(tmp_path: Path) -> None:
 
 def test_settings_hide_the_password() -> None:
     assert PASSWORD not in repr(RedisSettings("redis://h", "p", None, PASSWORD))
+
+
+@pytest.mark.soak
+def test_forget_reaches_it_in_a_project(
+    built_warehouse: BuiltProject, server: RedisServer, tmp_path: Path
+) -> None:
+    server.client.flushall()
+    project = built_warehouse.copy(tmp_path / "project")
+    (project.folder / ".dlt/secrets.toml").write_text(server.toml)
+    with (project.folder / ".dlt/config.toml").open("a") as config:
+        config.write("\n[serving]\nonline_store = true\n")
+    # There was one in a file before.
+    (project.warehouse / "online.sqlite").write_bytes(b"of before")
+    said = run_cli("publish", cwd=project.folder)
+    assert said.code == 0, said.stderr
+    assert not (project.warehouse / "online.sqlite").exists()
+    values = ("MBR004", "union_004", "hash_email_004", "DEV004")
+    assert all(value in str(server.everything()) for value in values)
+
+    # Before anything is erased elsewhere.
+    server.client.config_set("requirepass", "another-one")
+    refused_now = run_cli("forget", "member_id:MBR004", "--yes", cwd=project.folder)
+    server.client.config_set("requirepass", PASSWORD)
+    assert refused_now.code == 1
+    assert "refuses the password, or wants one" in refused_now.stderr
+    assert PASSWORD not in refused_now.stderr
+
+    done = run_cli("forget", "member_id:MBR004", "--yes", cwd=project.folder)
+    assert done.code == 0, done.stderr
+    assert not [value for value in values if value in str(server.everything())]
+    assert (
+        RedisPlace(RedisSettings(server.settings.url, "onecdp", None, PASSWORD), project.warehouse)
+        .open()
+        .customer("member_id", "MBR001")
+    )
+    # Turned off, nothing is left.
+    config = project.folder / ".dlt/config.toml"
+    config.write_text(config.read_text().replace("online_store = true", "online_store = false"))
+    assert run_cli("publish", cwd=project.folder).code == 0
+    assert not server.everything()
