@@ -18,7 +18,7 @@ import orjson
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Identifier
 from onecdp.live.features import Feature, Window
-from onecdp.live.measure import Value, Watermark, measure
+from onecdp.live.measure import Measures, Value, Watermark
 from onecdp.live.person import Answer, People, Status
 from onecdp.live.settings import LiveSettings
 from onecdp.live.state import LiveEvents
@@ -73,6 +73,8 @@ class LiveAnswers:
         """
         self.identity = inode(file)
         self._events, self._settings = LiveEvents(file), settings
+        self._alone = Measures(settings.features)
+        self._with_totals = Measures((*settings.features, *_ADDED))
 
     def profile(self, store: Store, identifier: Identifier) -> LiveAnswer:
         """Returns the customer of an identifier with live features."""
@@ -86,9 +88,9 @@ class LiveAnswers:
         # Without a build that says what it has taken in, all recent events would count twice.
         batch = store.batch
         watermark = batch.watermark if batch else Watermark({}, 0)
-        features = (*self._settings.features, *(_ADDED if batch else ()))
-        values = measure(
-            features, people.events_of(whose.person), now, watermark, self._settings.session_gap
+        measures = self._with_totals if batch else self._alone
+        values = measures.of(
+            people.events_of(whose.person), now, watermark, self._settings.session_gap
         )
         added = {name: values.pop(f"total {name}") for name in TOTALS} if batch else {}
         return LiveAnswer(whose.status, _with_totals(found, added), values)
@@ -138,7 +140,7 @@ def _with_totals(found: Found, added: Mapping[str, Value]) -> Found:
         return found
     profile = orjson.loads(found.document)
     for name, more in added.items():
-        if name in profile and isinstance(more, int | Decimal):
+        if name in profile and isinstance(more, (int, Decimal)):
             total = Decimal(str(profile[name] or 0)) + more
             profile[name] = int(total) if isinstance(more, int) else float(total)
     if profile.get("total_orders") and {"avg_order_value", "total_revenue"} <= profile.keys():
