@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from onecdp.serving.redis_settings import RedisSettings
-from support.sql_servers import free_port
+from support.sql_servers import NotInstalled, free_port
 
 PROGRAM = shutil.which("redis-server") or shutil.which("valkey-server")
 needs_redis = pytest.mark.skipif(
@@ -62,10 +62,15 @@ class RedisServer:
 
 @contextmanager
 def redis_server() -> Iterator[RedisServer]:
-    """A server until the block ends."""
+    """A server until the block ends.
+
+    Raises:
+        NotInstalled: This machine has none.
+    """
     import redis
 
-    assert PROGRAM
+    if PROGRAM is None:
+        raise NotInstalled("no redis-server; apt-get install redis-server (.ci/run)")
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
         process = subprocess.Popen(
