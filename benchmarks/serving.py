@@ -238,13 +238,8 @@ def over_http(
         "api, publications": (api, (folder,), 1, options.customers),
         "echo, 2 workers": (Echo, (body,), 2, 1),
         "api, 2 workers": (api, (folder,), 2, options.customers),
-        "api, live, any customer": (
-            api,
-            (with_events.folder, None, features),
-            1,
-            options.customers,
-        ),
-        "api, live, 10 events each": (api, (with_events.folder, None, features), 1, active),
+        "api, live, any customer": (api, live, 1, options.customers),
+        "api, live, 10 events each": (api, live, 1, active),
     }
     if redis:
         servers["api, in redis"] = (api, (folder, redis), 1, options.customers)
