@@ -119,8 +119,14 @@ def publish_marts(
 
 
 def _remove(stores: Stores) -> None:
-    for place in stores.others:
-        place.remove()
+    try:
+        for place in stores.others:
+            place.remove()
+    except OnecdpError as error:
+        raise OnecdpError(
+            f"the marts are published, but an online store that is kept no more is still there:"
+            f" {error}; then run `onecdp publish`"
+        ) from error
 
 
 def _batch_state(warehouse: Warehouse) -> str | None:

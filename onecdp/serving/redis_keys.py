@@ -1,6 +1,6 @@
 """What the online store is in Redis or Valkey.
 
-    PREFIX:store          hash: format, epoch, generation, publication, id_types, batch
+    PREFIX:store          hash: format, epoch, generation, publication, id_types, batch, batch_name
     PREFIX:epochs         set: the epochs of which there are keys
     PREFIX:EPOCH:…
       oldest              the first generation that can still be read
@@ -24,9 +24,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from onecdp.errors import OnecdpError
+from onecdp.serving.batch_state import name_state
 from onecdp.serving.redis_settings import RedisSettings
 
 FORMAT = 1
+Identity = tuple[str, ...]
 NEEDS_EXTRA = "a store in Redis or Valkey needs its client: pip install 'onecdp[redis]'"
 PARTS = ("summary", "members", "held_out")
 PROFILE, IDENTITY, NUMBER = "p", "d", "n"
@@ -91,6 +93,12 @@ class State:
     publication: str
     id_types: str
     batch: str | None
+
+    @property
+    def identity(self) -> Identity:
+        """What differs where anything does, in few bytes."""
+        return (str(FORMAT), self.epoch, str(self.generation), self.publication,
+                name_state(self.batch))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -176,6 +184,15 @@ def read_state(client: Any, settings: RedisSettings) -> State | None:
         said["epoch"], int(said["generation"]), said["publication"], said["id_types"],
         said.get("batch"),
     )  # fmt: skip
+
+
+def read_identity(client: Any, settings: RedisSettings) -> Identity | None:
+    """Returns the identity of what the pointer says: it is asked again and again."""
+    found = client.hmget(
+        pointer(settings), "format", "epoch", "generation", "publication", "batch_name"
+    )
+    said = tuple((value or b"").decode() for value in found)
+    return said if said[0] == str(FORMAT) else None
 
 
 def pointer(settings: RedisSettings) -> str:

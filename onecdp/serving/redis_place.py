@@ -35,7 +35,7 @@ class RedisPlace:
     def identity(self) -> object:
         """Returns what the pointer says."""
         with redis_keys.told(self.settings):
-            return redis_keys.read_state(self._client, self.settings)
+            return redis_keys.read_identity(self._client, self.settings)
 
     def open(self) -> RedisStore:
         """Opens the store."""

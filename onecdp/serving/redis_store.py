@@ -47,7 +47,7 @@ class RedisStore(Resident):
         client = connect(settings, _OPEN_SECONDS)
         with told(settings):
             state = self._read(client)
-        self.identity: object = state
+        self.identity: object = state.identity
         self.is_lost = False
         self._generation = state.generation
         self._keys = Keys(settings.prefix, state.epoch)

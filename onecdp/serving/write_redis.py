@@ -145,6 +145,7 @@ class RedisWriter:
         said = {
             "format": FORMAT, "epoch": state.epoch, "generation": state.generation,
             "publication": state.publication, "id_types": state.id_types,
+            "batch_name": state.identity[-1],
         }  # fmt: skip
         if state.batch is not None:
             said["batch"] = state.batch

@@ -16,16 +16,24 @@ from support.api import make_api_project, refused, serving, settings
 from support.api_worlds import ANSWERED, ASKED, OTHER, OWN
 from support.cli import BuiltProject, run_cli
 from support.redis_server import PASSWORD, RedisServer, needs_redis, redis_server
-from support.serving import Person, World, changed, publish_world, write_marts
+from support.serving import (
+    Person,
+    World,
+    build_world,
+    changed,
+    publish_world,
+    write_marts,
+)
 
 from onecdp.cli.main import main
 from onecdp.collector.refusals import Refusal
 from onecdp.errors import OnecdpError
+from onecdp.pipeline.publish import publish_marts
 from onecdp.serving import write_redis
 from onecdp.serving.current_store import CurrentStore
 from onecdp.serving.lookups import Store
 from onecdp.serving.online_store import OnlineStore
-from onecdp.serving.places import Publication
+from onecdp.serving.places import Publication, Stores
 from onecdp.serving.redis_place import RedisPlace
 from onecdp.serving.redis_settings import RedisSettings
 from onecdp.serving.redis_store import RedisStore
@@ -314,6 +322,19 @@ def test_the_api_answers_from_it_and_says_503_while_it_is_away(
     assert PASSWORD not in said
 
 
+def test_a_store_that_can_not_be_written_or_deleted_is_told_with_what_was_published(
+    tmp_path: Path,
+) -> None:
+    warehouse = Warehouse(tmp_path)
+    away = RedisPlace(RedisSettings("redis://127.0.0.1:1/0"), warehouse.marts_file)
+    build_world(warehouse, SMALL)
+    with pytest.raises(OnecdpError, match=r"the online store is that of before: redis://.*reached"):
+        publish_marts(warehouse, stores=Stores(away))
+    with pytest.raises(OnecdpError, match=r"are published, but .* is still there: redis://"):
+        publish_marts(warehouse, stores=Stores(None, [away]))
+    assert warehouse.marts_file.is_file()
+
+
 def test_serve_with_a_server_that_is_away_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     publish_world(tmp_path / "other", OTHER)
@@ -337,8 +358,8 @@ def test_forget_reaches_it_in_a_project(
     server.client.flushall()
     project = built_warehouse.copy(tmp_path / "project")
     (project.folder / ".dlt/secrets.toml").write_text(server.toml)
-    with (project.folder / ".dlt/config.toml").open("a") as config:
-        config.write("\n[serving]\nonline_store = true\n")
+    config = project.folder / ".dlt/config.toml"
+    config.write_text(config.read_text() + "\n[serving]\nonline_store = true\n")
     # There was one in a file before.
     (project.warehouse / "online.sqlite").write_bytes(b"of before")
     said = run_cli("publish", cwd=project.folder)
@@ -364,7 +385,6 @@ def test_forget_reaches_it_in_a_project(
         .customer("member_id", "MBR001")
     )
     # Turned off, nothing is left.
-    config = project.folder / ".dlt/config.toml"
     config.write_text(config.read_text().replace("online_store = true", "online_store = false"))
     assert run_cli("publish", cwd=project.folder).code == 0
     assert not server.everything()
