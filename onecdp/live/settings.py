@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from onecdp.errors import UsageProblem
-from onecdp.live.features import MICROSECONDS, SEED, Feature, read_features
+from onecdp.identity.normalise import lower
+from onecdp.live.features import ANY, MICROSECONDS, SEED, Feature, read_features
 
 _GAP_MINUTES = 30
 
@@ -88,3 +89,47 @@ def _max_values(project: Path) -> dict[str, int]:
             if most:
                 found[name] = int(most)
     return found
+
+
+@dataclass(frozen=True)
+class Blocklist:
+    """Identifiers that are nobody's, as seeds/id_blocklist.csv has them.
+
+    Attributes:
+        rows: Type or `*`, whether it is a pattern, and the value or the pattern.
+    """
+
+    rows: Sequence[tuple[str, bool, str]] = ()
+
+    def values_of(self, id_type: str) -> list[str]:
+        """The values of a type, in lower case."""
+        return sorted({lower(value) for value in self._of(id_type, is_pattern=False) if value})
+
+    def patterns_of(self, id_type: str) -> list[str]:
+        """The regular expressions of a type, which ignore the case."""
+        return self._of(id_type, is_pattern=True)
+
+    def _of(self, id_type: str, *, is_pattern: bool) -> list[str]:
+        return [
+            value
+            for kind, is_regular, value in self.rows
+            if kind in (ANY, id_type) and is_regular == is_pattern
+        ]
+
+
+def read_blocklist(project: Path) -> Blocklist:
+    """Returns the blocklist of a project; empty without the seed.
+
+    Raises:
+        UsageProblem: The file can't be read.
+    """
+    file = project / "seeds" / "id_blocklist.csv"
+    if not file.is_file():
+        return Blocklist()
+    with file.open(newline="", encoding="utf-8-sig") as stream:
+        rows = [
+            (row["id_type"], row["match"] == "pattern", (row["id_value"] or "").strip())
+            for row in csv.DictReader(stream)
+        ]
+    # dbt's reader of CSV takes the word for no value, so the seed can't have it.
+    return Blocklist((*rows, (ANY, False, "null")))

@@ -16,6 +16,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,12 @@ create table if not exists event_identifiers (
 _OF_IDENTIFIER = """
 select
     event_int, has_copies, event_id, event_time, event_type, price, session_id, channel,
-    identifiers, partitions.name, events.position
-from event_identifiers
-inner join events using (event_int)
-inner join partitions using (partition_int)
+    identifiers, partition_int, events.position
+from event_identifiers inner join events using (event_int)
 where id_type = ? and id_value = ?
 """
+# SQLite takes five hundred selects in one.
+_ASKED = 200
 _COPIES = """
 select partitions.name, event_copies.position
 from event_copies inner join partitions using (partition_int)
@@ -316,16 +317,46 @@ class LiveEvents:
         if version != FORMAT:
             self._state.close()
             raise OnecdpError(f"{file}: its format is {version}, not {FORMAT}")
+        # One for all look-ups: a new one each costs more than the look-up.
+        self._cursor = self._state.cursor()
+        self._partitions: dict[int, str] = {}
 
     def of(self, identifiers: Iterable[Identifier]) -> list[Kept]:
         """Returns the kept events that have one of the identifiers, in their order in time."""
-        found: dict[int, Kept] = {}
-        for identifier in identifiers:
-            for row in self._state.execute(_OF_IDENTIFIER, identifier).fetchall():
-                if row[0] not in found:
-                    copies = self._state.execute(_COPIES, row[:1]).fetchall() if row[1] else ()
-                    found[row[0]] = _kept(row, copies)
-        return sorted(found.values(), key=lambda kept: (kept.event.event_time, kept.event.event_id))
+        asked = list(identifiers)
+        rows: dict[int, tuple[Any, ...]] = {}
+        for at in range(0, len(asked), _ASKED):
+            part = asked[at : at + _ASKED]
+            # In one statement: to begin one costs as much as the look-up.
+            query = " union all ".join([_OF_IDENTIFIER] * len(part))
+            for row in self._cursor.execute(query, [*chain.from_iterable(part)]).fetchall():
+                rows[row[0]] = row
+        # Most events of a person have the same identifiers.
+        spelled: dict[str, tuple[Identifier, ...]] = {}
+        found = [self._kept(row, spelled) for row in rows.values()]
+        found.sort(key=lambda kept: (kept.event.event_time, kept.event.event_id))
+        return found
+
+    def _kept(self, row: tuple[Any, ...], spelled: dict[str, tuple[Identifier, ...]]) -> Kept:
+        (number, has_copies, event_id, time, event_type, price, session_id, channel, text,
+         partition, position) = row  # fmt: skip
+        identifiers = spelled.get(text)
+        if identifiers is None:
+            identifiers = tuple([(kind, value) for kind, value in orjson.loads(text)])
+            spelled[text] = identifiers
+        event = Event(event_id, time, event_type, price, session_id, channel, identifiers)
+        places = ((self._partition(partition), position),)
+        if has_copies:
+            places += tuple(self._state.execute(_COPIES, (number,)).fetchall())
+        return Kept(event, places)
+
+    def _partition(self, number: int) -> str:
+        """The name of a partition, which never changes."""
+        if number not in self._partitions:
+            self._partitions.update(
+                self._state.execute("select partition_int, name from partitions").fetchall()
+            )
+        return self._partitions[number]
 
     def trigger_figures(self) -> list[tuple[str, str, str, int]]:
         """Returns figures of triggers: `outbox.read_figures`."""
@@ -334,10 +365,3 @@ class LiveEvents:
     def close(self) -> None:
         """Closes the file."""
         self._state.close()
-
-
-def _kept(row: tuple[Any, ...], copies: Iterable[tuple[str, int]]) -> Kept:
-    _, _, event_id, time, event_type, price, session_id, channel, identifiers, *place = row
-    pairs = tuple((kind, value) for kind, value in orjson.loads(identifiers))
-    event = Event(event_id, time, event_type, price, session_id, channel, pairs)
-    return Kept(event, (tuple(place), *copies))

@@ -26,8 +26,9 @@ from onecdp.live.triggers.watch import Watcher, Watching
 from onecdp.pipeline.context import Context
 from onecdp.project.ingestion import load_ingestion
 from onecdp.serving.batch_state import Published
+from onecdp.serving.places import FilePlace, Place
 from onecdp.serving.publications import OpenPublications
-from onecdp.serving.settings import keeps_store
+from onecdp.serving.settings import read_stores
 
 
 def live(
@@ -82,14 +83,15 @@ def open_triggers(context: Context, notify: Callable[[str], None]) -> Triggers |
     triggers = read_triggers(folder, settings.features)
     if not triggers:
         return None
-    if not keeps_store(folder, os.environ):
+    store = read_stores(folder, warehouse, os.environ).kept
+    if store is None:
         raise UsageProblem(
             f"{SEED}: triggers need the online store; set online_store = true below [serving] in"
             " .dlt/config.toml, then run `onecdp publish`"
         )
     return Triggers(
         Watching(triggers, settings, read_hold_out_key(folder)),
-        OpenPublications(warehouse, triggers, notify),
+        OpenPublications(store, warehouse.marts_file, triggers, notify),
         Senders(
             Outbox(warehouse.live_file, warehouse.dead_letters),
             read_receivers(folder, os.environ, triggers),
@@ -112,9 +114,12 @@ def open_follower(
             stays.clear(connection)
     else:
         watcher = Watcher(state, LiveEvents(file), triggers.watching, triggers.publications)
-    return Follower(
-        state, events, links, columns, Published(context.warehouse.online_file), watcher
-    )
+    return Follower(state, events, links, columns, Published(_store(context)), watcher)
+
+
+def _store(context: Context) -> Place:
+    project, warehouse = context.project.folder, context.warehouse
+    return read_stores(project, warehouse, os.environ).kept or FilePlace(warehouse)
 
 
 def id_columns(context: Context) -> list[Identifier]:

@@ -30,6 +30,11 @@ BESIDE = ("audience_bitmaps", "audience_numbers", "customer_consents")
 """Marts that are read beside the store: it is another publication when they are others."""
 HELD_OUT, TREATMENT = "hold_out", "treatment"
 """The arms of an audience: who is held out is not to be reached."""
+NO_STORE = (
+    "isn't there; set online_store = true below [serving] in .dlt/config.toml, then run"
+    " `onecdp publish`"
+)
+"""What messages say of a missing store."""
 ONE_ID = "one_id"
 """The type under which the identifiers have the one_ids themselves."""
 
