@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from support.api import make_api_project, refused, serving, settings
 from support.api_worlds import ANSWERED, ASKED, OTHER, OWN
 from support.cli import BuiltProject, run_cli
+from support.live_worlds import event
 from support.redis_server import PASSWORD, RedisServer, needs_redis, redis_server
 from support.serving import (
     Person,
@@ -24,6 +25,7 @@ from support.serving import (
     publish_world,
     write_marts,
 )
+from support.triggers import Stage, trigger
 
 from onecdp.cli.main import main
 from onecdp.collector.refusals import Refusal
@@ -34,6 +36,7 @@ from onecdp.serving.current_store import CurrentStore
 from onecdp.serving.lookups import Store
 from onecdp.serving.online_store import OnlineStore
 from onecdp.serving.places import Publication, Stores
+from onecdp.serving.publications import OpenPublications
 from onecdp.serving.redis_place import RedisPlace
 from onecdp.serving.redis_settings import RedisSettings
 from onecdp.serving.redis_store import RedisStore
@@ -388,3 +391,19 @@ def test_forget_reaches_it_in_a_project(
     config.write_text(config.read_text().replace("online_store = true", "online_store = false"))
     assert run_cli("publish", cwd=project.folder).code == 0
     assert not server.everything()
+
+
+def test_triggers_follow_its_publications(place: RedisPlace, tmp_path: Path) -> None:
+    publish = Publisher(place)
+    publish(SMALL)
+    seen = trigger("seen", "live.views_30m AND gold")
+    stage = Stage(tmp_path / "live.sqlite", [seen])
+    stage.watcher._publications = OpenPublications(place, place.marts, [seen], print)
+    for number, device in enumerate(("D/1", "D3"), start=1):
+        new = event(f"E{number}", ("device_id", device), at=stage.now)
+        stage.state.take("a", number, [(number, new)])
+    stage.look()
+    assert stage.told() == [("seen", "entered", ADA.one_id)]
+    publish(replace(SMALL, people=(ADA, BOB, replace(CY, level="gold"))))
+    stage.look()
+    assert stage.told()[1:] == [("seen", "entered", CY.one_id)]
