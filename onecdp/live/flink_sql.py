@@ -19,6 +19,8 @@ from onecdp.live.settings import Blocklist
 
 LATE_SECONDS = 30
 """How long Flink waits for late events before it ends a minute."""
+SINK_KEY = ("id_type", "id_value", "feature_window")
+"""What the messages of the sink go by."""
 _SETTINGS = {
     # What is kept of identifiers and event_ids that come no more.
     "table.exec.state.ttl": "8 d",
@@ -40,7 +42,6 @@ class FlinkJob:
         features: What; `why_not` is None for each.
         source: The options of the connector that reads events.
         sink: The options of the connector that takes values.
-        has_key: Whether the sink keeps one row per identifier and window.
         id_columns: Columns of events that hold identifiers, with their types, the best one first.
         blocklist: Identifiers that are nobody's.
         session_gap: The longest pause within a session, microseconds.
@@ -49,7 +50,6 @@ class FlinkJob:
     features: Sequence[Feature]
     source: Mapping[str, str]
     sink: Mapping[str, str]
-    has_key: bool
     id_columns: Sequence[Identifier]
     blocklist: Blocklist
     session_gap: int
@@ -98,11 +98,8 @@ def _source(job: FlinkJob) -> str:
 
 
 def _sink(job: FlinkJob) -> str:
-    lines = ["`id_type` STRING", "`id_value` STRING", "`feature_window` STRING",
-             "`as_of` TIMESTAMP(3)"]  # fmt: skip
+    lines = [*(f"{name(column)} STRING" for column in SINK_KEY), "`as_of` TIMESTAMP(3)"]
     lines += [f"{name(each.name)} {values.TYPES[each.measure]}" for each in job.features]
-    if job.has_key:
-        lines.append(f"PRIMARY KEY ({_PERSON}, `feature_window`) NOT ENFORCED")
     return _table("live_features", lines, job.sink)
 
 

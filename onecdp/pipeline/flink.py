@@ -11,7 +11,7 @@ from onecdp.collector.messages import EVENTS
 from onecdp.collector.settings import read_kafka
 from onecdp.errors import UsageProblem
 from onecdp.live.features import SEED, Feature, read_features
-from onecdp.live.flink_sql import FlinkJob, flink_sql, why_not
+from onecdp.live.flink_sql import SINK_KEY, FlinkJob, flink_sql, why_not
 from onecdp.live.settings import read_blocklist, read_live_settings
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.live import id_columns
@@ -66,7 +66,6 @@ def flink_script(
         features=chosen,
         source=source,
         sink=sink,
-        has_key=files is None,
         id_columns=id_columns(context),
         blocklist=read_blocklist(project),
         session_gap=read_live_settings(project).session_gap,
@@ -114,10 +113,11 @@ def _kafka(project: Path) -> tuple[dict[str, str], dict[str, str]]:
         "json.ignore-parse-errors": "true",
     }
     sink = {
-        "connector": "upsert-kafka",
+        "connector": "kafka",
         "topic": SINK_TOPIC,
         **servers,
         "key.format": _JSON,
+        "key.fields": ";".join(SINK_KEY),
         "value.format": _JSON,
         **{f"value.{name}": value for name, value in _VALUES.items()},
     }

@@ -28,7 +28,7 @@ def call(*args: str, **environment: str) -> Result:
 
 def statements(*features: Feature, column: str = "device_id", blocked: str = "unknown") -> str:
     job = FlinkJob(
-        features, {"connector": "x"}, {"connector": "y"}, True, [(column, "device_id")],
+        features, {"connector": "x"}, {"connector": "y"}, [(column, "device_id")],
         Blocklist(((("*"), False, blocked),)), 90 * MINUTE,
     )  # fmt: skip
     return flink_sql(job)
@@ -43,7 +43,7 @@ def test_all_features_but_those_of_the_publication_are_computed_from_kafka(tmp_p
     ]  # fmt: skip
     said = (tmp_path / "live.sql").read_text()
     assert "'topic' = 'app''s-events'" in said
-    assert "'connector' = 'upsert-kafka'" in said
+    assert "'key.fields' = 'id_type;id_value;feature_window'" in said
     assert "hidden" not in said
     windows = re.findall(r"SELECT `id_type`, `id_value`, '([^']+)', `window_end`", said)
     assert windows == ["session", "all", "5m", "30m", "24h", "since purchase"]
