@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from support.line import copy_manifest
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 # Nothing listens there: the way a machine without a connection sees the hub, at once.
 NO_HUB = {"DBT_PACKAGE_HUB_URL": "http://127.0.0.1:9/"}
@@ -87,10 +89,14 @@ def _server() -> subprocess.Popen[str]:
 
 
 def make_project(target: Path) -> Path:
-    """Runs `onecdp init`, and brings the dbt packages that `make setup` put in the tree."""
+    """Runs `onecdp init`, and brings the dbt packages that `make setup` put in the tree.
+
+    The project is that of the tree, so dbt's reading of the tree is as good.
+    """
     made = run_cli("init", str(target))
     assert made.code == 0, made.stderr
     packages = REPOSITORY / "dbt_packages"
     if packages.is_dir():
         shutil.copytree(packages, target / "dbt_packages")
+    copy_manifest(target)
     return target
