@@ -2,55 +2,75 @@
 
 python benchmarks/serving.py
 python benchmarks/serving.py --customers 10000000
-apt-get install wrk       # otherwise the load comes from Python, and limits what is seen
+apt-get install wrk redis-server
+                          # without wrk, the load comes from Python, and limits what is seen
 
 look-ups      identifier → one_id → profile as JSON, one after the other, in one process: the
-online store; `plain`, two tables in SQLite without anything around them; and
-DuckDB with primary keys
+online store; `plain`, two tables in SQLite without anything around them;
+DuckDB with primary keys; and the online store in Redis, if that is installed.
+With live features, of customers with and without ten recent events
 members       whether a customer is in an audience, and all audiences of a customer
 publication   the first one, and one that changes one customer in a hundred
 http          profile and audiences over 32 keep-alive connections from the same machine,
 beside a bare echo of the same size on the same server, which is the ceiling;
-alternating, as medians of `--repeat` runs; and while the store is replaced
+alternating, as medians of `--repeat` runs; with live features of customers with
+and without recent events; while the store is replaced; and with two workers
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import random
 import shutil
 import sqlite3
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import duckdb
 from rich.console import Console
 from rich.table import Table
+from serving_parts.events import make_events
 from serving_parts.load import HAS_WRK, Echo, Rate, measure, running
 from serving_parts.marts import change_a_hundredth, make_marts
 from starlette.types import ASGIApp
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "python"))
+from support.redis_server import redis_server
+from support.sql_servers import NotInstalled
+
+from onecdp.live.settings import NO_FEATURES, LiveSettings, read_live_settings
 from onecdp.project.personal_data import DEFAULT
 from onecdp.serving.app import make_app
+from onecdp.serving.batch_state import BatchState
 from onecdp.serving.keys import digest_of
+from onecdp.serving.live_answers import LiveAnswers
 from onecdp.serving.online_store import OnlineStore
+from onecdp.serving.places import FilePlace, Place, Publication
+from onecdp.serving.redis_place import RedisPlace
+from onecdp.serving.redis_settings import RedisSettings
+from onecdp.serving.redis_store import RedisStore
 from onecdp.serving.settings import SCOPES, Key, Settings, TenantSettings
-from onecdp.serving.write_store import write_store
 from onecdp.warehouse.files import Warehouse
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 KEY = "a-key-for-benchmarks"
 PATH = "/v1/profiles/member_id/M%d"
 PACKAGES = 50
 
 
-def api(folder: Path) -> ASGIApp:
+def api(
+    folder: Path, redis: RedisSettings | None = None, live: LiveSettings = NO_FEATURES
+) -> ASGIApp:
     """The API of a warehouse, for one key without limits."""
     key = Key("bench", digest_of(KEY), frozenset(SCOPES), None, 1e9)
-    tenant = TenantSettings("default", Warehouse(folder), (key,))
-    return make_app(Settings((tenant,), 0.1, False, DEFAULT))
+    tenant = TenantSettings("default", Warehouse(folder), (key,), redis)
+    return make_app(Settings((tenant,), 0.1, False, DEFAULT, live))
 
 
 def look_ups(look_up: Callable[[int], object], customers: int, count: int) -> Rate:
@@ -103,10 +123,10 @@ def duckdb_store(marts: Path, file: Path) -> Callable[[int], object]:
     return lambda number: connection.execute(query, [f"member_id:M{number}"]).fetchone()
 
 
-def publish(warehouse: Warehouse, name: str, before: Path | None, of: str | None) -> float:
-    """Seconds to bring the store to the marts."""
+def publish(place: Place, name: str, before: Path | None, of: str | None, batch: str) -> float:
+    """Seconds to bring a store to the marts."""
     start = time.perf_counter()
-    write_store(warehouse, name, before=before, of=of)
+    place.write(Publication(name, before, of, batch))
     return time.perf_counter() - start
 
 
@@ -123,14 +143,24 @@ def main() -> None:
     if options.tiny:
         options.customers, options.seconds, options.repeat = 2_000, 0.3, 1
     with tempfile.TemporaryDirectory(prefix="serving-") as folder:
-        Console(width=100).print(*measured(Path(folder), options))
+        try:
+            with redis_server() as server:
+                tables = measured(Path(folder), options, server.settings)
+        except NotInstalled as missing:
+            print(f"without Redis: {missing}")
+            tables = measured(Path(folder), options, None)
+    Console(width=100).print(*tables)
 
 
-def measured(folder: Path, options: argparse.Namespace) -> list[Table]:
+def measured(folder: Path, options: argparse.Namespace, redis: RedisSettings | None) -> list[Table]:
     """The tables of results."""
     warehouse, customers = Warehouse(folder), options.customers
     make_marts(warehouse.marts_file, customers, PACKAGES)
-    first = publish(warehouse, "first", None, None)
+    places: dict[str, Place] = {"online store": FilePlace(warehouse)}
+    if redis:
+        places["in redis"] = RedisPlace(redis, warehouse.marts_file)
+    batch = BatchState({}, dt.datetime.now(dt.UTC).date(), frozenset(), ()).to_json()
+    first = {name: publish(each, "first", None, None, batch) for name, each in places.items()}
     size = warehouse.online_file.stat().st_size
 
     store = OnlineStore(warehouse.online_file)
@@ -143,6 +173,24 @@ def measured(folder: Path, options: argparse.Namespace) -> list[Table]:
             duckdb_store(warehouse.marts_file, folder / "keys.duckdb"), customers, count // 50
         ),
     }
+    if redis:
+        shared = RedisStore(redis)
+        found["in redis"] = look_ups(
+            lambda n: shared.profile("member_id", f"M{n}"), customers, count // 5
+        )
+    # Beside the same store: a server takes the events that are beside its own.
+    lively = Warehouse(folder / "lively")
+    active = make_events(lively.live_file, customers)
+    lively.online_file.hardlink_to(warehouse.online_file)
+    live = LiveAnswers(lively.live_file, read_live_settings(REPOSITORY))
+    found["live, 10 events"] = look_ups(
+        lambda n: live.profile(store, ("member_id", f"M{n}")), active, count // 5
+    )
+    found["live, none"] = look_ups(
+        lambda n: live.profile(store, ("member_id", f"M{customers - n + 1}")),
+        customers - active, count // 5,
+    )  # fmt: skip
+    live.close()
     ours, title = found["online store"], f"look-ups, {customers:,} customers"
     stores = Table("store", "a second", "p50 µs", "p99 µs", "goal", title=title)
     for name, rate in found.items():
@@ -164,47 +212,66 @@ def measured(folder: Path, options: argparse.Namespace) -> list[Table]:
 
     shutil.copy(warehouse.marts_file, folder / "before")
     change_a_hundredth(warehouse.marts_file)
-    later = publish(warehouse, "later", folder / "before", "first")
     publications = Table("publication", "seconds", "goal", title=f"{size / 1e6:,.0f} MB")
-    publications.add_row("first", f"{first:.2f}", "")
-    publications.add_row("1 % changed", f"{later:.2f}", _goal(first / later, 10, "times cheaper"))
-    return [stores, publications, over_http(warehouse, store, options)]
+    for name, place in places.items():
+        later = publish(place, "later", folder / "before", "first", batch)
+        publications.add_row(f"{name}, first", f"{first[name]:.2f}", "")
+        goal = _goal(first[name] / later, 10, "times cheaper")
+        publications.add_row(f"{name}, 1 % changed", f"{later:.2f}", goal)
+    return [stores, publications, over_http(warehouse, store, options, redis, (lively, active))]
 
 
-def over_http(warehouse: Warehouse, store: OnlineStore, options: argparse.Namespace) -> Table:
+def over_http(
+    warehouse: Warehouse, store: OnlineStore, options: argparse.Namespace,
+    redis: RedisSettings | None, lively: tuple[Warehouse, int],
+) -> Table:  # fmt: skip
     """The API beside an echo of the same size, and beside itself while the store is replaced."""
     profile = store.profile("member_id", "M1")
     assert profile
     body = b"x" * (len(profile.document) + 100)
-    rates: dict[str, list[Rate]] = {"echo": [], "api": [], "api, publications": []}
-
-    def ask(port: int) -> Rate:
-        return measure(port, PATH, options.customers, KEY, options.seconds)
-
-    with running(Echo, body) as echo, running(api, warehouse.folder) as served:
-        for port in (echo, served):
-            measure(port, PATH, options.customers, KEY, 1 if not options.tiny else 0.2)
+    folder, features = warehouse.folder, read_live_settings(REPOSITORY)
+    with_events, active = lively
+    live = (with_events.folder, None, features)
+    servers: dict[str, tuple[Callable[..., ASGIApp], tuple[object, ...], int, int]] = {
+        "echo": (Echo, (body,), 1, 1),
+        "api": (api, (folder,), 1, options.customers),
+        "api, publications": (api, (folder,), 1, options.customers),
+        "echo, 2 workers": (Echo, (body,), 2, 1),
+        "api, 2 workers": (api, (folder,), 2, options.customers),
+        "api, live, any customer": (api, live, 1, options.customers),
+        "api, live, 10 events each": (api, live, 1, active),
+    }
+    if redis:
+        servers["api, in redis"] = (api, (folder, redis), 1, options.customers)
+    rates: dict[str, list[Rate]] = {name: [] for name in servers}
+    with ExitStack() as started:
+        ports = {}
+        for name, (make, arguments, workers, customers) in servers.items():
+            ports[name] = port = started.enter_context(running(make, *arguments, workers=workers))
+            # Also waits until it answers, and has opened what there is.
+            measure(port, PATH, customers, KEY, 1 if not options.tiny else 0.2)
         for _ in range(options.repeat):
-            rates["echo"].append(ask(echo))
-            rates["api"].append(ask(served))
-            fresh = warehouse.folder / "copy"
-            shutil.copy(warehouse.online_file, fresh)
-            fresh.replace(warehouse.online_file)
-            rates["api, publications"].append(ask(served))
+            for name, (_, _, _, customers) in servers.items():
+                if name == "api, publications":
+                    fresh = folder / "copy"
+                    shutil.copy(warehouse.online_file, fresh)
+                    fresh.replace(warehouse.online_file)
+                rates[name].append(measure(ports[name], PATH, customers, KEY, options.seconds))
     tool = "wrk" if HAS_WRK else "clients in Python"
     table = Table(
         "http", "requests/s", "p50 ms", "p99 ms", ": echo", "goal", title=f"load by {tool}"
     )
-    ceiling = statistics.median(rate.per_second for rate in rates["echo"])
-    for name, runs in rates.items():
-        rate, p50, p99 = (
-            statistics.median(getattr(run, part) for run in runs)
-            for part in ("per_second", "p50", "p99")
-        )
-        goal = ""
+    medians = {
+        name: [statistics.median(getattr(run, part) for run in runs)
+               for part in ("per_second", "p50", "p99")]
+        for name, runs in rates.items()
+    }  # fmt: skip
+    for name, (rate, p50, p99) in medians.items():
+        ceiling, _, _ = medians["echo, 2 workers" if "2 workers" in name else "echo"]
         # A busy machine may answer nothing within the time that CI has for it.
         share = rate / ceiling if ceiling else 0.0
-        if name == "api":
+        goal = ""
+        if name.startswith("api") and "publications" not in name and "redis" not in name:
             goal = f"{_goal(share, 0.6, 'of it')}, p99 {_met(p99 <= 5)}"
         table.add_row(name, f"{rate:,.0f}", f"{p50:.2f}", f"{p99:.2f}", f"{share:.2f}", goal)
     return table

@@ -71,18 +71,21 @@ def _serve(make: Callable[..., ASGIApp], arguments: tuple[object, ...],
 
 
 @contextmanager
-def running(make: Callable[..., ASGIApp], *arguments: object) -> Iterator[int]:
-    """A process that serves an application; gives its port."""
+def running(make: Callable[..., ASGIApp], *arguments: object, workers: int = 1) -> Iterator[int]:
+    """Processes that serve an application behind one port; gives that."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
-    server = multiprocessing.get_context("spawn").Process(
-        target=_serve, args=(make, arguments, listener)
-    )
-    server.start()
+    processes = multiprocessing.get_context("spawn")
+    servers = [
+        processes.Process(target=_serve, args=(make, arguments, listener)) for _ in range(workers)
+    ]
+    for server in servers:
+        server.start()
     try:
         yield listener.getsockname()[1]
     finally:
-        server.terminate()
-        server.join()
+        for server in servers:
+            server.terminate()
+            server.join()
         listener.close()
 
 

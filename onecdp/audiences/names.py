@@ -18,6 +18,8 @@ from onecdp.audiences.rules import (
 )
 
 AUDIENCE_PREFIX = "audience:"
+LIVE_PREFIX = "live."
+"""Of live features, which only rules of triggers may use."""
 
 _NEAREST = 3
 
@@ -51,6 +53,8 @@ class Names:
             return None
         if leaf.number in self.tags:
             return f"{shown(leaf.number)} is a tag, not a number: it can't be compared"
+        if leaf.number.startswith(LIVE_PREFIX):
+            return f"{shown(leaf.number)} {_IS_LIVE}"
         similar = nearest(leaf.number, self.numbers, _NO_NUMBERS)
         return f"unknown number {shown(leaf.number)}; {similar}"
 
@@ -66,9 +70,12 @@ class Names:
             return None
         if name in self.numbers:
             return f"{shown(name)} is a number: compare it, as in {name} >= 10"
+        if name.startswith(LIVE_PREFIX):
+            return f"{shown(name)} {_IS_LIVE}"
         return f"unknown tag {shown(name)}; {nearest(name, self.tags, _NO_TAGS)}"
 
 
+_IS_LIVE = "is a live feature: only rules of seeds/triggers.csv may use one"
 _NO_TAGS = (
     "no tags are known: audience_bitmaps is empty",
     "the column segment_tag of audience_bitmaps lists all",

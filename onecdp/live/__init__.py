@@ -8,6 +8,7 @@
     follow      takes new events from the log into the state
     person      which events are a person's; nothing is decided before somebody asks
     measure     the values of features
+    flink_sql   the same as Flink SQL, out of the expressions of `flink_values`
 
 Events are kept, not counts: a late event, a merge or a new publication changes no stored value.
 """

@@ -20,6 +20,7 @@ ANY = "*"
 MEASURES = ("count", "sum", "any", "first_time", "last_type", "seconds_since_last")
 SESSION, BATCH, SINCE = "session", "batch", "since "
 MICROSECONDS = 1_000_000
+DAY = 86_400 * MICROSECONDS
 LONGEST_HOURS = 24
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _DURATION = re.compile(r"([1-9][0-9]{0,3})([mh])")

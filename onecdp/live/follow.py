@@ -12,16 +12,18 @@ from typing import Protocol
 
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Event, Identifier, microseconds, parse_event, parse_link
-from onecdp.live.features import LONGEST_HOURS, MICROSECONDS
+from onecdp.live.features import DAY, LONGEST_HOURS, MICROSECONDS
 from onecdp.live.log import Chunk, Done
 from onecdp.live.measure import Watermark
 from onecdp.live.state import LiveState
+from onecdp.live.triggers.watch import Watcher
 
 POLL_SECONDS = 0.05
 PRUNE_SECONDS = 60.0
 RETRY_SECONDS = 1.0
+LOOK_SECONDS = 0.2
+REPORT_SECONDS = 60.0
 _LONGEST = LONGEST_HOURS * 3600 * MICROSECONDS
-_DAY = 86_400 * MICROSECONDS
 
 
 class Log(Protocol):
@@ -41,6 +43,7 @@ class Follower:
         links: The log of links.
         id_columns: Columns of events that hold identifiers, with their types, the best one first.
         watermark: Says up to where the published warehouse counts; None if nothing is published.
+        watcher: Looks at people for triggers; None if there are none.
     """
 
     state: LiveState
@@ -48,10 +51,15 @@ class Follower:
     links: Log
     id_columns: Sequence[Identifier]
     watermark: Callable[[], Watermark | None]
+    watcher: Watcher | None = None
     _before: Watermark | None = field(default=None, init=False)
 
-    def catch_up(self) -> int:
-        """Reads to the present end of both logs; returns how many events were new."""
+    def catch_up(self, between: Callable[[], None] = lambda: None) -> int:
+        """Reads to the present end of both logs; returns how many events were new.
+
+        Args:
+            between: Called after each chunk: a busy topic may have no end.
+        """
         positions = self.state.positions()
         now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
         done = _done(self.watermark(), microseconds(now))
@@ -63,6 +71,7 @@ class Follower:
         ):
             for chunk in log.read(positions, done):
                 new += self.state.take(chunk.partition, chunk.position, _parsed(chunk, parse))
+                between()
         return new
 
     def prune(self) -> int:
@@ -86,12 +95,14 @@ class Follower:
         nothing is lost, since the positions stay where they are.
         """
         prune_at, told = time.monotonic(), ""
+        looks = _Looks(self.watcher, notify)
         while not stop.is_set():
             try:
-                self.catch_up()
+                self.catch_up(looks.look_if_due)
                 if time.monotonic() >= prune_at:
                     self.prune()
                     prune_at = time.monotonic() + PRUNE_SECONDS
+                is_more = looks.look()
             except (OnecdpError, OSError, sqlite3.Error) as error:
                 if str(error) != told:
                     told = str(error)
@@ -101,14 +112,42 @@ class Follower:
             if told:
                 notify("going on")
                 told = ""
-            stop.wait(POLL_SECONDS)
+            if not is_more:
+                stop.wait(POLL_SECONDS)
+
+
+class _Looks:
+    """When triggers look at people, and what is told of it."""
+
+    def __init__(self, watcher: Watcher | None, notify: Callable[[str], None]) -> None:
+        self._watcher, self._notify = watcher, notify
+        self._looked_at = self._reported_at = time.monotonic()
+
+    def look_if_due(self) -> None:
+        """Looks while the log is read, but not at each chunk."""
+        if time.monotonic() >= self._looked_at + LOOK_SECONDS:
+            self.look()
+
+    def look(self) -> bool:
+        """Looks at some people; returns whether others are left."""
+        if self._watcher is None:
+            return False
+        is_more = self._watcher.step()
+        self._looked_at = time.monotonic()
+        changes = self._watcher.changes
+        if changes and self._looked_at >= self._reported_at + REPORT_SECONDS:
+            said = ", ".join(f"{count} {what}" for what, count in sorted(changes.items()))
+            self._notify(f"triggers: {said.replace('_', ' ')}")
+            changes.clear()
+            self._reported_at = self._looked_at
+        return is_more
 
 
 def _done(watermark: Watermark | None, now: int) -> Done:
     """The clock of an event may be a day ahead of the file that it stands in."""
     if watermark is None:
         return Done((), 0.0)
-    before = min(now - _LONGEST, watermark.as_of) - _DAY
+    before = min(now - _LONGEST, watermark.as_of) - DAY
     return Done(watermark.taken_in, before / MICROSECONDS)
 
 

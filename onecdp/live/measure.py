@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from onecdp.live.events import LINK, PRICE_UNITS, Event
-from onecdp.live.features import ANY, MICROSECONDS, Feature
+from onecdp.live.features import ANY, MICROSECONDS, Feature, Window
 from onecdp.live.state import Kept, is_taken_in
 
 Value = int | float | bool | str | Decimal | None
 _DAY = 86_400 * MICROSECONDS
+_Measure = Callable[[Sequence[Event], int], Value]
 
 
 @dataclass(frozen=True)
@@ -32,44 +34,73 @@ class Watermark:
         return kept.event.event_time < self.as_of and is_taken_in(kept.places, self.taken_in)
 
 
-def measure(
-    features: Iterable[Feature], events: Sequence[Kept], now: int, watermark: Watermark, gap: int
-) -> dict[str, Value]:
-    """Returns the value of each feature.
+class Measures:
+    """Features, ready to be measured: by their windows, which several share."""
 
-    Args:
-        features: What to compute.
-        events: A person's recent events in their order in time.
-        now: The time, microseconds since 1970. Later events are not counted, but of `batch` those
-            of the same day, as the warehouse would.
-        watermark: What the published warehouse counts.
-        gap: The longest pause within a session, microseconds.
-    """
-    acts = [kept for kept in events if kept.event.event_type != LINK]
-    past = [kept.event for kept in acts if kept.event.event_time <= now]
-    windows: dict[object, list[Event]] = {}
-    values: dict[str, Value] = {}
-    for feature in features:
-        window = feature.window
-        if window not in windows:
+    def __init__(self, features: Iterable[Feature]) -> None:
+        """Takes the features."""
+        self._names: list[str] = []
+        self._windows: dict[Window, list[tuple[str, str, _Measure]]] = {}
+        for feature in features:
+            self._names.append(feature.name)
+            self._windows.setdefault(feature.window, []).append(
+                (feature.name, feature.event_type, _MEASURES[feature.measure])
+            )
+        # Of most people there is no recent event: the values are the same at any time.
+        self._of_none = self._measure((), 0, Watermark({}, 0), 0)
+
+    def of(
+        self, events: Sequence[Kept], now: int, watermark: Watermark, gap: int
+    ) -> dict[str, Value]:
+        """Returns the value of each feature.
+
+        Args:
+            events: A person's recent events in their order in time.
+            now: The time, microseconds since 1970. Later events are not counted, but of `batch`
+                those of the same day, as the warehouse would.
+            watermark: What the published warehouse counts.
+            gap: The longest pause within a session, microseconds.
+        """
+        if not events:
+            return {**self._of_none}
+        return self._measure(events, now, watermark, gap)
+
+    def _measure(
+        self, events: Sequence[Kept], now: int, watermark: Watermark, gap: int
+    ) -> dict[str, Value]:
+        acts = [kept for kept in events if kept.event.event_type != LINK]
+        past = [kept.event for kept in acts if kept.event.event_time <= now]
+        times = [event.event_time for event in past]
+        values: dict[str, Value] = dict.fromkeys(self._names)
+        for window, features in self._windows.items():
             if window.kind == "batch":
                 end = now - now % _DAY + _DAY
-                windows[window] = [
+                chosen = [
                     kept.event
                     for kept in acts
                     if kept.event.event_time < end and not watermark.counts(kept)
                 ]
             elif window.kind == "last":
-                windows[window] = [e for e in past if e.event_time > now - window.length]
+                chosen = past[bisect_right(times, now - window.length) :]
             elif window.kind == "session":
-                windows[window] = _session(past, now, gap)
+                chosen = _session(past, now, gap)
             elif window.kind == "since":
-                windows[window] = _since(past, window.since)
+                chosen = _since(past, window.since)
             else:
-                windows[window] = past
-        counted = [e for e in windows[window] if feature.event_type in (ANY, e.event_type)]
-        values[feature.name] = _MEASURES[feature.measure](counted, now)
-    return values
+                chosen = past
+            for name, event_type, measured in features:
+                counted = chosen
+                if event_type != ANY:
+                    counted = [event for event in chosen if event.event_type == event_type]
+                values[name] = measured(counted, now)
+        return values
+
+
+def measure(
+    features: Iterable[Feature], events: Sequence[Kept], now: int, watermark: Watermark, gap: int
+) -> dict[str, Value]:
+    """Returns the value of each feature; arguments as of `Measures`."""
+    return Measures(features).of(events, now, watermark, gap)
 
 
 def _session(events: Sequence[Event], now: int, gap: int) -> list[Event]:
@@ -108,7 +139,7 @@ def _seconds_since_last(events: Sequence[Event], now: int) -> Value:
     return round((now - events[-1].event_time) / MICROSECONDS, 3) if events else None
 
 
-_MEASURES: Mapping[str, Callable[[Sequence[Event], int], Value]] = {
+_MEASURES: Mapping[str, _Measure] = {
     "count": lambda events, _: len(events),
     "sum": _sum,
     "any": lambda events, _: bool(events),

@@ -63,6 +63,8 @@ class People:
         """
         self._directory, self._live, self._max_values = directory, live, max_values
         self._answers: dict[Identifier, Answer] = {}
+        # Most events of a person have the same identifiers.
+        self._owners: dict[tuple[Identifier, ...], int | None] = {}
 
     def whose(self, identifier: Identifier) -> Answer:
         """Returns whose an identifier is."""
@@ -75,25 +77,41 @@ class People:
     def events_of(self, person: int) -> list[Kept]:
         """Returns a person's recent events in their order in time."""
         known = [*self._directory.identifiers_of(person)]
-        found = {kept.event.event_id: kept for kept in self._live.of(known)}
+        found = self._live.of(known)
+        together = {kept.event.identifiers for kept in found}
+        provisional = Answer(Status.PROVISIONAL, person)
         new = {
             identifier
-            for kept in found.values()
-            for identifier in kept.event.identifiers
-            if self.whose(identifier) == Answer(Status.PROVISIONAL, person)
+            for identifier in {each for identifiers in together for each in identifiers}
+            if self.whose(identifier) == provisional
         }
-        for kept in self._live.of(new):
-            found.setdefault(kept.event.event_id, kept)
-        return sorted(
-            (kept for kept in found.values() if self._owner(kept.event) == person),
-            key=lambda kept: (kept.event.event_time, kept.event.event_id),
-        )
+        if new:
+            # In one question, so that each event is there once, and in order.
+            found = self._live.of([*known, *new])
+        return [kept for kept in found if self._owner(kept.event) == person]
+
+    def concerned(self, identifier: Identifier) -> set[int]:
+        """Returns the customers whose events may be others since this identifier was in one."""
+        answer = self.whose(identifier)
+        if answer.status is Status.KNOWN:
+            return {answer.person} if answer.person is not None else set()
+        if self._directory.is_blocked(identifier):
+            return set()
+        # It may have become, or ceased to be, provisionally theirs.
+        return {*self._came_with(identifier)}
 
     def _owner(self, event: Event) -> int | None:
-        for identifier in event.identifiers:
-            if not self._directory.is_blocked(identifier):
-                return self.whose(identifier).person
-        return None
+        identifiers = event.identifiers
+        if identifiers not in self._owners:
+            self._owners[identifiers] = next(
+                (
+                    self.whose(identifier).person
+                    for identifier in identifiers
+                    if not self._directory.is_blocked(identifier)
+                ),
+                None,
+            )
+        return self._owners[identifiers]
 
     def _find(self, identifier: Identifier) -> Answer:
         if self._directory.is_blocked(identifier):

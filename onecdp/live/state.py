@@ -4,6 +4,7 @@
     events             each once, by event_id, with the identifiers that it has
     event_identifiers  (id_type, id_value) → events
     event_copies       where an event stands once more: the warehouse may read that place first
+    trigger_…          the tables of triggers.stays
 
 Events and position are committed together, so a killed writer goes on where it was. Readers see a
 commit as soon as it is done.
@@ -13,8 +14,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ import orjson
 
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Event, Identifier
+from onecdp.live.triggers import outbox, stays
 
 FORMAT = 1
 _SCHEMA = """
@@ -45,12 +48,12 @@ create table if not exists event_identifiers (
 _OF_IDENTIFIER = """
 select
     event_int, has_copies, event_id, event_time, event_type, price, session_id, channel,
-    identifiers, partitions.name, events.position
-from event_identifiers
-inner join events using (event_int)
-inner join partitions using (partition_int)
+    identifiers, partition_int, events.position
+from event_identifiers inner join events using (event_int)
 where id_type = ? and id_value = ?
 """
+# SQLite takes five hundred selects in one.
+_ASKED = 200
 _COPIES = """
 select partitions.name, event_copies.position
 from event_copies inner join partitions using (partition_int)
@@ -93,13 +96,17 @@ def is_taken_in(places: Iterable[tuple[str, int]], taken_in: Mapping[str, int | 
 class LiveState:
     """The writer's side. A second process takes the same events, to no use and no harm."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, has_triggers: bool = False) -> None:
         """Opens the file, or makes it.
+
+        Args:
+            file: The file.
+            has_triggers: Note the identifiers of events that come or go, for triggers.
 
         Raises:
             OnecdpError: It is busy, or none of this version.
         """
-        self._file = file
+        self._file, self._has_triggers = file, has_triggers
         file.parent.mkdir(parents=True, exist_ok=True)
         self._state = sqlite3.connect(file, isolation_level=None, timeout=10)
         try:
@@ -120,8 +127,8 @@ class LiveState:
         ((version,),) = self._state.execute("pragma user_version").fetchall()
         if version not in (0, FORMAT):
             raise sqlite3.DatabaseError(f"its format is {version}; delete it, it is made again")
-        with self._transaction():
-            for statement in _SCHEMA.split(";\n"):
+        with self.transaction():
+            for statement in (_SCHEMA + stays.SCHEMA).split(";\n"):
                 self._state.execute(statement)
             self._state.execute(f"pragma user_version = {FORMAT}")
 
@@ -137,7 +144,7 @@ class LiveState:
         Returns:
             How many were new.
         """
-        with self._transaction():
+        with self.transaction():
             self._state.execute(
                 "insert into partitions (name, position) values (?, ?)"
                 " on conflict (name) do update set position = excluded.position",
@@ -157,6 +164,8 @@ class LiveState:
                     partition_int, behind,
                 ))  # fmt: skip
                 links += [(*identifier, number) for identifier in event.identifiers]
+            if self._has_triggers:
+                stays.touch(self._state, (link[:2] for link in links))
             before = self._state.total_changes
             self._state.executemany(
                 "insert or ignore into events values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", rows
@@ -194,7 +203,7 @@ class LiveState:
         Returns:
             How many were dropped.
         """
-        with self._transaction():
+        with self.transaction():
             old = self._state.execute(
                 "select event_int, name, events.position from events"
                 " inner join partitions using (partition_int)"
@@ -206,6 +215,8 @@ class LiveState:
                 for number, *place in old
                 if is_taken_in([tuple(place), *self._copies(number)], taken_in)
             ]
+            if self._has_triggers:
+                stays.touch(self._state, self._identifiers_of(numbers))
             self._drop(numbers)
             self._state.execute(
                 "delete from events where event_time < ? and identifiers = ''",
@@ -215,6 +226,13 @@ class LiveState:
 
     def _copies(self, number: int) -> list[tuple[str, int]]:
         return self._state.execute(_COPIES, (number,)).fetchall()
+
+    def _identifiers_of(self, numbers: Iterable[tuple[int]]) -> Iterator[Identifier]:
+        for number in numbers:
+            ((text,),) = self._state.execute(
+                "select identifiers from events where event_int = ?", number
+            ).fetchall()
+            yield from ((kind, value) for kind, value in orjson.loads(text))
 
     def _drop(self, numbers: Iterable[tuple[int]]) -> None:
         self._state.execute("create temp table dropped (event_int integer primary key)")
@@ -226,22 +244,28 @@ class LiveState:
         self._state.execute(_BLANK)
         self._state.execute("drop table dropped")
 
-    def erase(self, identifiers: Collection[Identifier]) -> int:
+    def erase(self, identifiers: Collection[Identifier], one_ids: Collection[str] = ()) -> int:
         """Drops all events that have one of these identifiers; returns how many.
+
+        What triggers keep of the person goes with them, sent or not.
+
+        Args:
+            identifiers: All of the person's.
+            one_ids: The person's.
 
         Raises:
             OnecdpError: Another process keeps the file busy, so that bytes of the events may be
                 left; call it again.
         """
         try:
-            return self._erase(identifiers)
+            return self._erase(identifiers, one_ids)
         except sqlite3.OperationalError as error:
             raise OnecdpError(
                 f"{self._file}: {error}; stop `onecdp serve` and `onecdp live` meanwhile"
             ) from error
 
-    def _erase(self, identifiers: Collection[Identifier]) -> int:
-        with self._transaction():
+    def _erase(self, identifiers: Collection[Identifier], one_ids: Collection[str]) -> int:
+        with self.transaction():
             found = {
                 number
                 for identifier in identifiers
@@ -252,6 +276,7 @@ class LiveState:
             }
             # All identifiers of an event go with it, not only those of the erased person.
             self._drop((number,) for number in found)
+            stays.erase_stays(self._state, identifiers, one_ids)
         # What was there must not stand in free pages or in the log.
         self._state.execute("vacuum")
         ((is_busy, _, _),) = self._state.execute("pragma wal_checkpoint(truncate)").fetchall()
@@ -263,15 +288,14 @@ class LiveState:
         """Closes the file."""
         self._state.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._state.execute("begin immediate")
-        try:
-            yield
-        except BaseException:
-            self._state.execute("rollback")
-            raise
-        self._state.execute("commit")
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For reading, and for writing in a `transaction`."""
+        return self._state
+
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        """All of the block is committed, or nothing."""
+        return stays.transaction(self._state)
 
 
 class LiveEvents:
@@ -293,24 +317,51 @@ class LiveEvents:
         if version != FORMAT:
             self._state.close()
             raise OnecdpError(f"{file}: its format is {version}, not {FORMAT}")
+        # One for all look-ups: a new one each costs more than the look-up.
+        self._cursor = self._state.cursor()
+        self._partitions: dict[int, str] = {}
 
     def of(self, identifiers: Iterable[Identifier]) -> list[Kept]:
         """Returns the kept events that have one of the identifiers, in their order in time."""
-        found: dict[int, Kept] = {}
-        for identifier in identifiers:
-            for row in self._state.execute(_OF_IDENTIFIER, identifier).fetchall():
-                if row[0] not in found:
-                    copies = self._state.execute(_COPIES, row[:1]).fetchall() if row[1] else ()
-                    found[row[0]] = _kept(row, copies)
-        return sorted(found.values(), key=lambda kept: (kept.event.event_time, kept.event.event_id))
+        asked = list(identifiers)
+        rows: dict[int, tuple[Any, ...]] = {}
+        for at in range(0, len(asked), _ASKED):
+            part = asked[at : at + _ASKED]
+            # In one statement: to begin one costs as much as the look-up.
+            query = " union all ".join([_OF_IDENTIFIER] * len(part))
+            for row in self._cursor.execute(query, [*chain.from_iterable(part)]).fetchall():
+                rows[row[0]] = row
+        # Most events of a person have the same identifiers.
+        spelled: dict[str, tuple[Identifier, ...]] = {}
+        found = [self._kept(row, spelled) for row in rows.values()]
+        found.sort(key=lambda kept: (kept.event.event_time, kept.event.event_id))
+        return found
+
+    def _kept(self, row: tuple[Any, ...], spelled: dict[str, tuple[Identifier, ...]]) -> Kept:
+        (number, has_copies, event_id, time, event_type, price, session_id, channel, text,
+         partition, position) = row  # fmt: skip
+        identifiers = spelled.get(text)
+        if identifiers is None:
+            identifiers = tuple([(kind, value) for kind, value in orjson.loads(text)])
+            spelled[text] = identifiers
+        event = Event(event_id, time, event_type, price, session_id, channel, identifiers)
+        places = ((self._partition(partition), position),)
+        if has_copies:
+            places += tuple(self._state.execute(_COPIES, (number,)).fetchall())
+        return Kept(event, places)
+
+    def _partition(self, number: int) -> str:
+        """The name of a partition, which never changes."""
+        if number not in self._partitions:
+            self._partitions.update(
+                self._state.execute("select partition_int, name from partitions").fetchall()
+            )
+        return self._partitions[number]
+
+    def trigger_figures(self) -> list[tuple[str, str, str, int]]:
+        """Returns figures of triggers: `outbox.read_figures`."""
+        return [*outbox.read_figures(self._state)]
 
     def close(self) -> None:
         """Closes the file."""
         self._state.close()
-
-
-def _kept(row: tuple[Any, ...], copies: Iterable[tuple[str, int]]) -> Kept:
-    _, _, event_id, time, event_type, price, session_id, channel, identifiers, *place = row
-    pairs = tuple((kind, value) for kind, value in orjson.loads(identifiers))
-    event = Event(event_id, time, event_type, price, session_id, channel, pairs)
-    return Kept(event, (tuple(place), *copies))

@@ -13,6 +13,7 @@ from onecdp.pipeline.add_source import add_source
 from onecdp.pipeline.audit import audit
 from onecdp.pipeline.build import build
 from onecdp.pipeline.context import Context
+from onecdp.pipeline.flink import flink_script
 from onecdp.pipeline.forget import forget
 from onecdp.pipeline.history import trim_history
 from onecdp.pipeline.ingest import ingest
@@ -27,6 +28,7 @@ __all__ = [
     "add_source",
     "audit",
     "build",
+    "flink_script",
     "forget",
     "ingest",
     "live",

@@ -24,12 +24,13 @@ from onecdp.errors import OnecdpError
 from onecdp.identity.personal import hashed_identifier
 from onecdp.pipeline.build import build_tables
 from onecdp.pipeline.context import Context
-from onecdp.pipeline.publish import Published, keeps_online_store, publish_marts
+from onecdp.pipeline.publish import Published, online_stores, publish_marts
 from onecdp.project import dbt_packages, seeds
 from onecdp.project.dbt import Dbt, Scope
 from onecdp.project.find import Project
 from onecdp.project.ingestion import Ingestion, load_ingestion
 from onecdp.project.personal_data import read_personal_data
+from onecdp.serving.places import Stores
 from onecdp.warehouse.files import connect
 from onecdp.warehouse.identifiers import read_id_types, split_identifier
 
@@ -100,7 +101,7 @@ def _forget(
         raise OnecdpError(f"{file} isn't there; run `onecdp run` first")
     # Before anything is erased: an invalid seed would stop the build at the end half-way.
     seeds.check(project.folder)
-    has_store = keeps_online_store(project)
+    stores = online_stores(project)
     ingestion = load_ingestion(project.folder)
     erasure = ingestion.erasure
     dbt_packages.ensure(project, progress)
@@ -133,12 +134,12 @@ def _forget(
                         " line and run again. Nothing was erased"
                     )
                 status = "erased"
-                plan = _take_out(private, project, person, rules, ingestion, confirm)
+                plan = _take_out(private, project, person, rules, ingestion, confirm, stores)
                 if not plan.removals:
                     return Forgotten("planned", plan)
     except (erasure.KeyProblem, ingestion.pipelines.IngestError) as error:
         raise OnecdpError(str(error)) from error
-    return _finish(context, Forgotten(status, plan), person, rules, as_of, has_store)
+    return _finish(context, Forgotten(status, plan), person, rules, as_of, stores)
 
 
 def _hashed(private: duckdb.DuckDBPyConnection, project: Project, text: str) -> str:
@@ -178,6 +179,7 @@ def _take_out(
     rules: Sequence[TableRules],
     ingestion: Ingestion,
     confirm: Callable[[Plan], bool],
+    stores: Stores,
 ) -> Plan:
     """Does what needs the person's values; the plan has no removals if it was not confirmed."""
     erasure = ingestion.erasure
@@ -201,19 +203,18 @@ def _take_out(
     # Before the commit, because a later command doesn't know the values to look for.
     values = [value for _, value in person.identifiers]
     files.clean(project, [*values, *person.one_ids])
-    erased.mark_erased(project.warehouse, person.one_ids)
-    if project.warehouse.online_file.exists():
-        from onecdp.serving.write_store import erase_from_store
-
-        erase_from_store(project.warehouse, person.identifiers, person.one_ints)
+    for place in stores.all:
+        place.erase(person.identifiers, person.one_ints)
     if project.warehouse.live_file.exists():
         from onecdp.live.state import LiveState
 
         recent = LiveState(project.warehouse.live_file)
         try:
-            recent.erase(person.identifiers)
+            recent.erase(person.identifiers, person.one_ids)
         finally:
             recent.close()
+    # After the live state, of which no event is refused any more.
+    erased.mark_erased(project.warehouse, person.one_ids)
     private.execute("commit")
     return plan
 
@@ -224,7 +225,7 @@ def _finish(
     person: Person | None,
     rules: Sequence[TableRules],
     as_of: date | None,
-    has_store: bool,
+    stores: Stores,
 ) -> Forgotten:
     """Does what needs no values: build, rewrite the private file, publish."""
     built = build_tables(context, Scope.ALL, as_of=as_of)
@@ -239,7 +240,7 @@ def _finish(
         leftovers = tables.find_leftovers(private, person) if person else ()
     context.progress.update("forget: rewriting the private file")
     files.rewrite(warehouse)
-    published = publish_marts(warehouse, rewrite=True, has_store=has_store)
+    published = publish_marts(warehouse, rewrite=True, stores=stores)
     if not leftovers:
         with connect(warehouse.build_file, read_only=False) as private:
             tables.set_finished(private)

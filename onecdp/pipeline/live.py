@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from onecdp.collector.messages import EVENTS, LINKS
@@ -15,16 +16,25 @@ from onecdp.live.features import read_features
 from onecdp.live.follow import Follower, Log
 from onecdp.live.kafka_log import KafkaLog
 from onecdp.live.log import FileLog
-from onecdp.live.state import LiveState
+from onecdp.live.settings import read_hold_out_key, read_live_settings
+from onecdp.live.state import LiveEvents, LiveState
+from onecdp.live.triggers import stays
+from onecdp.live.triggers.declared import SEED, read_triggers
+from onecdp.live.triggers.receivers import read_receivers
+from onecdp.live.triggers.send import Outbox, Senders
+from onecdp.live.triggers.watch import Watcher, Watching
 from onecdp.pipeline.context import Context
 from onecdp.project.ingestion import load_ingestion
 from onecdp.serving.batch_state import Published
+from onecdp.serving.places import FilePlace, Place
+from onecdp.serving.publications import OpenPublications
+from onecdp.serving.settings import read_stores
 
 
 def live(
     context: Context, data: Path | None, stop: threading.Event, notify: Callable[[str], None]
 ) -> None:
-    """Takes new events into the live state until `stop` is set.
+    """Takes new events into the live state, and runs triggers, until `stop` is set.
 
     Args:
         context: The project; its warehouse folder gets the state, and is not locked.
@@ -33,26 +43,83 @@ def live(
         notify: Gets what the user should know.
 
     Raises:
-        UsageProblem: Both a folder and Kafka are named, or neither; or the features can't be read.
+        UsageProblem: Both a folder and Kafka are named, or neither; or the features or triggers
+            can't be read.
         OnecdpError: The state can't be opened, or the broker can't be reached.
     """
     read_features(context.project.folder)
-    follower = open_follower(context, data)
+    triggers = open_triggers(context, notify)
+    follower = open_follower(context, data, triggers)
     try:
         follower.catch_up()
         notify(f"following {data or 'Kafka'} into {context.warehouse.live_file}")
+        if triggers:
+            notify(f"triggers: {', '.join(each.name for each in triggers.watching.triggers)}")
+            triggers.senders.start(stop)
         follower.run(stop, notify)
-        notify("stopped")
     finally:
+        if follower.watcher:
+            follower.watcher.close()
         follower.state.close()
+        if triggers:
+            triggers.publications.close()
+            triggers.senders.stop()
+    notify("stopped")
 
 
-def open_follower(context: Context, data: Path | None) -> Follower:
+@dataclass(frozen=True)
+class Triggers:
+    """What runs beside the follower."""
+
+    watching: Watching
+    publications: OpenPublications
+    senders: Senders
+
+
+def open_triggers(context: Context, notify: Callable[[str], None]) -> Triggers | None:
+    """Reads a project's triggers; None if it has none. Arguments and errors are those of `live`."""
+    folder, warehouse = context.project.folder, context.warehouse
+    settings = read_live_settings(folder)
+    triggers = read_triggers(folder, settings.features)
+    if not triggers:
+        return None
+    store = read_stores(folder, warehouse, os.environ).kept
+    if store is None:
+        raise UsageProblem(
+            f"{SEED}: triggers need the online store; set online_store = true below [serving] in"
+            " .dlt/config.toml, then run `onecdp publish`"
+        )
+    return Triggers(
+        Watching(triggers, settings, read_hold_out_key(folder)),
+        OpenPublications(store, warehouse.marts_file, triggers, notify),
+        Senders(
+            Outbox(warehouse.live_file, warehouse.dead_letters),
+            read_receivers(folder, os.environ, triggers),
+            notify,
+        ),
+    )
+
+
+def open_follower(
+    context: Context, data: Path | None, triggers: Triggers | None = None
+) -> Follower:
     """Opens the log and the state; arguments and errors are those of `live`."""
     events, links = _logs(context.project.folder, data, os.environ)
     columns = id_columns(context)
-    state = LiveState(context.warehouse.live_file)
-    return Follower(state, events, links, columns, Published(context.warehouse.online_file))
+    file = context.warehouse.live_file
+    state = LiveState(file, has_triggers=triggers is not None)
+    watcher = None
+    if triggers is None:
+        with state.transaction() as connection:
+            stays.clear(connection)
+    else:
+        watcher = Watcher(state, LiveEvents(file), triggers.watching, triggers.publications)
+    return Follower(state, events, links, columns, Published(_store(context)), watcher)
+
+
+def _store(context: Context) -> Place:
+    project, warehouse = context.project.folder, context.warehouse
+    return read_stores(project, warehouse, os.environ).kept or FilePlace(warehouse)
 
 
 def id_columns(context: Context) -> list[Identifier]:

@@ -21,8 +21,9 @@ from onecdp.pipeline import marts_file, published
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.plan import newest_node
 from onecdp.project.find import Project
-from onecdp.serving.settings import keeps_store
-from onecdp.serving.store_file import clean_store, name_publication, remove_store
+from onecdp.serving.places import FilePlace, Publication, Stores
+from onecdp.serving.settings import read_stores
+from onecdp.serving.store_file import clean_store, name_publication
 from onecdp.warehouse.files import Warehouse, connect, remove_leftovers, replace_file
 from onecdp.warehouse.schemas import AUDIT, MARTS
 from onecdp.warehouse.sql_text import one_line
@@ -62,22 +63,22 @@ def publish(context: Context) -> Published:
         OnecdpError: The last build has failures, or a file can't be opened or written. The
             published file is then unchanged.
     """
-    has_store = keeps_online_store(context.project)
+    stores = online_stores(context.project)
     with context.lock("onecdp publish"):
-        return publish_marts(context.warehouse, has_store=has_store)
+        return publish_marts(context.warehouse, stores=stores)
 
 
-def keeps_online_store(project: Project) -> bool:
-    """Returns whether the project has an online store that publishing keeps.
+def online_stores(project: Project) -> Stores:
+    """Returns where publishing keeps the online store, and where it must not be.
 
     Raises:
-        UsageProblem: The setting can't be read; ask before there is much to lose.
+        UsageProblem: The settings can't be read; ask before there is much to lose.
     """
-    return keeps_store(project.folder, os.environ)
+    return read_stores(project.folder, project.warehouse, os.environ)
 
 
 def publish_marts(
-    warehouse: Warehouse, *, rewrite: bool = False, has_store: bool = False
+    warehouse: Warehouse, *, rewrite: bool = False, stores: Stores | None = None
 ) -> Published:
     """Publishes, with the lock held by the caller.
 
@@ -85,36 +86,47 @@ def publish_marts(
         warehouse: The warehouse.
         rewrite: Write the whole file anew. A table that is replaced in a copy of the file may leave
             its old bytes there, which an erasure must not.
-        has_store: Bring the online store to what is published, too; without it, one that is there
-            is deleted, because nobody keeps it.
+        stores: Where the online store is brought to what is published, too, and where one that is
+            there is deleted, because nobody keeps it. Without it, nobody keeps any.
     """
     # Only those of publishing: readers of the published file keep theirs in marts.duckdb.tmp.
     remove_leftovers(warehouse.folder, f"{warehouse.marts_file.name}.*.tmp*")
     clean_store(warehouse)
-    if not has_store:
+    stores = stores or Stores(others=[FilePlace(warehouse)])
+    if stores.kept is None:
         done, _, _ = _publish(warehouse, rewrite)
-        remove_store(warehouse)
+        _remove(stores)
         return done
-    # Whoever keeps no store pays nothing for its libraries.
-    from onecdp.serving.write_store import write_store
-
     # After an erasure, nothing may keep the file of before.
     with nullcontext() if rewrite else _kept(warehouse.marts_file) as before:
         done, wanted, known = _publish(warehouse, rewrite)
         try:
-            write_store(
-                warehouse,
-                name_publication(wanted),
-                before=before,
-                of=None if known is None else name_publication(known),
-                batch=_batch_state(warehouse),
+            stores.kept.write(
+                Publication(
+                    name_publication(wanted),
+                    before=before,
+                    of=None if known is None else name_publication(known),
+                    batch=_batch_state(warehouse),
+                )
             )
         except OnecdpError as error:
             raise OnecdpError(
                 f"the marts are published, the online store is that of before: {error};"
                 " then run `onecdp publish`"
             ) from error
+    _remove(stores)
     return done
+
+
+def _remove(stores: Stores) -> None:
+    try:
+        for place in stores.others:
+            place.remove()
+    except OnecdpError as error:
+        raise OnecdpError(
+            f"the marts are published, but an online store that is kept no more is still there:"
+            f" {error}; then run `onecdp publish`"
+        ) from error
 
 
 def _batch_state(warehouse: Warehouse) -> str | None:

@@ -14,7 +14,7 @@ from onecdp.pipeline.build import build_tables
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.ingest import Delivery, IngestReport, check, load
 from onecdp.pipeline.plan import LastBuild, Plan, plan_run, read_last_build
-from onecdp.pipeline.publish import Published, keeps_online_store, publish_marts
+from onecdp.pipeline.publish import Published, online_stores, publish_marts
 from onecdp.pipeline.unreported import count_since_published
 from onecdp.project import dbt_packages, seeds
 from onecdp.project.data import Data
@@ -113,7 +113,7 @@ def _run(
         progress.note("an erasure was interrupted: run the same `onecdp forget` again to finish it")
     # Before anything is loaded, so that an invalid seed changes nothing.
     seeds.check(project.folder)
-    has_store = keeps_online_store(project)
+    stores = online_stores(project)
     dbt_packages.ensure(project, progress)
     before = count_ids(warehouse)
     clock.lap("deps")
@@ -139,7 +139,7 @@ def _run(
     if built.ok:
         # Last, so that stopping the command at any moment before its end publishes nothing.
         progress.update("publish: writing the marts that differ")
-        published = publish_marts(warehouse, has_store=has_store)
+        published = publish_marts(warehouse, stores=stores)
         if published.notice:
             progress.note(published.notice)
     clock.lap("publish")

@@ -1,8 +1,10 @@
 """The online store and the API that serves it: who is this, what do we know, in which audience.
 
-- `store_file`, `marts_documents`, `write_store`: `onecdp publish` writes `online.sqlite` beside
-  `marts.duckdb`, from the published marts alone.
-- `online_store`, `audience_masks`: one publication of it, for look-ups, and the change to the next.
+- `places` chooses where the online store is. `marts_documents` is what it is made of: the published
+  marts alone.
+- `store_file`, `write_store`, `online_store`: in `online.sqlite` beside `marts.duckdb`.
+- `redis_settings`, `redis_keys`, `redis_place`, `write_redis`, `redis_store`: in Redis or Valkey.
+- `lookups`, `audience_masks`, `current_store`: one publication, and the change to the next.
 - `settings`, `keys`, `tenants`: who may ask what, of which warehouse.
 - `routes`, `endpoints`, `answers`, `problems`, `openapi`, `app`: the API; `direct` answers its
   commonest question, `marts_questions` those about rules; `metrics` counts, `server` runs it.

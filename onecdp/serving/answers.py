@@ -15,7 +15,7 @@ from onecdp.live.events import Identifier
 from onecdp.live.person import Status
 from onecdp.serving.keys import Asker
 from onecdp.serving.live_answers import LiveAnswer
-from onecdp.serving.online_store import OnlineStore
+from onecdp.serving.lookups import Store
 from onecdp.serving.tenants import Tenant
 
 AUDIENCES = "audiences"
@@ -29,7 +29,7 @@ By = Asker[Tenant]
 RawHeaders = list[tuple[bytes, bytes]]
 
 
-def find_profile(store: OnlineStore, identifier: Identifier, by: By) -> LiveAnswer:
+def find_profile(store: Store, identifier: Identifier, by: By) -> LiveAnswer:
     """Returns the customer of an identifier, with live features where the tenant has them."""
     if by.tenant.live is not None:
         return by.tenant.live.profile(store, identifier)
@@ -38,7 +38,7 @@ def find_profile(store: OnlineStore, identifier: Identifier, by: By) -> LiveAnsw
 
 
 def profile_answer(
-    store: OnlineStore, answer: LiveAnswer, wanted: Collection[str] | None, by: By
+    store: Store, answer: LiveAnswer, wanted: Collection[str] | None, by: By
 ) -> bytes:
     """Returns the profile, the audiences and the live features of a customer as JSON.
 
@@ -74,7 +74,7 @@ def _part(document: bytes, wanted: Collection[str] | None, by: By) -> bytes:
     return orjson.dumps({name: value for name, value in profile.items() if name in wanted})
 
 
-def cached_headers(store: OnlineStore, by: By) -> RawHeaders:
+def cached_headers(store: Store, by: By) -> RawHeaders:
     """Returns the headers of an answer that clients may keep: its type and its ETag."""
     known = by.headers
     if known is None or known[0] is not store:
@@ -90,7 +90,7 @@ def cached_headers(store: OnlineStore, by: By) -> RawHeaders:
     return known[1]
 
 
-def profile_headers(store: OnlineStore, answer: LiveAnswer, by: By) -> RawHeaders:
+def profile_headers(store: Store, answer: LiveAnswer, by: By) -> RawHeaders:
     """Returns the headers of a profile: with live features it is of the moment."""
     return cached_headers(store, by) if answer.features is None else _OF_THE_MOMENT
 
@@ -100,18 +100,18 @@ _OF_THE_MOMENT = [
 ]  # fmt: skip
 
 
-def _tag(store: OnlineStore, by: By) -> str:
+def _tag(store: Store, by: By) -> str:
     return f'"{store.publication}{by.tag}"'
 
 
-def tagged(body: bytes, store: OnlineStore, by: By) -> Response:
+def tagged(body: bytes, store: Store, by: By) -> Response:
     """Returns an answer that clients may keep."""
     answer = Response(body)
     answer.raw_headers += cached_headers(store, by)
     return answer
 
 
-def unchanged(request: Request, store: OnlineStore, by: By) -> Response | None:
+def unchanged(request: Request, store: Store, by: By) -> Response | None:
     """Returns an answer of 304, if the asker has what this publication says."""
     given = request.headers.get("if-none-match")
     if given is None:

@@ -74,7 +74,7 @@ async def _refresh(tenants: Sequence[Tenant], seconds: float) -> None:
             except Exception as error:
                 # Nobody would restart what ends here. Its type alone, as of all errors.
                 log.error("a store can't be opened: %s", type(error).__name__)
-                tenant.current.is_usable = False
+                tenant.current.lose()
                 continue
             if newer:
                 # In the loop, as all look-ups: none runs meanwhile.

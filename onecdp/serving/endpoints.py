@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,8 +24,8 @@ from onecdp.serving.answers import (
     tagged,
     unchanged,
 )
+from onecdp.serving.lookups import Store
 from onecdp.serving.metrics import MEDIA_TYPE as METRICS
-from onecdp.serving.online_store import OnlineStore
 from onecdp.serving.openapi import docs_page, openapi_document
 from onecdp.serving.routes import MAX_BATCH, MAX_RULE
 from onecdp.serving.tenants import Tenant
@@ -151,7 +152,8 @@ class Endpoints:
 
     async def metrics(self, request: Request, by: By) -> Response:
         """The figures of the tenant."""
-        return Response(by.tenant.metrics.text(), media_type=METRICS)
+        triggers = await asyncio.to_thread(by.tenant.trigger_figures)
+        return Response(by.tenant.metrics.text(triggers), media_type=METRICS)
 
     async def openapi(self, request: Request) -> Response:
         """The OpenAPI document."""
@@ -204,11 +206,13 @@ def _batch(body: dict[str, Any]) -> tuple[list[tuple[str, str]], frozenset[str] 
 
 
 def _one_of_batch(
-    store: OnlineStore, given: tuple[str, str], wanted: frozenset[str] | None, by: By
+    store: Store, given: tuple[str, str], wanted: frozenset[str] | None, by: By
 ) -> bytes:
     try:
         found = find_profile(store, by.tenant.spelled(*given), by)
     except Refusal as refusal:
+        if refusal.status >= 500:
+            raise
         return orjson.dumps({"found": False, "code": refusal.code})
     if found.found is None:
         return b'{"found":false,"code":"not_found"}'

@@ -18,12 +18,12 @@ import orjson
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Identifier
 from onecdp.live.features import Feature, Window
-from onecdp.live.measure import Value, Watermark, measure
+from onecdp.live.measure import Measures, Value, Watermark
 from onecdp.live.person import Answer, People, Status
 from onecdp.live.settings import LiveSettings
 from onecdp.live.state import LiveEvents
 from onecdp.serving.batch_state import BatchState
-from onecdp.serving.online_store import Found, OnlineStore
+from onecdp.serving.lookups import Found, Store
 from onecdp.serving.store_file import inode
 
 # The totals of profiles that go on between two builds, and what of new events adds to them.
@@ -73,8 +73,10 @@ class LiveAnswers:
         """
         self.identity = inode(file)
         self._events, self._settings = LiveEvents(file), settings
+        self._alone = Measures(settings.features)
+        self._with_totals = Measures((*settings.features, *_ADDED))
 
-    def profile(self, store: OnlineStore, identifier: Identifier) -> LiveAnswer:
+    def profile(self, store: Store, identifier: Identifier) -> LiveAnswer:
         """Returns the customer of an identifier with live features."""
         people = self._people(store)
         whose = people.whose(identifier)
@@ -86,14 +88,14 @@ class LiveAnswers:
         # Without a build that says what it has taken in, all recent events would count twice.
         batch = store.batch
         watermark = batch.watermark if batch else Watermark({}, 0)
-        features = (*self._settings.features, *(_ADDED if batch else ()))
-        values = measure(
-            features, people.events_of(whose.person), now, watermark, self._settings.session_gap
+        measures = self._with_totals if batch else self._alone
+        values = measures.of(
+            people.events_of(whose.person), now, watermark, self._settings.session_gap
         )
         added = {name: values.pop(f"total {name}") for name in TOTALS} if batch else {}
         return LiveAnswer(whose.status, _with_totals(found, added), values)
 
-    def whose(self, store: OnlineStore, identifier: Identifier) -> Answer:
+    def whose(self, store: Store, identifier: Identifier) -> Answer:
         """Returns whose an identifier is."""
         return self._people(store).whose(identifier)
 
@@ -101,26 +103,36 @@ class LiveAnswers:
         """Closes the file."""
         self._events.close()
 
-    def _people(self, store: OnlineStore) -> People:
-        return People(_Directory(store), self._events, self._settings.max_values)
+    def _people(self, store: Store) -> People:
+        return People(StoreDirectory(store), self._events, self._settings.max_values)
 
 
-class _Directory:
+class StoreDirectory:
     """A publication as the live side asks it."""
 
-    def __init__(self, store: OnlineStore) -> None:
+    def __init__(self, store: Store) -> None:
+        """Takes the publication."""
         self._store = store
 
     def person_of(self, identifier: Identifier) -> int | None:
+        """Returns the one_int of the customer who has an identifier."""
         found = self._store.customer(*identifier)
         return None if found is None else found.one_int
 
     def identifiers_of(self, person: int) -> Iterable[Identifier]:
+        """Returns the identifiers of a customer."""
         found = self._store.identifiers_of(person)
         held = orjson.loads(found.document) if found else ()
         return [(each["id_type"], each["id_value"]) for each in held]
 
+    def one_id_of(self, person: int) -> str:
+        """Returns the one_id of a customer."""
+        found = self._store.identifiers_of(person)
+        assert found is not None
+        return found.one_id
+
     def is_blocked(self, identifier: Identifier) -> bool:
+        """Returns whether the blocklist matches an identifier."""
         batch: BatchState | None = self._store.batch
         return batch is not None and batch.is_blocked(identifier)
 
@@ -138,7 +150,7 @@ def _with_totals(found: Found, added: Mapping[str, Value]) -> Found:
         return found
     profile = orjson.loads(found.document)
     for name, more in added.items():
-        if name in profile and isinstance(more, int | Decimal):
+        if name in profile and isinstance(more, (int, Decimal)):
             total = Decimal(str(profile[name] or 0)) + more
             profile[name] = int(total) if isinstance(more, int) else float(total)
     if profile.get("total_orders") and {"avg_order_value", "total_revenue"} <= profile.keys():

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+_OF_TRIGGERS = {
+    "events": ("onecdp_trigger_events_total", "counter", "what"),
+    "members": ("onecdp_trigger_members", "gauge", "arm"),
+    "waiting": ("onecdp_trigger_waiting", "gauge", "destination"),
+}
 
 
 class Metrics:
@@ -33,9 +42,10 @@ class Metrics:
         self._publications += 1
         self._changed_at = time.time()
 
-    def text(self) -> str:
-        """Returns all figures."""
-        return "".join(f"{line}\n" for line in self._lines())
+    def text(self, triggers: Iterable[tuple[str, str, str, int]] = ()) -> str:
+        """Returns all figures; those of triggers as `outbox.read_figures` gives them."""
+        lines = [*self._lines(), *_trigger_lines(triggers)]
+        return "".join(f"{line}\n" for line in lines)
 
     def _lines(self) -> Iterator[str]:
         yield "# TYPE onecdp_requests_total counter"
@@ -53,3 +63,13 @@ class Metrics:
         yield f"onecdp_publications_total {self._publications}"
         yield "# TYPE onecdp_publication_opened_timestamp_seconds gauge"
         yield f"onecdp_publication_opened_timestamp_seconds {self._changed_at:.3f}"
+
+
+def _trigger_lines(figures: Iterable[tuple[str, str, str, int]]) -> Iterator[str]:
+    for family, rows in groupby(figures, key=itemgetter(1)):
+        name, kind, label = _OF_TRIGGERS[family]
+        yield f"# TYPE {name} {kind}"
+        for trigger, _, what, count in rows:
+            # A destination may have any name; JSON escapes as Prometheus does.
+            escaped = json.dumps(what, ensure_ascii=False)
+            yield f'{name}{{trigger="{trigger}",{label}={escaped}}} {count}'

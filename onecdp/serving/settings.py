@@ -15,6 +15,8 @@ from onecdp.errors import UsageProblem
 from onecdp.live.settings import NO_FEATURES, LiveSettings, read_live_settings
 from onecdp.project.personal_data import PersonalData, read_personal_data
 from onecdp.project.settings import read_section
+from onecdp.serving.places import Place, Stores, place_of, stores_of
+from onecdp.serving.redis_settings import RedisSettings, read_redis
 from onecdp.warehouse.files import Warehouse
 
 SECTION = "serving"
@@ -58,6 +60,12 @@ class TenantSettings:
     name: str
     warehouse: Warehouse
     keys: tuple[Key, ...]
+    redis: RedisSettings | None = None
+
+    @property
+    def store(self) -> Place:
+        """Where its online store is."""
+        return place_of(self.warehouse, self.redis)
 
 
 @dataclass(frozen=True)
@@ -79,13 +87,15 @@ class Settings:
     live: LiveSettings = NO_FEATURES
 
 
-def keeps_store(project: Path, environment: Mapping[str, str]) -> bool:
-    """Returns whether `onecdp publish` keeps an online store: `online_store = true`.
+def read_stores(project: Path, warehouse: Warehouse, environment: Mapping[str, str]) -> Stores:
+    """Returns where `onecdp publish` keeps the online store, with `online_store = true`.
 
     Raises:
-        UsageProblem: It is neither true nor false.
+        UsageProblem: That is neither true nor false, or the server's settings can't be used.
     """
-    return Options(SECTION, read_section(project, SECTION, environment)).flag("online_store")
+    options = Options(SECTION, read_section(project, SECTION, environment))
+    is_kept = options.flag("online_store")
+    return stores_of(warehouse, read_redis(options), is_kept=is_kept)
 
 
 def read_settings(project: Path, warehouse: Warehouse, environment: Mapping[str, str]) -> Settings:
@@ -101,14 +111,15 @@ def read_settings(project: Path, warehouse: Warehouse, environment: Mapping[str,
     """
     options = Options(SECTION, read_section(project, SECTION, environment))
     options.flag("online_store")
-    tenants = [TenantSettings(OWN, warehouse, _keys(options))]
+    tenants = [TenantSettings(OWN, warehouse, _keys(options), read_redis(options))]
     others = options.inner("tenants")
     for name in options.section("tenants"):
         other = others.inner(name)
         if name == OWN or not NAME.fullmatch(name):
             raise UsageProblem(f"{others.where}: {name!r} is no name for a tenant")
         folder = project / Path(other.text("warehouse")).expanduser()
-        tenants.append(TenantSettings(name, Warehouse(folder.resolve()), _keys(other)))
+        at = Warehouse(folder.resolve())
+        tenants.append(TenantSettings(name, at, _keys(other), read_redis(other)))
         other.end()
     settings = Settings(
         tenants=tuple(tenant for tenant in tenants if tenant.keys),
@@ -168,10 +179,18 @@ def _check(tenants: Sequence[TenantSettings]) -> None:
             "nobody could ask anything: there is no key; `onecdp serve-key web --scope"
             " profiles:read` makes one (docs/serving.md)"
         )
+    stores: dict[str, str] = {}
+    for tenant in tenants:
+        if tenant.redis:
+            other = stores.setdefault(tenant.redis.name, tenant.name)
+            if other != tenant.name:
+                raise UsageProblem(
+                    f"{SECTION}: {other} and {tenant.name} have the same Redis and the same prefix"
+                )
     known: dict[str, str] = {}
     for tenant in tenants:
         for key in tenant.keys:
             name = f"{tenant.name}.{key.name}"
-            if other := known.get(key.digest):
-                raise UsageProblem(f"{SECTION}: {other} and {name} are the same key")
+            if same := known.get(key.digest):
+                raise UsageProblem(f"{SECTION}: {same} and {name} are the same key")
             known[key.digest] = name

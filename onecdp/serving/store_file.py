@@ -26,8 +26,15 @@ from onecdp.warehouse.files import Warehouse, remove_leftovers
 FORMAT = 1
 TABLES = ("customer_profiles", "id_map", "audience_packages", "audience_package_summary")
 """The marts that the store is made of."""
+BESIDE = ("audience_bitmaps", "audience_numbers", "customer_consents")
+"""Marts that are read beside the store: it is another publication when they are others."""
 HELD_OUT, TREATMENT = "hold_out", "treatment"
 """The arms of an audience: who is held out is not to be reached."""
+NO_STORE = (
+    "isn't there; set online_store = true below [serving] in .dlt/config.toml, then run"
+    " `onecdp publish`"
+)
+"""What messages say of a missing store."""
 ONE_ID = "one_id"
 """The type under which the identifiers have the one_ids themselves."""
 
@@ -52,7 +59,7 @@ def name_publication(digests: Mapping[str, object]) -> str:
     Args:
         digests: What each published table holds.
     """
-    held = [f"{name} {digests.get(name)}" for name in TABLES]
+    held = [f"{name} {digests.get(name)}" for name in (*TABLES, *BESIDE)]
     return sha256("\n".join([str(FORMAT), *held]).encode()).hexdigest()[:20]
 
 

@@ -9,11 +9,13 @@ from onecdp.errors import OnecdpError
 from onecdp.identity.normalise import normalise
 from onecdp.identity.personal import PLAIN_TYPES, hashed_identifier
 from onecdp.live.settings import LiveSettings
+from onecdp.live.state import LiveEvents
 from onecdp.project.personal_data import PersonalData
+from onecdp.serving.current_store import CurrentStore
 from onecdp.serving.live_answers import open_live
+from onecdp.serving.lookups import Store
 from onecdp.serving.marts_questions import MartsQuestions
 from onecdp.serving.metrics import Metrics
-from onecdp.serving.online_store import CurrentStore, OnlineStore
 from onecdp.serving.settings import TenantSettings
 from onecdp.serving.store_file import ONE_ID, inode
 
@@ -34,7 +36,7 @@ class Tenant:
             OnecdpError: There is none.
         """
         self.name = settings.name
-        self.current = CurrentStore(settings.warehouse.online_file)
+        self.current = CurrentStore(settings.store)
         self.marts = MartsQuestions(settings.warehouse.marts_file)
         self.metrics = Metrics()
         self._personal = personal
@@ -42,7 +44,7 @@ class Tenant:
         self.live = open_live(self._live_file, live)
 
     @property
-    def store(self) -> OnlineStore:
+    def store(self) -> Store:
         """The newest publication: take it once per request.
 
         Raises:
@@ -59,6 +61,16 @@ class Tenant:
             self.live = None
         if self.live is None:
             self.live = open_live(self._live_file, self._live_settings)
+
+    def trigger_figures(self) -> list[tuple[str, str, str, int]]:
+        """Returns figures of triggers, `outbox.read_figures`. In any thread: it takes a while."""
+        if self.live is None:
+            return []
+        events = LiveEvents(self._live_file)
+        try:
+            return events.trigger_figures()
+        finally:
+            events.close()
 
     def close(self) -> None:
         """Closes what is open."""

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import orjson
 import pytest
 from support.cli import BuiltProject, Finished, clean_environment, run_cli
 from support.line import differences, read_tables
 
+from onecdp.destinations.signed_post import keep_letter
 from onecdp.live.events import Event
 from onecdp.live.state import LiveState
+from onecdp.live.triggers import outbox, stays
+from onecdp.live.triggers.outbox import Waiting
+from onecdp.live.triggers.stays import Stay
 
 AS_OF = ("--as-of", "2026-06-06")
 VALUES = (
@@ -57,12 +62,19 @@ def keep_store(project: BuiltProject) -> Path:
     return project.warehouse / "online.sqlite"
 
 
-def keep_live(project: BuiltProject) -> None:
-    """A recent event of the person, as `onecdp live` keeps it."""
-    recent = LiveState(project.warehouse / "live.sqlite")
-    event = Event("E1", 0, "page_view", None, None, "app", (("device_id", "DEV004"),))
+def keep_live(project: BuiltProject, one_id: str) -> None:
+    """A recent event of the person, and what triggers keep, as `onecdp live` does."""
+    recent = LiveState(project.warehouse / "live.sqlite", has_triggers=True)
+    device = ("device_id", "DEV004")
+    event = Event("E1", 0, "page_view", None, None, "app", (device,))
     recent.take("app/collector/a.jsonl", 1, [(1, event)])
+    body = orjson.dumps({"one_id": one_id})
+    with recent.transaction() as state:
+        stays.put_stay(state, Stay("browsing", one_id, "S1", "treatment", 0, True, 0, device))
+        outbox.put_out(state, "shop", Waiting(0, "browsing", one_id, "S1-entered", body, 0))
+        stays.set_due(state, one_id, 1)
     recent.close()
+    keep_letter(project.warehouse / "dead-letters/triggers/shop.jsonl", 422, body)
 
 
 def query(file: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -82,11 +94,11 @@ def forgotten(
     """MBR004 erased by an identifier of lower priority; with the one_id and one_int that went."""
     project = built_warehouse.copy(tmp_path_factory.mktemp("forgotten") / "project")
     keep_store(project)
-    keep_live(project)
     ((one_id, one_int),) = query(
         project.warehouse / "marts.duckdb",
         "select one_id, one_int from customer_profiles where member_id = 'MBR004'",
     )
+    keep_live(project, one_id)
     # A load that was killed, a log with a name in it, and a build's spill, stopped half-way.
     for name in (
         ".dlt/crm/load/normalized/1/x.parquet",
@@ -110,7 +122,8 @@ def forgotten(
         )
     values = (*VALUES, one_id)
     before = bytes_left(project, values)
-    assert "DEV004" in before["warehouse"]["live.sqlite"]
+    assert {"DEV004", one_id} <= set(before["warehouse"]["live.sqlite"])
+    assert one_id in before["warehouse"]["dead-letters/triggers/shop.jsonl"]
     assert {"onecdp.duckdb", "marts.duckdb", "online.sqlite"} <= {
         name for name, held in before["warehouse"].items() if set(held) == set(values)
     }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from pathlib import Path
 
 from support.api import Api, refused, serving, settings
 from support.cli import BuiltProject, run_cli
 from support.collector import SETTINGS, collecting
 from support.live_process import following, wait_until
+from support.webhooks import SECRET, Service
 
 DEVICE = "DEV002"
 
@@ -28,7 +30,18 @@ def test_events_are_in_the_profile_at_once_and_count_once(
     folder, data = project.folder, project.folder / "ingestion" / "sample"
     secrets = folder / ".dlt/secrets.toml"
     secrets.parent.mkdir(exist_ok=True)
-    secrets.write_text(SETTINGS + settings(tmp_path / "none").split("[serving.tenants")[0])
+    told: list[dict[str, object]] = []
+    service = Service(lambda _, body: told.append(json.loads(body)))
+    secrets.write_text(
+        SETTINGS
+        + settings(tmp_path / "none").split("[serving.tenants")[0]
+        + f"[destinations.shop]\ntype = 'webhook'\nurl = '{service.url}'\nsecret = '{SECRET}'\n"
+    )
+    (folder / "seeds/triggers.csv").write_text(
+        "trigger,rule,purpose,hold_out_share,cool_down,destination\n"
+        "seen,live.page_views_5m AND channel_app AND orders >= 1 AND NOT live.purchased_24h"
+        ",,,,shop\n"
+    )
     assert run_cli("publish", cwd=folder).code == 0
     today = dt.datetime.now(dt.UTC)
 
@@ -49,6 +62,9 @@ def test_events_are_in_the_profile_at_once_and_count_once(
         assert isinstance(totals, dict)
         assert before["live"]["events_24h"] == 0  # type: ignore[index]
         assert collector.post("page", event(1, name="/cart")).ok
+        wait_until(lambda: [(each["action"], each["one_id"]) for each in told] == [
+            ("entered", before["one_id"])
+        ])  # fmt: skip
         assert collector.post("track", bought(2, 19.99)).ok
         assert collector.post("track", bought(2, 19.99)).ok
 
@@ -56,6 +72,9 @@ def test_events_are_in_the_profile_at_once_and_count_once(
             return profile(api, "device_id", DEVICE)["live"]["orders_since_batch"]  # type: ignore[index]
 
         wait_until(lambda: orders() == 1)
+        wait_until(lambda: [each["action"] for each in told] == ["entered", "left"])
+        figures = api.ask("/metrics").text
+        assert 'onecdp_trigger_events_total{trigger="seen",what="left"} 1' in figures
         now = profile(api, "device_id", DEVICE)
         assert now["profile"] == {
             **totals,
@@ -97,3 +116,4 @@ def test_events_are_in_the_profile_at_once_and_count_once(
         assert after["live"]["revenue_since_batch"] == 0  # type: ignore[index]
         # What is in both still counts in its windows.
         assert after["live"]["events_24h"] == 3  # type: ignore[index]
+    service.close()

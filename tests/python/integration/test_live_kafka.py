@@ -8,7 +8,9 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import confluent_kafka
 import pytest
 from support.kafka import KafkaBroker, make_broker, needs_kafka
 
@@ -17,6 +19,8 @@ from onecdp.live.follow import Follower
 from onecdp.live.kafka_log import KafkaLog
 from onecdp.live.log import Done
 from onecdp.live.state import LiveEvents, LiveState
+from onecdp.live.triggers.outbox import Waiting
+from onecdp.live.triggers.receivers import KafkaReceiver
 
 pytestmark = needs_kafka
 COLUMNS = [("device_id", "device_id")]
@@ -81,6 +85,56 @@ def test_a_topic_that_is_not_there_is_told(broker: KafkaBroker, tmp_path: Path) 
     log = KafkaLog({"bootstrap.servers": broker.servers}, "no-such-topic", 10)
     with pytest.raises(OnecdpError, match="no topic no-such-topic"):
         next(log.read({}, Done((), 0.0)))
+
+
+def test_events_of_triggers_are_messages_with_their_key(
+    broker: KafkaBroker, tmp_path: Path
+) -> None:
+    broker.create("triggers", 2)
+    receiver = KafkaReceiver("shop", "triggers", {"bootstrap.servers": broker.servers}, 10)
+    events = [
+        Waiting(n, "browsing", f"ONE{n % 3}", f"s{n}-entered", b'{"at": "now"}', 0)
+        for n in range(20)
+    ]
+    assert receiver.send(events) is None
+    assert receiver.send(events[:1]) is None
+    receiver.close()
+    found = read_messages(broker, "triggers", 21)
+    assert sorted({message.headers()[0] for message in found}) == sorted(
+        ("idempotency-key", each.event_id.encode()) for each in events
+    )
+    assert {message.value() for message in found} == {b'{"at": "now"}'}
+    # A customer's are in one partition, in their order.
+    for one_id in (b"ONE0", b"ONE1", b"ONE2"):
+        theirs = [message for message in found if message.key() == one_id]
+        assert len({message.partition() for message in theirs}) == 1
+        keys = [message.headers()[0][1] for message in theirs]
+        wanted = [e.event_id.encode() for e in events if e.one_id.encode() == one_id]
+        assert keys == wanted + keys[len(wanted) :]
+
+
+def test_topic_of_triggers_that_is_not_there_is_told(broker: KafkaBroker) -> None:
+    receiver = KafkaReceiver("shop", "no-topic", {"bootstrap.servers": broker.servers}, 1)
+    with pytest.raises(OnecdpError, match="shop: Kafka has no topic no-topic"):
+        receiver.send([Waiting(1, "browsing", "ONE1", "s1-entered", b"{}", 0)])
+    receiver.close()
+
+
+def read_messages(broker: KafkaBroker, topic: str, count: int) -> list[Any]:
+    consumer = confluent_kafka.Consumer({
+        "bootstrap.servers": broker.servers, "group.id": topic, "auto.offset.reset": "earliest",
+        "log_level": 0,
+    })  # fmt: skip
+    consumer.assign([
+        confluent_kafka.TopicPartition(topic, partition, confluent_kafka.OFFSET_BEGINNING)
+        for partition in (0, 1)
+    ])  # fmt: skip
+    found: list[Any] = []
+    end = time.monotonic() + 60
+    while len(found) < count and time.monotonic() < end:
+        found += [each for each in consumer.consume(count, 1) if each.error() is None]
+    consumer.close()
+    return found
 
 
 @pytest.mark.soak

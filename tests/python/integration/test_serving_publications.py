@@ -61,9 +61,11 @@ import sys
 from pathlib import Path
 from onecdp.pipeline.publish import publish_marts
 from onecdp.serving import write_store
+from onecdp.serving.places import FilePlace, Stores
 from onecdp.warehouse.files import Warehouse
 print(flush=True)
-publish_marts(Warehouse(Path(sys.argv[1])), has_store=True)
+warehouse = Warehouse(Path(sys.argv[1]))
+publish_marts(warehouse, stores=Stores(FilePlace(warehouse)))
 """
 
 

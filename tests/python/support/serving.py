@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import duckdb
 
 from onecdp.audiences.bitmaps import from_members, to_bytes
 from onecdp.pipeline.publish import publish_marts
+from onecdp.serving.places import FilePlace, Stores
 from onecdp.warehouse.files import Warehouse
 
 # Each build ends later than the one before it.
@@ -53,11 +55,44 @@ class World:
     held_out: Sequence[int] = ()
 
 
+def changed(world: World, draw: random.Random) -> World:
+    """A world a day later: people come, go, change, merge, split; audiences and links change."""
+    people = {each.number: each for each in world.people}
+    for _ in range(draw.randint(1, 4)):
+        number = draw.choice([*people, max(people) + 1])
+        person = people.get(number, Person(number, ids=(f"device_id:{draw.random()}",)))
+        other = people[draw.choice(list(people))]
+        match draw.choice(["level", "gone", "merge", "split", "inactive"]):
+            case "level":
+                people[number] = replace(person, level=draw.choice(["gold", "silver", None]))
+            case "gone" if len(people) > 2:
+                people.pop(number, None)
+            case "merge" if other.number != number and len(people) > 2:
+                people[other.number] = replace(other, ids=(*other.ids, *person.ids))
+                people.pop(number, None)
+            case "split" if len(person.ids) > 1:
+                people[number] = replace(person, ids=person.ids[1:])
+                new = max(people) + 1
+                people[new] = Person(new, ids=person.ids[:1])
+            case "inactive" if len(person.ids) > 1:
+                people[number] = replace(
+                    person, ids=person.ids[:-1], former=(*person.former, person.ids[-1])
+                )
+            case _:
+                people.setdefault(number, person)
+    audiences = {
+        key: sorted(draw.sample(list(people), draw.randint(0, len(people))))
+        for key in draw.sample(["P1", "P2", "P3"], draw.randint(1, 3))
+    }
+    return World(tuple(people.values()), audiences)
+
+
 def publish_world(folder: Path, world: World, *more: str, has_store: bool = True) -> Warehouse:
     """Builds the marts, with `more` statements at the end, and publishes them."""
     warehouse = Warehouse(folder)
     build_world(warehouse, world, *more)
-    publish_marts(warehouse, has_store=has_store)
+    place = FilePlace(warehouse)
+    publish_marts(warehouse, stores=Stores(place) if has_store else Stores(None, [place]))
     return warehouse
 
 

@@ -5,26 +5,22 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.deliveries import Marts
+from support.webhooks import SECRET, Service
 from tenacity import wait_none
 
-from onecdp.collector.webhooks.signatures import Signature
 from onecdp.destinations import webhook
 from onecdp.destinations.memory import Memory
 from onecdp.errors import OnecdpError
 
-SECRET = "s3cret-of-hook"
 
-
-class Service:
-    """A service that takes batches; `answers` are the statuses of its first answers.
+class Table(Service):
+    """A service that takes batches of rows.
 
     Attributes:
         held: The rows that it has, by one_id.
@@ -32,49 +28,23 @@ class Service:
     """
 
     def __init__(self) -> None:
-        self.answers: list[int] = []
         self.held: dict[str, dict[str, Any]] = {}
         self.keys: list[str] = []
-        self.unsigned = 0
-        service = self
+        super().__init__(self.take)
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                self.send_response(service.take(dict(self.headers.items()), body))
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/in?token=hidden"
-
-    def take(self, headers: dict[str, str], body: bytes) -> int:
-        # As the collector checks the calls of others.
-        signed = Signature(webhook.SIGNATURE, prefix=webhook.PREFIX, time_header=webhook.TIME)
-        self.unsigned += not signed.is_of(SECRET, "", headers, body)
-        status = self.answers.pop(0) if self.answers else 200
-        if status == 200:
-            document = json.loads(body)
-            self.keys.append(headers["Idempotency-Key"])
-            for row in document["rows"]:
-                if document["action"] == "removed":
-                    self.held.pop(row["one_id"], None)
-                else:
-                    self.held[row["one_id"]] = row
-        return status
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    def take(self, headers: dict[str, str], body: bytes) -> None:
+        document = json.loads(body)
+        self.keys.append(headers["Idempotency-Key"])
+        for row in document["rows"]:
+            if document["action"] == "removed":
+                self.held.pop(row["one_id"], None)
+            else:
+                self.held[row["one_id"]] = row
 
 
 @pytest.fixture
-def service() -> Iterator[Service]:
-    made = Service()
+def service() -> Iterator[Table]:
+    made = Table()
     yield made
     made.close()
 
@@ -82,7 +52,7 @@ def service() -> Iterator[Service]:
 class Hook:
     """The destination `hook` of a project."""
 
-    def __init__(self, folder: Path, service: Service) -> None:
+    def __init__(self, folder: Path, service: Table) -> None:
         self.marts, self.service = Marts(folder), service
         self.environment = {
             "DESTINATIONS__HOOK__TYPE": "webhook",
@@ -102,7 +72,7 @@ class Hook:
 
 
 @pytest.fixture
-def hook(tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch) -> Hook:
+def hook(tmp_path: Path, service: Table, monkeypatch: pytest.MonkeyPatch) -> Hook:
     monkeypatch.setattr(webhook, "wait_exponential", lambda **_: wait_none())
     made = Hook(tmp_path / "project", service)
     made.marts.publish(10)

@@ -2,57 +2,46 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
+from support.live_worlds import (
+    D1,
+    D2,
+    DAY,
+    IDENTIFIERS,
+    MAX_VALUES,
+    MINUTE,
+    NOON,
+    SECOND,
+    TODAY_ENDS,
+    U1,
+    U2,
+    U3,
+    UNKNOWN,
+    Warehouse,
+    event,
+    owner,
+    whose,
+)
 
 from onecdp.errors import OnecdpError
-from onecdp.live.events import LINK, Event, Identifier, microseconds, parse_link
+from onecdp.live.events import LINK, Event, Identifier, parse_link
 from onecdp.live.features import Feature, Window
 from onecdp.live.measure import Watermark, measure
 from onecdp.live.person import Answer, People, Status
 from onecdp.live.state import Kept, LiveEvents, LiveState
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-SECOND = 1_000_000
-MINUTE, DAY = 60 * SECOND, 86_400 * SECOND
-NOON = microseconds(dt.datetime(2026, 6, 6, 12))
-TODAY_ENDS = NOON + DAY // 2
-MAX_VALUES = {"union_id": 1}
 ORDERS = Feature("orders", "purchase", "count", Window("batch"))
 REVENUE = Feature("revenue", "purchase", "sum", Window("batch"))
-
-
-@dataclass
-class Warehouse:
-    """What a published warehouse knows; a test changes it as builds would."""
-
-    people: dict[Identifier, int] = field(default_factory=dict)
-    blocked: set[Identifier] = field(default_factory=set)
-
-    def person_of(self, identifier: Identifier) -> int | None:
-        return self.people.get(identifier)
-
-    def identifiers_of(self, person: int) -> list[Identifier]:
-        return [identifier for identifier, owner in self.people.items() if owner == person]
-
-    def is_blocked(self, identifier: Identifier) -> bool:
-        return identifier in self.blocked
-
-
-def event(
-    event_id: str, *identifiers: Identifier, at: int = NOON, kind: str = "page_view",
-    price: int | None = None, session: str | None = None, channel: str = "app",
-) -> Event:  # fmt: skip
-    return Event(event_id, at, kind, price, session, channel, identifiers)
 
 
 def kept(*events: Event, partition: str = "a") -> list[Kept]:
@@ -64,12 +53,6 @@ def value(
 ) -> object:
     feature = Feature("x", kind, name, window)
     return measure([feature], events, now, Watermark({}, 0), 30 * MINUTE)["x"]
-
-
-U1, U2, U3 = ("union_id", "U1"), ("union_id", "U2"), ("union_id", "U3")
-D1, D2 = ("device_id", "D1"), ("device_id", "D2")
-UNKNOWN = ("union_id", "unknown")
-IDENTIFIERS = [U1, U2, U3, D1, D2, UNKNOWN]
 
 
 @dataclass(frozen=True)
@@ -170,40 +153,6 @@ def test_batch_and_live_are_all_events_counted_once(
 def _broken() -> Iterator[tuple[int, Event]]:
     yield 1_000, event("lost", U1, kind="purchase")
     raise RuntimeError
-
-
-def owner(each: Event, warehouse: Warehouse) -> int | None:
-    """Whose an event is by the warehouse alone."""
-    usable = [i for i in each.identifiers if i not in warehouse.blocked]
-    return warehouse.people.get(usable[0]) if usable else None
-
-
-def whose(each: Event, warehouse: Warehouse, first: dict[str, Event]) -> int | None:
-    """The same, with the provisional person of an identifier that the warehouse has not seen."""
-    usable = [i for i in each.identifiers if i not in warehouse.blocked]
-    if not usable or usable[0] in warehouse.people:
-        return owner(each, warehouse)
-    found = {
-        warehouse.people[other]
-        for one in first.values()
-        if usable[0] in one.identifiers
-        for other in one.identifiers
-        if other in warehouse.people
-    }
-    if len(found) != 1:
-        return None
-    (person,) = found
-    kind = usable[0][0]
-    theirs = {i for i in warehouse.people if warehouse.people[i] == person}
-    new = {
-        i
-        for one in first.values()
-        if theirs & {*one.identifiers}
-        for i in one.identifiers
-        if i[0] == kind and i not in warehouse.people and i not in warehouse.blocked
-    }
-    count = len(new) + sum(i[0] == kind for i in theirs)
-    return person if count <= MAX_VALUES.get(kind, count) else None
 
 
 def test_event_that_stands_in_two_partitions_is_taken_in_with_either(tmp_path: Path) -> None:

@@ -16,14 +16,17 @@ from typing import Any
 import duckdb
 import pytest
 from support.cli import clean_environment
-from support.serving import Person, World, build_world, publish_world, write_marts
+from support.serving import Person, World, build_world, changed, publish_world, write_marts
 
 from onecdp.audiences.bitmaps import BitMap, from_bytes
 from onecdp.errors import OnecdpError
 from onecdp.pipeline.publish import publish_marts
 from onecdp.serving.audience_masks import AudienceMasks
+from onecdp.serving.current_store import CurrentStore
+from onecdp.serving.lookups import Store
 from onecdp.serving.marts_documents import MartsDocuments
-from onecdp.serving.online_store import CurrentStore, OnlineStore
+from onecdp.serving.online_store import OnlineStore
+from onecdp.serving.places import FilePlace, Stores
 from onecdp.serving.store_file import read_publication
 from onecdp.serving.write_store import erase_from_store, write_store
 from onecdp.warehouse.files import Warehouse
@@ -50,7 +53,7 @@ def contents(file: Path) -> dict[str, list[tuple[Any, ...]]]:
     return rows
 
 
-def audiences(store: OnlineStore, one_int: int) -> list[str]:
+def audiences(store: Store, one_int: int) -> list[str]:
     found: list[str] = json.loads(store.audiences_of(one_int))
     return found
 
@@ -103,38 +106,6 @@ def test_who_is_held_out_is_a_member_who_is_not_to_be_reached(tmp_path: Path) ->
     # Without hold-outs, everybody is reached.
     store = OnlineStore(publish_world(tmp_path, SMALL).online_file)
     assert audiences(store, 3) == ["P1"]
-
-
-def changed(world: World, draw: random.Random) -> World:
-    """A world a day later: people come, go, change, merge, split; audiences and links change."""
-    people = {each.number: each for each in world.people}
-    for _ in range(draw.randint(1, 4)):
-        number = draw.choice([*people, max(people) + 1])
-        person = people.get(number, Person(number, ids=(f"device_id:{draw.random()}",)))
-        other = people[draw.choice(list(people))]
-        match draw.choice(["level", "gone", "merge", "split", "inactive"]):
-            case "level":
-                people[number] = replace(person, level=draw.choice(["gold", "silver", None]))
-            case "gone" if len(people) > 2:
-                people.pop(number, None)
-            case "merge" if other.number != number and len(people) > 2:
-                people[other.number] = replace(other, ids=(*other.ids, *person.ids))
-                people.pop(number, None)
-            case "split" if len(person.ids) > 1:
-                people[number] = replace(person, ids=person.ids[1:])
-                new = max(people) + 1
-                people[new] = Person(new, ids=person.ids[:1])
-            case "inactive" if len(person.ids) > 1:
-                people[number] = replace(
-                    person, ids=person.ids[:-1], former=(*person.former, person.ids[-1])
-                )
-            case _:
-                people.setdefault(number, person)
-    audiences = {
-        key: sorted(draw.sample(list(people), draw.randint(0, len(people))))
-        for key in draw.sample(["P1", "P2", "P3"], draw.randint(1, 3))
-    }
-    return World(tuple(people.values()), audiences)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -196,7 +167,7 @@ def test_the_store_follows_the_publication_and_the_setting(tmp_path: Path) -> No
 
     publish_world(tmp_path, SMALL, has_store=False)
     assert not warehouse.online_file.exists()
-    publish_marts(warehouse, has_store=True)
+    publish_marts(warehouse, stores=Stores(FilePlace(warehouse)))
     assert read_publication(warehouse.online_file) == name
 
 
@@ -255,11 +226,13 @@ KILLED_AT_RENAME = """
 import importlib, os, signal, sys
 from pathlib import Path
 from onecdp.pipeline.publish import publish_marts
+from onecdp.serving.places import FilePlace, Stores
 from onecdp.warehouse.files import Warehouse
 def die(fresh, file):
     os.kill(os.getpid(), signal.SIGKILL)
 importlib.import_module('onecdp.serving.write_store').replace_file = die
-publish_marts(Warehouse(Path(sys.argv[1])), has_store=True)
+warehouse = Warehouse(Path(sys.argv[1]))
+publish_marts(warehouse, stores=Stores(FilePlace(warehouse)))
 """
 
 
@@ -277,7 +250,7 @@ def test_a_publish_killed_before_the_rename_leaves_the_old_store_whole(tmp_path:
     assert len(list(tmp_path.glob("online.sqlite.*.tmp"))) == 1
     assert contents(warehouse.online_file) == before
     # The marts are published, the store belongs to those before: it is made anew.
-    publish_marts(warehouse, has_store=True)
+    publish_marts(warehouse, stores=Stores(FilePlace(warehouse)))
     assert OnlineStore(warehouse.online_file).profile("member_id", "M2") is None
     assert not list(tmp_path.glob("*.tmp*"))
 
@@ -290,7 +263,7 @@ def test_a_reader_sees_whole_publications_only(tmp_path: Path) -> None:
         write_marts(warehouse.marts_file, World(people, {f"P{day}": numbers}))
         write_store(warehouse, str(day), before=None, of=None)
         if current is None:
-            current = CurrentStore(warehouse.online_file)
+            current = CurrentStore(FilePlace(warehouse))
             continue
         held, newer = current.store, current.find_newer()
         # The old one answers until the change, although its file is gone.

@@ -20,8 +20,11 @@ from onecdp.serving.app import make_app
 from onecdp.serving.key_file import add_key
 from onecdp.serving.keys import digest_of, make_key
 from onecdp.serving.openapi import openapi_document
+from onecdp.serving.places import FilePlace, Stores
+from onecdp.serving.redis_place import RedisPlace
+from onecdp.serving.redis_settings import RedisSettings
 from onecdp.serving.routes import ROUTES
-from onecdp.serving.settings import SCOPES, Settings, keeps_store, read_settings
+from onecdp.serving.settings import SCOPES, Settings, read_settings, read_stores
 from onecdp.serving.write_store import write_store
 from onecdp.warehouse.files import Warehouse
 
@@ -71,6 +74,18 @@ def test_keys_and_tenants_are_read_and_the_environment_goes_first(tmp_path: Path
          "default.web and b.web are the same key"),
         ("[serving]\nonline_store = 1\n" + KEY, "serving.online_store must be true or false"),
         ("[serving]\nport = 1\n" + KEY, "[serving] has no setting 'port'"),
+        (KEY + "[serving.redis]\nprefix = 'x'", "serving.redis.url must be a text"),
+        (KEY + "[serving.redis]\nurl = 'redis://:a-plain-key@h'",
+         "serving.redis.url has a user or a password; name them as username and password"),
+        (KEY + "[serving.redis]\nurl = 'h:6379'", "must be like redis://host:6379/0"),
+        (KEY + "[serving.redis]\nurl = 'redis://h:99999'", "must be like redis://host:6379/0"),
+        (KEY + "[serving.redis]\nurl = 'redis://h'\nprefix = 'a:b'", "prefix is 'a:b'; use a-z"),
+        (KEY + "[serving.redis]\nurl = 'redis://h'\npasword = 'a-plain-key'",
+         "no setting 'pasword'; did you mean password?"),
+        (KEY + "[serving.redis]\nurl = 'redis://h'\n[serving.tenants.b]\nwarehouse = 'x'\n"
+         "redis = {url = 'redis://h'}\n"
+         + KEY.replace("keys", "tenants.b.keys").replace("0", "1"),
+         "default and b have the same Redis and the same prefix"),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_named_and_no_key_is_shown(
@@ -83,10 +98,26 @@ def test_a_wrong_setting_is_named_and_no_key_is_shown(
 
 def test_the_store_is_kept_if_the_project_says_so(tmp_path: Path) -> None:
     project = make_api_project(tmp_path / "project", "")
-    assert keeps_store(project, {}) is False
-    assert keeps_store(project, {"SERVING__ONLINE_STORE": "true"}) is True
+    warehouse = Warehouse(project / "warehouse")
+
+    def read_places(**environment: str) -> Stores:
+        said = {f"SERVING__{name}": value for name, value in environment.items()}
+        return read_stores(project, warehouse, said)
+
+    file = FilePlace(warehouse)
+    assert read_places() == Stores(None, [file])
+    assert read_places(ONLINE_STORE="true") == Stores(file, [])
+    redis = read_places(ONLINE_STORE="true", REDIS__URL="redis://h:1/2", REDIS__PASSWORD="hidden")
+    assert redis.others == [file]
+    assert redis.kept == RedisPlace(
+        RedisSettings("redis://h:1/2", "onecdp", None, "hidden"), warehouse.marts_file
+    )
+    assert "hidden" not in repr(redis)
+    # What is kept no more must not stay, there neither.
+    assert read_places(REDIS__URL="redis://h:1/2").kept is None
+    assert len(read_places(REDIS__URL="redis://h:1/2").others) == 2
     with pytest.raises(UsageProblem, match=r"serving\.online_store must be true or false"):
-        keeps_store(project, {"SERVING__ONLINE_STORE": "perhaps"})
+        read_places(ONLINE_STORE="perhaps")
 
 
 def test_keys_are_added_below_what_is_there(tmp_path: Path) -> None:

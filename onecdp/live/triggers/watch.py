@@ -1,0 +1,307 @@
+"""Looks at people, and writes who enters a trigger and who leaves it.
+
+An event of entering or leaving is written in the transaction that changes the stay, and sent later.
+So after a kill at any moment it is there or the person is looked at again, and its key is the same
+whenever it is sent.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from uuid import uuid4
+
+import orjson
+
+from onecdp.live.events import Identifier
+from onecdp.live.measure import iso_time, measure
+from onecdp.live.person import People
+from onecdp.live.settings import LiveSettings
+from onecdp.live.state import Kept, LiveEvents, LiveState
+from onecdp.live.triggers import outbox, stays
+from onecdp.live.triggers.conditions import TREATMENT, Leaf, arm_of, holds, live_holds
+from onecdp.live.triggers.declared import Trigger, live_name
+from onecdp.live.triggers.due import next_change, watched
+from onecdp.live.triggers.outbox import Waiting
+from onecdp.live.triggers.publication import Publication, Publications
+from onecdp.live.triggers.stays import Next, Stay
+
+SLICE = 200
+"""People in one transaction: the log waits meanwhile."""
+ENTERED, LEFT, WAS_HELD_OUT = "entered", "left", "held_out"
+
+
+@dataclass(frozen=True)
+class Watching:
+    """What is watched.
+
+    Attributes:
+        triggers: The project's.
+        settings: Its live features and limits.
+        hold_out_key: The variable `audience_hold_out_key`.
+    """
+
+    triggers: Sequence[Trigger]
+    settings: LiveSettings
+    hold_out_key: str
+
+    @cached_property
+    def declarations(self) -> str:
+        """A name of all that decides; another name is something else."""
+        return sha256(repr(self).encode()).hexdigest()[:20]
+
+
+class Watcher:
+    """Keeps the stays up to date. One at a time, in the thread that writes the live state.
+
+    Attributes:
+        changes: How many entered, left, and were held out, since somebody emptied it.
+    """
+
+    def __init__(
+        self,
+        state: LiveState,
+        events: LiveEvents,
+        watching: Watching,
+        publications: Publications,
+        now: Callable[[], int] = lambda: time.time_ns() // 1_000,
+    ) -> None:
+        """Looks at nobody yet.
+
+        Args:
+            state: Where stays are written.
+            events: The same file.
+            watching: What is watched.
+            publications: Returns what is published.
+            now: Returns the time, microseconds since 1970.
+        """
+        self.changes: Counter[str] = Counter()
+        self._state, self._events, self._watching = state, events, watching
+        self._publications, self._now = publications, now
+        self._watched = watched(
+            watching.settings.features, (each.expression for each in watching.triggers)
+        )
+        self._seen: str | None = None
+        # Who was rechecked since the last publication: a customer has several identifiers.
+        self._rechecked: set[int] = set()
+
+    def step(self) -> bool:
+        """Looks at some of the people who were touched, are due, or have to be rechecked.
+
+        Returns:
+            Whether others may be left.
+
+        Raises:
+            OnecdpError: The published warehouse can't be read.
+        """
+        publication = self._publications()
+        if publication is None or (
+            publication.name == self._seen
+            and not stays.is_anybody_next(self._state.connection, self._now())
+        ):
+            return False
+        changes: Counter[str] = Counter()
+        with self._state.transaction() as state:
+            # Asked again, because `onecdp forget` replaces it before it takes its turn here.
+            publication = self._publications()
+            if publication is None:
+                return False
+            now = self._now()
+            is_other = stays.change_world(
+                state,
+                publication.name,
+                self._watching.declarations,
+                {each.name: each.destination for each in self._watching.triggers},
+            )
+            found = stays.take_next(state, now, SLICE)
+            look = _Look(self, state, publication, now, changes)
+            if is_other:
+                # Before anybody is judged: a survivor who is in already does not enter again.
+                look.move_stays()
+            judged = look.at(found, frozenset() if is_other else self._rechecked)
+        # Not before the commit: what was rolled back is judged again.
+        if len(found) < SLICE:
+            self._rechecked = set()
+        elif is_other:
+            self._rechecked = judged
+        else:
+            self._rechecked |= judged
+        self._seen = publication.name
+        self.changes += changes
+        return len(found) == SLICE
+
+    def close(self) -> None:
+        """Closes the reader."""
+        self._events.close()
+
+
+class _Look:
+    """One look at some people, at one moment."""
+
+    def __init__(
+        self, watcher: Watcher, state: sqlite3.Connection, publication: Publication, now: int,
+        changes: Counter[str],
+    ) -> None:  # fmt: skip
+        self._watching, self._watched = watcher._watching, watcher._watched
+        self._state, self._publication, self._now = state, publication, now
+        self._people = People(
+            publication.people, watcher._events, self._watching.settings.max_values
+        )
+        self._changes = changes
+
+    def at(self, found: Next, rechecked: Set[int]) -> set[int]:
+        """Looks at everybody whom something that happened to the identifiers concerns.
+
+        Args:
+            found: The identifiers.
+            rechecked: Who need not be rechecked.
+
+        Returns:
+            Who was looked at.
+        """
+        people = {person: None for each in found.urgent for person in self._concerned(each)}
+        for identifier in found.rechecked:
+            people |= dict.fromkeys(self._concerned(identifier, rechecked))
+        for person in people:
+            self._judge(person)
+        return {*people}
+
+    def move_stays(self) -> None:
+        """Gives the stays of one_ids that are no more to who has their identifiers now."""
+        for one_id in stays.find_one_ids(self._state):
+            if self._publication.people.person_of(("one_id", one_id)) is None:
+                self._move(one_id)
+
+    def _concerned(self, identifier: Identifier, but: Set[int] = frozenset()) -> list[int]:
+        id_type, value = identifier
+        if id_type == "one_id" and self._publication.people.person_of(identifier) is None:
+            stays.set_due(self._state, value, None)
+            return []
+        return sorted(self._people.concerned(identifier) - but)
+
+    def _judge(self, person: int) -> None:
+        one_id = self._publication.people.one_id_of(person)
+        events = self._people.events_of(person)
+        settings = self._watching.settings
+        values = measure(
+            (each.feature for each in self._watched),
+            events,
+            self._now,
+            self._publication.watermark,
+            settings.session_gap,
+        )
+
+        def leaf_holds(leaf: Leaf) -> bool:
+            if live_name(leaf) is not None:
+                return live_holds(leaf, values)
+            return person in self._publication.sets[leaf]
+
+        found = stays.find_stays(self._state, one_id)
+        due = [next_change(self._watched, events, self._now, settings.session_gap)]
+        for trigger in self._watching.triggers:
+            stay = found.get(trigger.name)
+            if trigger.name not in self._publication.failed:
+                is_in = self._publication.may_reach(trigger, person) and holds(
+                    trigger.expression, leaf_holds
+                )
+                stay = self._change(trigger, one_id, person, stay, events, is_in=is_in)
+            if stay is not None and stay.cool_down_until > self._now:
+                due.append(stay.cool_down_until)
+        stays.set_due(self._state, one_id, min((at for at in due if at is not None), default=None))
+
+    def _change(
+        self, trigger: Trigger, one_id: str, person: int, stay: Stay | None,
+        events: Sequence[Kept], *, is_in: bool,
+    ) -> Stay | None:  # fmt: skip
+        """Brings a stay to what is now; returns it. Who has no recent event enters no trigger."""
+        arm = arm_of(self._watching.hold_out_key, trigger.name, one_id, trigger.hold_out_share)
+        if stay is not None and stay.is_in and (not is_in or stay.arm != arm):
+            stay = self._leave(trigger, stay)
+        if stay is not None and not stay.is_in and stay.cool_down_until <= self._now:
+            stays.drop_stay(self._state, stay)
+            stay = None
+        if is_in and stay is None and events:
+            stay = Stay(
+                trigger.name, one_id, uuid4().hex, arm, self._now, True,
+                self._now + trigger.cool_down, self._identifier(person, events),
+            )  # fmt: skip
+            stays.put_stay(self._state, stay)
+            self._tell(trigger, stay, ENTERED)
+        return stay
+
+    def _leave(self, trigger: Trigger, stay: Stay) -> Stay:
+        """Ends a stay; what is left of it says when the customer may enter again."""
+        self._tell(trigger, stay, LEFT)
+        left = replace(stay, is_in=False)
+        stays.put_stay(self._state, left)
+        return left
+
+    def _tell(self, trigger: Trigger, stay: Stay, action: str, **more: str) -> None:
+        if stay.arm != TREATMENT:
+            if action == ENTERED:
+                self._count(trigger, WAS_HELD_OUT)
+            return
+        self._count(trigger, action)
+        event_id = f"{stay.stay_id}-{action}"
+        body = {
+            "event_id": event_id,
+            "trigger": trigger.name,
+            "action": action,
+            "stay_id": stay.stay_id,
+            "one_id": stay.one_id,
+            "entered_at": iso_time(stay.entered_at),
+            "at": iso_time(self._now),
+            **more,
+        }
+        event = Waiting(0, trigger.name, stay.one_id, event_id, orjson.dumps(body), self._now)
+        outbox.put_out(self._state, trigger.destination, event)
+
+    def _count(self, trigger: Trigger, what: str) -> None:
+        outbox.count(self._state, trigger.name, what)
+        self._changes[what] += 1
+
+    def _identifier(self, person: int, events: Sequence[Kept]) -> Identifier | None:
+        """An identifier by which a stay finds the person after a merge: of the last event."""
+        return next(
+            (
+                identifier
+                for kept in reversed(events)
+                for identifier in kept.event.identifiers
+                if self._people.whose(identifier).person == person
+            ),
+            None,
+        )
+
+    def _move(self, gone: str) -> None:
+        """Gives the stays of a customer to the one who survived a merge, who is told of no more.
+
+        If the survivor is in the trigger, too, the other stay ends.
+        """
+        for name, stay in stays.find_stays(self._state, gone).items():
+            trigger = next(each for each in self._watching.triggers if each.name == name)
+            person = None
+            if stay.identifier is not None:
+                person = self._people.whose(stay.identifier).person
+            stays.drop_stay(self._state, stay)
+            if person is None:
+                if stay.is_in:
+                    self._tell(trigger, stay, LEFT)
+                continue
+            one_id = self._publication.people.one_id_of(person)
+            own = stays.find_stays(self._state, one_id).get(name)
+            until = stay.cool_down_until
+            if own is not None:
+                until = max(until, own.cool_down_until)
+                if own.is_in and stay.is_in:
+                    self._tell(trigger, stay, LEFT, merged_into=one_id)
+                # The survivor's, unless only the other one goes on or lasts longer.
+                if own.is_in or (not stay.is_in and own.cool_down_until == until):
+                    stay = own
+            stays.put_stay(self._state, replace(stay, one_id=one_id, cool_down_until=until))
+            # A survivor without an event would not be looked at.
+            stays.set_due(self._state, one_id, self._now)
