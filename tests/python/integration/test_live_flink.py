@@ -7,21 +7,23 @@ import json
 import os
 import random
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.cli import REPOSITORY, run_cli
+from support.kafka import make_broker, needs_kafka
 
 from onecdp.live.events import Event, Identifier, microseconds, parse_event
 from onecdp.live.features import MICROSECONDS, Feature, read_features
-from onecdp.live.flink_sql import LATE_SECONDS, why_not
+from onecdp.live.flink_sql import LATE_SECONDS, SINK_KEY, why_not
 from onecdp.live.measure import Watermark, measure
 from onecdp.live.settings import read_live_settings
 from onecdp.live.state import Kept
 
 PYTHON = os.environ.get("ONECDP_FLINK_PYTHON", "")
+JAR = os.environ.get("ONECDP_FLINK_KAFKA_JAR", "")
 pytestmark = [
     pytest.mark.soak,
     pytest.mark.skipif(
@@ -127,32 +129,97 @@ def expected(rows: list[Row], at: int, features: list[Feature]) -> dict[Identifi
     return found
 
 
-def run_flink(tmp_path: Path, rows: list[Row]) -> list[dict[str, Any]]:
+def flink_runs(script: Path) -> None:
+    ran = subprocess.run(
+        [PYTHON, str(REPOSITORY / "tests/flink/run_sql.py"), str(script)],
+        capture_output=True, text=True, check=False, cwd=script.parent,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr[-3000:]
+
+
+def written(rows: list[Row]) -> list[bytes]:
+    """The lines of a log; neither a broken one nor one without a time stops Flink."""
+    lines = [json.dumps(row).encode() for row in rows]
+    lines[20:20] = [b"{", b"[]", b'{"event_id": "e999", "event_type": "page_view"}']
+    return lines
+
+
+def from_files(tmp_path: Path, rows: list[Row]) -> list[dict[str, Any]]:
+    """What Flink writes of files."""
     folder, out, script = tmp_path / "data/app/collector", tmp_path / "out", tmp_path / "live.sql"
     folder.mkdir(parents=True)
-    lines = [json.dumps(row) for row in rows]
-    # Neither a broken line nor one without a time stops it.
-    lines[20:20] = ["{", "[]", '{"event_id": "e999", "event_type": "page_view"}']
-    (folder / "a.jsonl").write_text("\n".join(lines) + "\n")
+    (folder / "a.jsonl").write_bytes(b"\n".join(written(rows)) + b"\n")
     made = run_cli(
         "live", "flink-sql", "--data", str(tmp_path / "data"), "--out", str(out), "--to",
         str(script), "--project-dir", str(REPOSITORY),
     )  # fmt: skip
     assert made.code == 0, made.stderr
     assert "left out orders_since_batch: " in made.stderr
-    ran = subprocess.run(
-        [PYTHON, str(REPOSITORY / "tests/flink/run_sql.py"), str(script)],
-        capture_output=True, text=True, check=False, cwd=tmp_path,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr[-3000:]
+    flink_runs(script)
     return [json.loads(line) for file in out.iterdir() for line in file.read_text().splitlines()]
 
 
-def test_flink_has_the_values_of_onecdp_live(tmp_path: Path) -> None:
+def from_kafka(tmp_path: Path, rows: list[Row]) -> list[dict[str, Any]]:
+    """What Flink writes of a topic, into another one."""
+    import confluent_kafka
+
+    broker = make_broker(tmp_path / "broker")
+    try:
+        broker.create("app-events")
+        broker.create("live_features")
+        broker.send("app-events", written(rows))
+        made = run_cli(
+            "live", "flink-sql", "--project-dir", str(REPOSITORY),
+            environment={"COLLECTOR__KAFKA__BOOTSTRAP_SERVERS": broker.servers,
+                         "COLLECTOR__KAFKA__TOPICS__APP": "app-events"},
+        )  # fmt: skip
+        assert made.code == 0, made.stderr
+        # For an end, and so that what is late is late in each run.
+        start = "'scan.startup.mode' = 'earliest-offset'"
+        assert start in made.stdout
+        more = "'scan.bounded.mode' = 'latest-offset', 'scan.watermark.emit.strategy' = 'on-event'"
+        (tmp_path / "live.sql").write_text(
+            f"SET 'pipeline.jars' = '{Path(JAR).as_uri()}';\n\n"
+            + made.stdout.replace(start, f"{start}, {more}")
+        )
+        flink_runs(tmp_path / "live.sql")
+        reader = confluent_kafka.Consumer(
+            {"bootstrap.servers": broker.servers, "group.id": "test", "log_level": 0}
+        )
+        reader.assign([confluent_kafka.TopicPartition("live_features", 0, 0)])
+        found: list[dict[str, Any]] = []
+        end, place = broker.end("live_features"), 0
+        while place < end:
+            for message in reader.consume(5_000, 1):
+                place = message.offset() + 1
+                row = json.loads(message.value())
+                key = {name: row[name] for name in SINK_KEY}
+                assert json.loads(message.key()) == key
+                found.append(row)
+            # The last offsets may be those of a transaction.
+            (at,) = reader.position([confluent_kafka.TopicPartition("live_features", 0)])
+            place = max(place, at.offset)
+        reader.close()
+        return found
+    finally:
+        broker.stop()
+
+
+needs_jar = pytest.mark.skipif(
+    not JAR, reason="no ONECDP_FLINK_KAFKA_JAR: org.apache.flink:flink-sql-connector-kafka"
+)
+
+
+@pytest.mark.parametrize(
+    "run", [from_files, pytest.param(from_kafka, marks=[needs_kafka, needs_jar])]
+)
+def test_flink_has_the_values_of_onecdp_live(
+    tmp_path: Path, run: Callable[[Path, list[Row]], list[dict[str, Any]]]
+) -> None:
     rows = stream(random.Random(14))
     features = [each for each in read_features(REPOSITORY) if not why_not(each)]
     by_minute: dict[str, dict[Identifier, dict[str, Any]]] = {}
-    for row in run_flink(tmp_path, rows):
+    for row in run(tmp_path, rows):
         who = (row.pop("id_type"), row.pop("id_value"))
         row.pop("feature_window")
         by_minute.setdefault(row.pop("as_of"), {}).setdefault(who, {}).update(row)
