@@ -32,7 +32,7 @@ def test_the_sample(built_warehouse: BuiltProject) -> None:
 @pytest.mark.soak
 def test_a_generated_shop(tmp_path: Path) -> None:
     folder = make_project(tmp_path / "project")
-    made = run_cli("generate", "data", "--customers", "20000", "--seed", "7", cwd=folder)
+    made = run_cli("generate", "data", "--customers", "200000", "--seed", "7", cwd=folder)
     assert made.code == 0, made.stderr
     _add_shop(folder / "data")
     finished = run_cli("run", "--data", "data", "--as-of", "2026-01-12", cwd=folder)
