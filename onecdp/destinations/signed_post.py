@@ -118,20 +118,23 @@ def letter_file(folder: Path, name: str) -> Path:
     return folder / f"{quote(name, safe='')}.jsonl"
 
 
-def keep_letter(file: Path, status: int | None, body: bytes) -> None:
+def keep_letter(file: Path, status: int | None, *bodies: bytes) -> None:
     """Appends what was refused to a private file, for people to look at.
 
     Args:
         file: The file; its folder is made.
         status: The answer; None if there was none.
-        body: JSON.
+        bodies: JSON each.
     """
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    line = orjson.dumps({"at": at, "status": status, "body": orjson.loads(body)})
+    lines = [
+        orjson.dumps({"at": at, "status": status, "body": orjson.loads(body)}) + b"\n"
+        for body in bodies
+    ]
     handle = os.open(file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     with os.fdopen(handle, "ab") as stream:
-        stream.write(line + b"\n")
+        stream.writelines(lines)
         stream.flush()
         os.fsync(stream.fileno())
 
