@@ -85,6 +85,13 @@ def test_event_of_a_clock_that_is_ahead_counts_when_its_time_has_come(tmp_path: 
     assert stage.told() == [("seen", "entered", ONE)]
 
 
+@pytest.mark.parametrize("seconds", ["9223372036854", "9" * 24, "0." + "0" * 23 + "1"])
+def test_rule_may_compare_with_any_number(tmp_path: Path, seconds: str) -> None:
+    stage = stage_of(tmp_path, trigger("ever", f"live.idle <= {seconds}"), D1=1)
+    see(stage, 1, D1)
+    assert stage.told() == [("ever", "entered", ONE)]
+
+
 def test_customer_who_comes_back_enters_when_the_cool_down_is_over(tmp_path: Path) -> None:
     cooled = trigger("seen", "live.views_30m", cool_down=60 * MINUTE)
     stage = stage_of(tmp_path, cooled, D1=1)
