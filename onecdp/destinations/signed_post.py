@@ -56,8 +56,10 @@ def read_address(options: Options) -> Address:
         UsageProblem: One of them can't be used.
     """
     url, secret = options.text("url"), options.text("secret")
-    if urlsplit(url).scheme not in ("http", "https"):
+    if not url.lower().startswith(("http://", "https://")):
         raise UsageProblem(f"{options.where}.url must begin with http:// or https://")
+    if not _has_host(url):
+        raise UsageProblem(f"{options.where}.url has no host, or a port that is none")
     if len(secret) < 8:
         raise UsageProblem(f"{options.where}.secret must be a text of 8 characters or more")
     return Address(url, secret)
@@ -137,6 +139,15 @@ def keep_letter(file: Path, status: int | None, *bodies: bytes) -> None:
         stream.writelines(lines)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # As it is asked of the network; a port is read when it is asked for.
+        return bool((parts.hostname or "").encode("idna")) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _seconds(text: str | None) -> float | None:

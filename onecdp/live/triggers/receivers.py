@@ -155,7 +155,8 @@ def read_receivers(
             near = difflib.get_close_matches(name, section, 1)
             hint = f"did you mean {near[0]}?" if near else f"add [{SECTION}.{name}]"
             raise UsageProblem(
-                f"{trigger.where}: no destination {name!r} in the settings; {hint} (docs/live.md)"
+                f"{trigger.where}: no destination {name!r} in the settings; {hint}"
+                " (docs/triggers.md)"
             )
         if not isinstance(section[name], dict):
             raise UsageProblem(f"{SECTION}.{name} must be a section, [{SECTION}.{name}]")
@@ -173,7 +174,10 @@ def _receiver(name: str, options: Options) -> Receiver:
         options.end()
         return WebhookReceiver(SignedPost(name, address))
     servers, topic = options.text("bootstrap_servers"), options.text("topic")
-    client = options.section("client")
+    # Names of environment variables have no dots.
+    client = {
+        setting.replace("_", "."): value for setting, value in options.section("client").items()
+    }
     timeout = options.rate("timeout", _TIMEOUT)
     options.end()
     return KafkaReceiver(name, topic, {**client, "bootstrap.servers": servers}, timeout)
