@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from support.live_worlds import D1, D2, DAY, MINUTE, NOON, U1, U2, event
 from support.triggers import KEY, Stage, one_id_of, trigger
 
 from onecdp.errors import OnecdpError
-from onecdp.live.state import LiveEvents
+from onecdp.live.state import LiveEvents, LiveState
 from onecdp.live.triggers import outbox, stays
 from onecdp.live.triggers.conditions import HELD_OUT, TREATMENT, arm_of
 from onecdp.live.triggers.declared import Trigger
@@ -312,6 +313,46 @@ def test_publication_is_asked_for_again_when_its_turn_has_come(tmp_path: Path) -
     stage.watcher.step()
     assert len(asked) == 2
     assert stage.told() == []
+
+
+def test_nobody_is_told_that_an_erased_person_left(tmp_path: Path) -> None:
+    """`onecdp forget` takes a person out of the store while the triggers go on."""
+    stage = stage_of(tmp_path, VIEWS, D1=1, D2=2)
+    for number, identifier in enumerate((D1, D1, D2, D2)):
+        see(stage, number, identifier)
+    stage.state.connection.execute("delete from trigger_outbox")
+    stage.state.connection.execute("pragma busy_timeout = 0")
+    looked = list[str]()
+
+    def erase_from_store() -> None:
+        del stage.customers.people[D1]
+        stage.publish()
+        try:
+            stage.look()
+        except sqlite3.OperationalError as error:
+            looked.append(str(error))
+
+    forgetting = LiveState(stage.file)
+    forgetting.erase([D1], [ONE], meanwhile=erase_from_store)
+    forgetting.close()
+    assert looked == ["database is locked"]
+    stage.look()
+    assert stage.told() == []
+    ((left,),) = stage.state.connection.execute("select one_id from trigger_stays").fetchall()
+    assert left == TWO
+
+
+def test_person_who_could_not_be_erased_from_the_store_stays(tmp_path: Path) -> None:
+    stage = stage_of(tmp_path, VIEWS, D1=1)
+    for number in (1, 2):
+        see(stage, number, D1)
+
+    def fail() -> None:
+        raise OnecdpError("the store can't be written")
+
+    with pytest.raises(OnecdpError, match="can't be written"):
+        stage.state.erase([D1], [ONE], meanwhile=fail)
+    assert len(LiveEvents(stage.file).of([D1])) == 2
 
 
 def test_file_of_before_triggers_gains_the_tables(tmp_path: Path) -> None:
