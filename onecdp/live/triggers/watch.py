@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
+from itertools import chain
 from uuid import uuid4
 
 import orjson
@@ -210,6 +211,8 @@ class _Look:
                     trigger.expression, leaf_holds
                 )
                 stay = self._change(trigger, one_id, person, stay, events, is_in=is_in)
+            if stay is not None:
+                self._keep_found(stay, person, events)
             if stay is not None and stay.cool_down_until > self._now:
                 due.append(stay.cool_down_until)
         stays.set_due(self._state, one_id, min((at for at in due if at is not None), default=None))
@@ -265,17 +268,17 @@ class _Look:
         outbox.count(self._state, trigger.name, what)
         self._changes[what] += 1
 
+    def _keep_found(self, stay: Stay, person: int, events: Sequence[Kept]) -> None:
+        """Gives a stay another identifier if its own was split off or erased."""
+        held = stay.identifier
+        if held is None or self._people.whose(held).person != person:
+            stays.put_stay(self._state, replace(stay, identifier=self._identifier(person, events)))
+
     def _identifier(self, person: int, events: Sequence[Kept]) -> Identifier | None:
         """An identifier by which a stay finds the person after a merge: of the last event."""
-        return next(
-            (
-                identifier
-                for kept in reversed(events)
-                for identifier in kept.event.identifiers
-                if self._people.whose(identifier).person == person
-            ),
-            None,
-        )
+        recent = (i for kept in reversed(events) for i in kept.event.identifiers)
+        held = chain(recent, self._publication.people.identifiers_of(person))
+        return next((i for i in held if self._people.whose(i).person == person), None)
 
     def _move(self, gone: str) -> None:
         """Gives the stays of a customer to the one who survived a merge, who is told of no more.

@@ -199,6 +199,28 @@ def test_who_is_split_off_is_another_customer(tmp_path: Path) -> None:
     assert stage.told()[1:] == [("browsing", "entered", TWO)]
 
 
+def test_stay_follows_its_customer_through_a_split_and_a_merge(tmp_path: Path) -> None:
+    three = one_id_of(3)
+    stage = stage_of(tmp_path, trigger("seen", "live.views_30m"), D1=1, D2=1, U1=3)
+    see(stage, 1, D1)
+    stage.now += 1
+    see(stage, 2, D1)
+    (entered,) = stage.put_out()
+    # What the customer entered with is split off, and then the customer is merged.
+    stage.customers.people[D1] = 2
+    see(stage, 3, D2)
+    stage.publish()
+    stage.look()
+    stage.customers.people[D2] = 3
+    stage.publish()
+    stage.look()
+    assert stage.told() == [("seen", "entered", ONE), ("seen", "entered", TWO)]
+    wait(stage, 30)
+    left = {each["one_id"]: each["stay_id"] for each in stage.put_out()[2:]}
+    assert left.keys() == {TWO, three}
+    assert left[three] == entered["stay_id"]
+
+
 def test_customer_who_is_no_more_leaves(tmp_path: Path) -> None:
     stage = stage_of(tmp_path, VIEWS, D1=1)
     for number in (1, 2):
