@@ -194,27 +194,15 @@ def is_anybody_next(state: sqlite3.Connection, now: int) -> bool:
     return bool(found)
 
 
-def change_world(
-    state: sqlite3.Connection,
-    publication: str,
-    declarations: str,
-    destinations: Mapping[str, str],
-) -> bool:
-    """Notes what the stays are judged by; returns whether that has changed.
+def keep_declared(state: sqlite3.Connection, destinations: Mapping[str, str]) -> None:
+    """Deletes what triggers that are no longer declared have kept, and have not sent.
 
-    Stays of triggers that are no longer declared are deleted, and so is what they have not sent.
+    What others have not sent goes where they send now.
 
     Args:
         state: The live state.
-        publication: The name of what is published.
-        declarations: A name of the triggers and features.
         destinations: Those of the triggers that are declared, by trigger.
     """
-    world = (publication, declarations)
-    if state.execute("select * from trigger_world").fetchone() == world:
-        return False
-    state.execute("delete from trigger_world")
-    state.execute("insert into trigger_world values (?, ?)", world)
     for table in ("trigger_stays", "trigger_outbox", "trigger_counts"):
         marks = ", ".join("?" * len(destinations))
         state.execute(f"delete from {table} where trigger_name not in ({marks})", [*destinations])
@@ -222,6 +210,21 @@ def change_world(
         "update trigger_outbox set destination = ? where trigger_name = ?",
         [(destination, trigger) for trigger, destination in destinations.items()],
     )
+
+
+def change_world(state: sqlite3.Connection, publication: str, declarations: str) -> bool:
+    """Notes what the stays are judged by; returns whether that has changed.
+
+    Args:
+        state: The live state.
+        publication: The name of what is published.
+        declarations: A name of the triggers and features.
+    """
+    world = (publication, declarations)
+    if state.execute("select * from trigger_world").fetchone() == world:
+        return False
+    state.execute("delete from trigger_world")
+    state.execute("insert into trigger_world values (?, ?)", world)
     recheck_all(state)
     return True
 

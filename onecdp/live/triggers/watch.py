@@ -72,7 +72,7 @@ class Watcher:
         publications: Publications,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
-        """Looks at nobody yet.
+        """Looks at nobody yet, but drops what is no longer declared before anybody sends it.
 
         Args:
             state: Where stays are written.
@@ -90,6 +90,9 @@ class Watcher:
         self._seen: str | None = None
         # Who was rechecked since the last publication: a customer has several identifiers.
         self._rechecked: set[int] = set()
+        self._destinations = {each.name: each.destination for each in watching.triggers}
+        with state.transaction() as connection:
+            stays.keep_declared(connection, self._destinations)
 
     def step(self) -> bool:
         """Looks at some of the people who were touched, are due, or have to be rechecked.
@@ -113,15 +116,12 @@ class Watcher:
             if publication is None:
                 return False
             now = self._now()
-            is_other = stays.change_world(
-                state,
-                publication.name,
-                self._watching.declarations,
-                {each.name: each.destination for each in self._watching.triggers},
-            )
+            is_other = stays.change_world(state, publication.name, self._watching.declarations)
             found = stays.take_next(state, now, SLICE)
             look = _Look(self, state, publication, now, changes)
             if is_other:
+                # Also of an earlier process that ended while this one began.
+                stays.keep_declared(state, self._destinations)
                 # Before anybody is judged: a survivor who is in already does not enter again.
                 look.move_stays()
             judged = look.at(found, frozenset() if is_other else self._rechecked)

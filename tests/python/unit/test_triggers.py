@@ -256,6 +256,19 @@ def test_changed_rule_is_applied_and_removed_trigger_goes(tmp_path: Path) -> Non
     assert len(outbox.waiting(stage.state.connection, "third", 9)) == 1
 
 
+def test_what_waits_is_by_the_declarations_before_anything_is_sent(tmp_path: Path) -> None:
+    stage = stage_of(tmp_path, VIEWS, trigger("gone", "live.views_30m"), D1=1)
+    for number in (1, 2):
+        see(stage, number, D1)
+    assert [each["trigger"] for each in stage.put_out()] == ["gone", "browsing"]
+    stage.triggers = (trigger("browsing", "live.views_30m >= 2", destination="other"),)
+    # No publication can be read for a while, and senders have begun.
+    stage.restart()
+    assert outbox.waiting(stage.state.connection, "hook", 9) == []
+    (waits,) = outbox.waiting(stage.state.connection, "other", 9)
+    assert waits.trigger == "browsing"
+
+
 def test_trigger_that_was_away_for_a_while_begins_anew(tmp_path: Path) -> None:
     stage = stage_of(tmp_path, VIEWS, D1=1)
     for number in (1, 2):
