@@ -169,11 +169,13 @@ def take_next(state: sqlite3.Connection, now: int, most: int) -> Next:
 
     Those due stay in their table, until `set_due` says when to look again.
     """
-    touched = _taken(state, "trigger_touched", most)
     due = state.execute(
         "select 'one_id', one_id from trigger_due where due_at <= ? order by due_at limit ?",
-        (now, most - len(touched)),
+        (now, most),
     ).fetchall()
+    # Neither waits for the end of the other: half is for each.
+    touched = _taken(state, "trigger_touched", most - min(len(due), most // 2))
+    due = due[: most - len(touched)]
     rechecked = _taken(state, "trigger_recheck", most - len(touched) - len(due))
     return Next((*touched, *due), (*rechecked,))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from support.live_worlds import D1, D2, DAY, MINUTE, NOON, U1, U2, event
@@ -61,6 +62,20 @@ def test_customer_leaves_in_time_without_a_new_event(tmp_path: Path) -> None:
     wait(stage, 10)
     ((due,),) = stage.state.connection.execute("select count(*) from trigger_due").fetchall()
     assert due == 0
+
+
+def test_customers_leave_in_time_while_others_have_more_events_than_can_be_looked_at(
+    tmp_path: Path,
+) -> None:
+    stage = stage_of(tmp_path, trigger("seen", "live.views_30m"), D1=1)
+    see(stage, 1, D1)
+    stage.now += 30 * MINUTE
+    with mock.patch("onecdp.live.triggers.watch.SLICE", 2):
+        for number in range(5):
+            with stage.state.transaction() as state:
+                stays.touch(state, [("device_id", f"V{number}-{other}") for other in range(4)])
+            assert stage.watcher.step()
+    assert stage.told()[1:] == [("seen", "left", ONE)]
 
 
 def test_session_and_pause_end_without_a_new_event(tmp_path: Path) -> None:
