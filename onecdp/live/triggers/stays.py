@@ -48,6 +48,9 @@ create table if not exists trigger_world (publication text, declarations text);
 """
 _STAY = "trigger_name, one_id, stay_id, arm, entered_at, is_in, cool_down_until, id_type, id_value"
 
+FIRST: Identifier = ("", "")
+"""Before all identifiers."""
+
 
 @dataclass(frozen=True)
 class Stay:
@@ -156,32 +159,47 @@ def recheck_all(state: sqlite3.Connection) -> None:
 class Next:
     """Whom to look at next: who was touched or is due, and then who is to be rechecked."""
 
-    urgent: tuple[Identifier, ...]
+    touched: tuple[Identifier, ...]
+    due: tuple[Identifier, ...]
     rechecked: tuple[Identifier, ...]
 
     def __len__(self) -> int:
         """How many identifiers."""
-        return len(self.urgent) + len(self.rechecked)
+        return len(self.touched) + len(self.due) + len(self.rechecked)
 
 
-def take_next(state: sqlite3.Connection, now: int, most: int) -> Next:
+def take_next(state: sqlite3.Connection, now: int, most: int, after: Identifier = FIRST) -> Next:
     """Returns whom to look at next, and takes them out.
 
     Those due stay in their table, until `set_due` says when to look again.
+
+    Args:
+        state: The live state.
+        now: The time.
+        most: How many identifiers at most.
+        after: The one who was touched and looked at last: all have their turn, however many come.
     """
     due = state.execute(
         "select 'one_id', one_id from trigger_due where due_at <= ? order by due_at limit ?",
         (now, most),
     ).fetchall()
     # Neither waits for the end of the other: half is for each.
-    touched = _taken(state, "trigger_touched", most - min(len(due), most // 2))
+    touched = _taken(state, "trigger_touched", most - min(len(due), most // 2), after)
     due = due[: most - len(touched)]
     rechecked = _taken(state, "trigger_recheck", most - len(touched) - len(due))
-    return Next((*touched, *due), (*rechecked,))
+    return Next((*touched,), (*due,), (*rechecked,))
 
 
-def _taken(state: sqlite3.Connection, table: str, most: int) -> list[Identifier]:
-    rows = state.execute(f"select id_type, id_value from {table} limit ?", (most,)).fetchall()
+def _taken(
+    state: sqlite3.Connection, table: str, most: int, after: Identifier = FIRST
+) -> list[Identifier]:
+    rows: list[Identifier] = []
+    for side in (">", "<="):
+        rows += state.execute(
+            f"select id_type, id_value from {table} where (id_type, id_value) {side} (?, ?)"
+            " order by id_type, id_value limit ?",
+            (*after, most - len(rows)),
+        ).fetchall()
     state.executemany(f"delete from {table} where id_type = ? and id_value = ?", rows)
     return rows
 

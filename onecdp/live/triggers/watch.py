@@ -88,6 +88,7 @@ class Watcher:
             watching.settings.features, (each.expression for each in watching.triggers)
         )
         self._seen: str | None = None
+        self._touched_last = stays.FIRST
         # Who was rechecked since the last publication: a customer has several identifiers.
         self._rechecked: set[int] = set()
         self._destinations = {each.name: each.destination for each in watching.triggers}
@@ -117,7 +118,7 @@ class Watcher:
                 return False
             now = self._now()
             is_other = stays.change_world(state, publication.name, self._watching.declarations)
-            found = stays.take_next(state, now, SLICE)
+            found = stays.take_next(state, now, SLICE, self._touched_last)
             look = _Look(self, state, publication, now, changes)
             if is_other:
                 # Also of an earlier process that ended while this one began.
@@ -126,6 +127,7 @@ class Watcher:
                 look.move_stays()
             judged = look.at(found, frozenset() if is_other else self._rechecked)
         # Not before the commit: what was rolled back is judged again.
+        self._touched_last = found.touched[-1] if found.touched else self._touched_last
         if len(found) < SLICE:
             self._rechecked = set()
         elif is_other:
@@ -165,7 +167,8 @@ class _Look:
         Returns:
             Who was looked at.
         """
-        people = {person: None for each in found.urgent for person in self._concerned(each)}
+        urgent = (*found.touched, *found.due)
+        people = {person: None for each in urgent for person in self._concerned(each)}
         for identifier in found.rechecked:
             people |= dict.fromkeys(self._concerned(identifier, rechecked))
         for person in people:

@@ -78,6 +78,19 @@ def test_customers_leave_in_time_while_others_have_more_events_than_can_be_looke
     assert stage.told()[1:] == [("seen", "left", ONE)]
 
 
+def test_everybody_has_a_turn_while_more_events_come_than_can_be_looked_at(tmp_path: Path) -> None:
+    stage = stage_of(tmp_path, trigger("seen", "live.views_30m"), U1=1)
+    stage.look()
+    stage.state.take("a", 1, [(1, event("E1", U1, at=stage.now))])
+    with mock.patch("onecdp.live.triggers.watch.SLICE", 2):
+        for _ in range(9):
+            # The same ones again and again, who come before U1.
+            with stage.state.transaction() as state:
+                stays.touch(state, [("device_id", f"V{other}") for other in range(6)])
+            assert stage.watcher.step()
+    assert stage.told() == [("seen", "entered", ONE)]
+
+
 def test_session_and_pause_end_without_a_new_event(tmp_path: Path) -> None:
     idle = trigger("idle", "live.idle >= 600 AND live.idle < 1200")
     stage = stage_of(tmp_path, trigger("visit", "live.session_views"), idle, D1=1)
