@@ -90,7 +90,9 @@ def transaction(state: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     try:
         yield state
     except BaseException:
-        state.execute("rollback")
+        # A full disk has rolled it back already.
+        if state.in_transaction:
+            state.execute("rollback")
         raise
     state.execute("commit")
 

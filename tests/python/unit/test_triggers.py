@@ -447,6 +447,16 @@ def test_look_that_fails_changes_nothing(tmp_path: Path) -> None:
     assert len(LiveEvents(stage.file).of([D1])) == 2
 
 
+def test_full_disk_is_told_as_what_it_is(tmp_path: Path) -> None:
+    state = LiveState(tmp_path / "live.sqlite").connection
+    ((pages,),) = state.execute("pragma page_count").fetchall()
+    state.execute(f"pragma max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError, match="full"), stays.transaction(state):
+        stays.touch(state, [("device_id", f"D{number}") for number in range(9_000)])
+    with stays.transaction(state):
+        assert not stays.is_anybody_next(state, NOON)
+
+
 def test_figures_have_no_customer(tmp_path: Path) -> None:
     stage = stage_of(tmp_path, VIEWS, D1=1)
     for number in (1, 2):
