@@ -108,15 +108,20 @@ class KafkaReceiver:
                 )
             left = self._producer.flush(self._timeout + 1)
         except (self._kafka.KafkaException, BufferError) as error:
-            self._producer.purge()
+            self._give_up()
             raise OnecdpError(f"{self._name}: {_text(error)}") from None
         if left or self._problem:
-            self._producer.purge()
-            raise OnecdpError(f"{self._name}: {self._why()}")
+            why = self._why()
+            self._give_up()
+            raise OnecdpError(f"{self._name}: {why}")
         return None
 
     def close(self) -> None:
         """Leaves what was not taken to the next start."""
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """Drops what was not taken; what is said of it must not stand in for the next events."""
         self._producer.purge()
         self._producer.flush(0)
 

@@ -1,4 +1,4 @@
-"""What the live side reads from Kafka and can't keep, it reads again."""
+"""Kafka that fails in between: what can't be kept is read again, and sending goes on."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from onecdp.errors import OnecdpError
 from onecdp.live.follow import Follower
 from onecdp.live.kafka_log import KafkaLog
 from onecdp.live.state import LiveEvents, LiveState
+from onecdp.live.triggers.outbox import Waiting
+from onecdp.live.triggers.receivers import KafkaReceiver
 
 COLUMNS = [("device_id", "device_id")]
 
@@ -32,6 +34,7 @@ def servers() -> Iterator[str]:
                "event_time": "2026-06-06T12:00:00"}  # fmt: skip
         producer.produce("events", json.dumps(row).encode(), partition=number % 2)
     producer.produce("links", b"no link", partition=0)
+    producer.produce("told", b"{}")
     assert producer.flush(10) == 0
     yield f"{broker.host}:{broker.port}"
     del producer
@@ -79,3 +82,15 @@ def test_messages_that_could_not_be_kept_come_again(
         log.close()
     seen.close()
     state.close()
+
+
+def test_failure_of_a_topic_is_not_told_of_the_next_events(servers: str) -> None:
+    receiver = KafkaReceiver(
+        "shop", "told", {"bootstrap.servers": servers, "message.max.bytes": 2_000}, 10
+    )
+    events = [Waiting(n, "seen", "ONE1", f"s{n}-entered", b"{}", 0) for n in range(3)]
+    with pytest.raises(OnecdpError, match=r"shop: .*too large"):
+        receiver.send([*events, Waiting(3, "seen", "ONE1", "s3-entered", b" " * 5_000, 0)])
+    # Those before it were given up, which is no failure of this call.
+    assert receiver.send(events) is None
+    receiver.close()
