@@ -56,8 +56,10 @@ def read_address(options: Options) -> Address:
         UsageProblem: One of them can't be used.
     """
     url, secret = options.text("url"), options.text("secret")
-    if urlsplit(url).scheme not in ("http", "https"):
+    if not url.lower().startswith(("http://", "https://")):
         raise UsageProblem(f"{options.where}.url must begin with http:// or https://")
+    if not _has_host(url):
+        raise UsageProblem(f"{options.where}.url has no host, or a port that is none")
     if len(secret) < 8:
         raise UsageProblem(f"{options.where}.secret must be a text of 8 characters or more")
     return Address(url, secret)
@@ -118,22 +120,34 @@ def letter_file(folder: Path, name: str) -> Path:
     return folder / f"{quote(name, safe='')}.jsonl"
 
 
-def keep_letter(file: Path, status: int | None, body: bytes) -> None:
+def keep_letter(file: Path, status: int | None, *bodies: bytes) -> None:
     """Appends what was refused to a private file, for people to look at.
 
     Args:
         file: The file; its folder is made.
         status: The answer; None if there was none.
-        body: JSON.
+        bodies: JSON each.
     """
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    line = orjson.dumps({"at": at, "status": status, "body": orjson.loads(body)})
+    lines = [
+        orjson.dumps({"at": at, "status": status, "body": orjson.loads(body)}) + b"\n"
+        for body in bodies
+    ]
     handle = os.open(file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     with os.fdopen(handle, "ab") as stream:
-        stream.write(line + b"\n")
+        stream.writelines(lines)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # As it is asked of the network; a port is read when it is asked for.
+        return bool((parts.hostname or "").encode("idna")) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _seconds(text: str | None) -> float | None:

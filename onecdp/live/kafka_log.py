@@ -41,6 +41,8 @@ class KafkaLog:
         self._topic, self._timeout = topic, timeout
         self._looked_at = float("-inf")
         self._assigned: set[int] = set()
+        # Behind the last message that was read of each partition.
+        self._read_to: dict[int, int] = {}
         ours = {
             "group.id": "onecdp-live",
             "enable.auto.commit": False,
@@ -61,22 +63,41 @@ class KafkaLog:
         Raises:
             OnecdpError: The broker can't be reached, or has no such topic.
         """
+        self._go_back(positions)
         if time.monotonic() >= self._looked_at + LOOK_SECONDS:
             self._look(positions)
         while messages := self._consumer.consume(BATCH, WAIT_SECONDS):
             found: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
             for message in messages:
-                if (error := message.error()) is not None:
-                    # The messages before it come again: their positions are not stored yet.
-                    raise OnecdpError(f"Kafka, topic {self._topic}: {error.str()}")
-                if message.value() is not None:
+                if message.error() is None and message.value() is not None:
                     found[message.partition()].append((message.offset() + 1, message.value()))
+            self._read_to.update((partition, lines[-1][0]) for partition, lines in found.items())
+            for message in messages:
+                if (error := message.error()) is not None:
+                    # The others come again: their positions are not stored yet.
+                    raise OnecdpError(f"Kafka, topic {self._topic}: {error.str()}")
             for partition, lines in found.items():
                 yield Chunk(self._name(partition), lines[-1][0], lines)
 
     def close(self) -> None:
         """Leaves the broker."""
         self._consumer.close()
+
+    def _go_back(self, positions: Mapping[str, int]) -> None:
+        """Has messages come again that were read, and could not be kept."""
+        lost = [
+            number
+            for number, read_to in self._read_to.items()
+            if positions.get(self._name(number), -1) < read_to
+        ]
+        if lost:
+            self._consumer.incremental_unassign(
+                [self._kafka.TopicPartition(self._topic, number) for number in lost]
+            )
+            for number in lost:
+                self._assigned.remove(number)
+                del self._read_to[number]
+            self._looked_at = float("-inf")
 
     def _look(self, positions: Mapping[str, int]) -> None:
         """Assigns the partitions that are not assigned yet."""

@@ -13,7 +13,7 @@ commit as soon as it is done.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import chain
@@ -244,7 +244,12 @@ class LiveState:
         self._state.execute(_BLANK)
         self._state.execute("drop table dropped")
 
-    def erase(self, identifiers: Collection[Identifier], one_ids: Collection[str] = ()) -> int:
+    def erase(
+        self,
+        identifiers: Collection[Identifier],
+        one_ids: Collection[str] = (),
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> int:
         """Drops all events that have one of these identifiers; returns how many.
 
         What triggers keep of the person goes with them, sent or not.
@@ -252,19 +257,26 @@ class LiveState:
         Args:
             identifiers: All of the person's.
             one_ids: The person's.
+            meanwhile: Takes the person out of the store. Triggers see both at once, or the store
+                without the person would have them tell that the person left.
 
         Raises:
             OnecdpError: Another process keeps the file busy, so that bytes of the events may be
                 left; call it again.
         """
         try:
-            return self._erase(identifiers, one_ids)
+            return self._erase(identifiers, one_ids, meanwhile)
         except sqlite3.OperationalError as error:
             raise OnecdpError(
                 f"{self._file}: {error}; stop `onecdp serve` and `onecdp live` meanwhile"
             ) from error
 
-    def _erase(self, identifiers: Collection[Identifier], one_ids: Collection[str]) -> int:
+    def _erase(
+        self,
+        identifiers: Collection[Identifier],
+        one_ids: Collection[str],
+        meanwhile: Callable[[], None],
+    ) -> int:
         with self.transaction():
             found = {
                 number
@@ -277,6 +289,7 @@ class LiveState:
             # All identifiers of an event go with it, not only those of the erased person.
             self._drop((number,) for number in found)
             stays.erase_stays(self._state, identifiers, one_ids)
+            meanwhile()
         # What was there must not stand in free pages or in the log.
         self._state.execute("vacuum")
         ((is_busy, _, _),) = self._state.execute("pragma wal_checkpoint(truncate)").fetchall()

@@ -203,20 +203,28 @@ def _take_out(
     # Before the commit, because a later command doesn't know the values to look for.
     values = [value for _, value in person.identifiers]
     files.clean(project, [*values, *person.one_ids])
-    for place in stores.all:
-        place.erase(person.identifiers, person.one_ints)
-    if project.warehouse.live_file.exists():
-        from onecdp.live.state import LiveState
-
-        recent = LiveState(project.warehouse.live_file)
-        try:
-            recent.erase(person.identifiers, person.one_ids)
-        finally:
-            recent.close()
+    _take_out_online(project, person, stores)
     # After the live state, of which no event is refused any more.
     erased.mark_erased(project.warehouse, person.one_ids)
     private.execute("commit")
     return plan
+
+
+def _take_out_online(project: Project, person: Person, stores: Stores) -> None:
+    def from_stores() -> None:
+        for place in stores.all:
+            place.erase(person.identifiers, person.one_ints)
+
+    if not project.warehouse.live_file.exists():
+        from_stores()
+        return
+    from onecdp.live.state import LiveState
+
+    recent = LiveState(project.warehouse.live_file)
+    try:
+        recent.erase(person.identifiers, person.one_ids, from_stores)
+    finally:
+        recent.close()
 
 
 def _finish(

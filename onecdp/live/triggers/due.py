@@ -12,6 +12,8 @@ from onecdp.live.state import Kept
 from onecdp.live.triggers.declared import live_name
 
 _MILLISECOND = 1_000
+# More than SQLite keeps: a rule may compare a time with any number.
+_NEVER = 2**63
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def next_change(
     """
     acts = [kept.event for kept in events if kept.event.event_type != LINK]
     changes = (time for each in features for time in _changes(each, acts, now, gap))
-    return min((time for time in changes if time > now), default=None)
+    return min((time for time in changes if now < time < _NEVER), default=None)
 
 
 def _changes(watched: Watched, events: Sequence[Event], now: int, gap: int) -> Iterator[int]:

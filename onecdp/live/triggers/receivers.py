@@ -108,15 +108,20 @@ class KafkaReceiver:
                 )
             left = self._producer.flush(self._timeout + 1)
         except (self._kafka.KafkaException, BufferError) as error:
-            self._producer.purge()
+            self._give_up()
             raise OnecdpError(f"{self._name}: {_text(error)}") from None
         if left or self._problem:
-            self._producer.purge()
-            raise OnecdpError(f"{self._name}: {self._why()}")
+            why = self._why()
+            self._give_up()
+            raise OnecdpError(f"{self._name}: {why}")
         return None
 
     def close(self) -> None:
         """Leaves what was not taken to the next start."""
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """Drops what was not taken; what is said of it must not stand in for the next events."""
         self._producer.purge()
         self._producer.flush(0)
 
@@ -155,7 +160,8 @@ def read_receivers(
             near = difflib.get_close_matches(name, section, 1)
             hint = f"did you mean {near[0]}?" if near else f"add [{SECTION}.{name}]"
             raise UsageProblem(
-                f"{trigger.where}: no destination {name!r} in the settings; {hint} (docs/live.md)"
+                f"{trigger.where}: no destination {name!r} in the settings; {hint}"
+                " (docs/triggers.md)"
             )
         if not isinstance(section[name], dict):
             raise UsageProblem(f"{SECTION}.{name} must be a section, [{SECTION}.{name}]")
@@ -173,7 +179,10 @@ def _receiver(name: str, options: Options) -> Receiver:
         options.end()
         return WebhookReceiver(SignedPost(name, address))
     servers, topic = options.text("bootstrap_servers"), options.text("topic")
-    client = options.section("client")
+    # Names of environment variables have no dots.
+    client = {
+        setting.replace("_", "."): value for setting, value in options.section("client").items()
+    }
     timeout = options.rate("timeout", _TIMEOUT)
     options.end()
     return KafkaReceiver(name, topic, {**client, "bootstrap.servers": servers}, timeout)

@@ -23,6 +23,8 @@ from onecdp.live.triggers.stays import transaction
 POLL_SECONDS = 0.1
 LONGEST_WAIT = 60.0
 _FIRST_WAIT = 0.5
+SLICE = 500
+"""Events that are set aside in one transaction."""
 LETTERS_SECONDS = 60.0
 """How often dead letters are told of."""
 KEPT, _KEPT_TEXT = DAY, "a day"
@@ -98,7 +100,7 @@ class Sender:
         """Sends the next events; returns whether there were any.
 
         Raises:
-            OnecdpError: The destination can't take them now; they stay.
+            OnecdpError: The destination can't take them now; all but what is too old stay.
         """
         events = waiting(state, self._name, self._receiver.batch)
         if not events:
@@ -106,12 +108,11 @@ class Sender:
         try:
             refused = self._receiver.send(events)
         except OnecdpError:
+            # Not each with a try of its own: the destination is spared until the next one.
             old = self._now() - KEPT
-            late = [event for event in events if event.created_at < old]
-            if not late:
-                raise
-            self._set_aside(state, late, None)
-            return True
+            while late := [e for e in waiting(state, self._name, SLICE) if e.created_at < old]:
+                self._set_aside(state, late, None)
+            raise
         if refused is not None:
             self._set_aside(state, events, refused)
             return True
@@ -124,12 +125,12 @@ class Sender:
         self, state: sqlite3.Connection, events: list[Waiting], status: int | None
     ) -> None:
         with transaction(state):
-            for event in events:
-                # Of a person who was erased meanwhile nothing is kept.
-                if take_out(state, event, REFUSED):
-                    keep_letter(self._letters, status, event.body)
-        self._set_aside_count += len(events)
-        if time.monotonic() < self._tell_letters_at:
+            # Of a person who was erased meanwhile nothing is kept.
+            bodies = [event.body for event in events if take_out(state, event, REFUSED)]
+            if bodies:
+                keep_letter(self._letters, status, *bodies)
+        self._set_aside_count += len(bodies)
+        if not bodies or time.monotonic() < self._tell_letters_at:
             return
         why = f"answered {status}" if status else f"has not taken what is older than {_KEPT_TEXT}"
         self._notify(

@@ -48,6 +48,9 @@ create table if not exists trigger_world (publication text, declarations text);
 """
 _STAY = "trigger_name, one_id, stay_id, arm, entered_at, is_in, cool_down_until, id_type, id_value"
 
+FIRST: Identifier = ("", "")
+"""Before all identifiers."""
+
 
 @dataclass(frozen=True)
 class Stay:
@@ -87,7 +90,9 @@ def transaction(state: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     try:
         yield state
     except BaseException:
-        state.execute("rollback")
+        # A full disk has rolled it back already.
+        if state.in_transaction:
+            state.execute("rollback")
         raise
     state.execute("commit")
 
@@ -156,30 +161,47 @@ def recheck_all(state: sqlite3.Connection) -> None:
 class Next:
     """Whom to look at next: who was touched or is due, and then who is to be rechecked."""
 
-    urgent: tuple[Identifier, ...]
+    touched: tuple[Identifier, ...]
+    due: tuple[Identifier, ...]
     rechecked: tuple[Identifier, ...]
 
     def __len__(self) -> int:
         """How many identifiers."""
-        return len(self.urgent) + len(self.rechecked)
+        return len(self.touched) + len(self.due) + len(self.rechecked)
 
 
-def take_next(state: sqlite3.Connection, now: int, most: int) -> Next:
+def take_next(state: sqlite3.Connection, now: int, most: int, after: Identifier = FIRST) -> Next:
     """Returns whom to look at next, and takes them out.
 
     Those due stay in their table, until `set_due` says when to look again.
+
+    Args:
+        state: The live state.
+        now: The time.
+        most: How many identifiers at most.
+        after: The one who was touched and looked at last: all have their turn, however many come.
     """
-    touched = _taken(state, "trigger_touched", most)
     due = state.execute(
         "select 'one_id', one_id from trigger_due where due_at <= ? order by due_at limit ?",
-        (now, most - len(touched)),
+        (now, most),
     ).fetchall()
+    # Neither waits for the end of the other: half is for each.
+    touched = _taken(state, "trigger_touched", most - min(len(due), most // 2), after)
+    due = due[: most - len(touched)]
     rechecked = _taken(state, "trigger_recheck", most - len(touched) - len(due))
-    return Next((*touched, *due), (*rechecked,))
+    return Next((*touched,), (*due,), (*rechecked,))
 
 
-def _taken(state: sqlite3.Connection, table: str, most: int) -> list[Identifier]:
-    rows = state.execute(f"select id_type, id_value from {table} limit ?", (most,)).fetchall()
+def _taken(
+    state: sqlite3.Connection, table: str, most: int, after: Identifier = FIRST
+) -> list[Identifier]:
+    rows: list[Identifier] = []
+    for side in (">", "<="):
+        rows += state.execute(
+            f"select id_type, id_value from {table} where (id_type, id_value) {side} (?, ?)"
+            " order by id_type, id_value limit ?",
+            (*after, most - len(rows)),
+        ).fetchall()
     state.executemany(f"delete from {table} where id_type = ? and id_value = ?", rows)
     return rows
 
@@ -194,27 +216,15 @@ def is_anybody_next(state: sqlite3.Connection, now: int) -> bool:
     return bool(found)
 
 
-def change_world(
-    state: sqlite3.Connection,
-    publication: str,
-    declarations: str,
-    destinations: Mapping[str, str],
-) -> bool:
-    """Notes what the stays are judged by; returns whether that has changed.
+def keep_declared(state: sqlite3.Connection, destinations: Mapping[str, str]) -> None:
+    """Deletes what triggers that are no longer declared have kept, and have not sent.
 
-    Stays of triggers that are no longer declared are deleted, and so is what they have not sent.
+    What others have not sent goes where they send now.
 
     Args:
         state: The live state.
-        publication: The name of what is published.
-        declarations: A name of the triggers and features.
         destinations: Those of the triggers that are declared, by trigger.
     """
-    world = (publication, declarations)
-    if state.execute("select * from trigger_world").fetchone() == world:
-        return False
-    state.execute("delete from trigger_world")
-    state.execute("insert into trigger_world values (?, ?)", world)
     for table in ("trigger_stays", "trigger_outbox", "trigger_counts"):
         marks = ", ".join("?" * len(destinations))
         state.execute(f"delete from {table} where trigger_name not in ({marks})", [*destinations])
@@ -222,6 +232,21 @@ def change_world(
         "update trigger_outbox set destination = ? where trigger_name = ?",
         [(destination, trigger) for trigger, destination in destinations.items()],
     )
+
+
+def change_world(state: sqlite3.Connection, publication: str, declarations: str) -> bool:
+    """Notes what the stays are judged by; returns whether that has changed.
+
+    Args:
+        state: The live state.
+        publication: The name of what is published.
+        declarations: A name of the triggers and features.
+    """
+    world = (publication, declarations)
+    if state.execute("select * from trigger_world").fetchone() == world:
+        return False
+    state.execute("delete from trigger_world")
+    state.execute("insert into trigger_world values (?, ?)", world)
     recheck_all(state)
     return True
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
+from itertools import chain
 from uuid import uuid4
 
 import orjson
@@ -71,7 +72,7 @@ class Watcher:
         publications: Publications,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
-        """Looks at nobody yet.
+        """Looks at nobody yet, but drops what is no longer declared before anybody sends it.
 
         Args:
             state: Where stays are written.
@@ -87,8 +88,12 @@ class Watcher:
             watching.settings.features, (each.expression for each in watching.triggers)
         )
         self._seen: str | None = None
+        self._touched_last = stays.FIRST
         # Who was rechecked since the last publication: a customer has several identifiers.
         self._rechecked: set[int] = set()
+        self._destinations = {each.name: each.destination for each in watching.triggers}
+        with state.transaction() as connection:
+            stays.keep_declared(connection, self._destinations)
 
     def step(self) -> bool:
         """Looks at some of the people who were touched, are due, or have to be rechecked.
@@ -112,19 +117,17 @@ class Watcher:
             if publication is None:
                 return False
             now = self._now()
-            is_other = stays.change_world(
-                state,
-                publication.name,
-                self._watching.declarations,
-                {each.name: each.destination for each in self._watching.triggers},
-            )
-            found = stays.take_next(state, now, SLICE)
+            is_other = stays.change_world(state, publication.name, self._watching.declarations)
+            found = stays.take_next(state, now, SLICE, self._touched_last)
             look = _Look(self, state, publication, now, changes)
             if is_other:
+                # Also of an earlier process that ended while this one began.
+                stays.keep_declared(state, self._destinations)
                 # Before anybody is judged: a survivor who is in already does not enter again.
                 look.move_stays()
             judged = look.at(found, frozenset() if is_other else self._rechecked)
         # Not before the commit: what was rolled back is judged again.
+        self._touched_last = found.touched[-1] if found.touched else self._touched_last
         if len(found) < SLICE:
             self._rechecked = set()
         elif is_other:
@@ -164,7 +167,8 @@ class _Look:
         Returns:
             Who was looked at.
         """
-        people = {person: None for each in found.urgent for person in self._concerned(each)}
+        urgent = (*found.touched, *found.due)
+        people = {person: None for each in urgent for person in self._concerned(each)}
         for identifier in found.rechecked:
             people |= dict.fromkeys(self._concerned(identifier, rechecked))
         for person in people:
@@ -210,6 +214,8 @@ class _Look:
                     trigger.expression, leaf_holds
                 )
                 stay = self._change(trigger, one_id, person, stay, events, is_in=is_in)
+            if stay is not None:
+                self._keep_found(stay, person, events)
             if stay is not None and stay.cool_down_until > self._now:
                 due.append(stay.cool_down_until)
         stays.set_due(self._state, one_id, min((at for at in due if at is not None), default=None))
@@ -265,17 +271,17 @@ class _Look:
         outbox.count(self._state, trigger.name, what)
         self._changes[what] += 1
 
+    def _keep_found(self, stay: Stay, person: int, events: Sequence[Kept]) -> None:
+        """Gives a stay another identifier if its own was split off or erased."""
+        held = stay.identifier
+        if held is None or self._people.whose(held).person != person:
+            stays.put_stay(self._state, replace(stay, identifier=self._identifier(person, events)))
+
     def _identifier(self, person: int, events: Sequence[Kept]) -> Identifier | None:
         """An identifier by which a stay finds the person after a merge: of the last event."""
-        return next(
-            (
-                identifier
-                for kept in reversed(events)
-                for identifier in kept.event.identifiers
-                if self._people.whose(identifier).person == person
-            ),
-            None,
-        )
+        recent = (i for kept in reversed(events) for i in kept.event.identifiers)
+        held = chain(recent, self._publication.people.identifiers_of(person))
+        return next((i for i in held if self._people.whose(i).person == person), None)
 
     def _move(self, gone: str) -> None:
         """Gives the stays of a customer to the one who survived a merge, who is told of no more.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from support.live_worlds import D1, D2, DAY, MINUTE, NOON, U1, U2, event
 from support.triggers import KEY, Stage, one_id_of, trigger
 
 from onecdp.errors import OnecdpError
-from onecdp.live.state import LiveEvents
+from onecdp.live.state import LiveEvents, LiveState
 from onecdp.live.triggers import outbox, stays
 from onecdp.live.triggers.conditions import HELD_OUT, TREATMENT, arm_of
 from onecdp.live.triggers.declared import Trigger
@@ -62,6 +64,33 @@ def test_customer_leaves_in_time_without_a_new_event(tmp_path: Path) -> None:
     assert due == 0
 
 
+def test_customers_leave_in_time_while_others_have_more_events_than_can_be_looked_at(
+    tmp_path: Path,
+) -> None:
+    stage = stage_of(tmp_path, trigger("seen", "live.views_30m"), D1=1)
+    see(stage, 1, D1)
+    stage.now += 30 * MINUTE
+    with mock.patch("onecdp.live.triggers.watch.SLICE", 2):
+        for number in range(5):
+            with stage.state.transaction() as state:
+                stays.touch(state, [("device_id", f"V{number}-{other}") for other in range(4)])
+            assert stage.watcher.step()
+    assert stage.told()[1:] == [("seen", "left", ONE)]
+
+
+def test_everybody_has_a_turn_while_more_events_come_than_can_be_looked_at(tmp_path: Path) -> None:
+    stage = stage_of(tmp_path, trigger("seen", "live.views_30m"), U1=1)
+    stage.look()
+    stage.state.take("a", 1, [(1, event("E1", U1, at=stage.now))])
+    with mock.patch("onecdp.live.triggers.watch.SLICE", 2):
+        for _ in range(9):
+            # The same ones again and again, who come before U1.
+            with stage.state.transaction() as state:
+                stays.touch(state, [("device_id", f"V{other}") for other in range(6)])
+            assert stage.watcher.step()
+    assert stage.told() == [("seen", "entered", ONE)]
+
+
 def test_session_and_pause_end_without_a_new_event(tmp_path: Path) -> None:
     idle = trigger("idle", "live.idle >= 600 AND live.idle < 1200")
     stage = stage_of(tmp_path, trigger("visit", "live.session_views"), idle, D1=1)
@@ -83,6 +112,13 @@ def test_event_of_a_clock_that_is_ahead_counts_when_its_time_has_come(tmp_path: 
     assert stage.told() == []
     wait(stage, 5)
     assert stage.told() == [("seen", "entered", ONE)]
+
+
+@pytest.mark.parametrize("seconds", ["9223372036854", "9" * 24, "0." + "0" * 23 + "1"])
+def test_rule_may_compare_with_any_number(tmp_path: Path, seconds: str) -> None:
+    stage = stage_of(tmp_path, trigger("ever", f"live.idle <= {seconds}"), D1=1)
+    see(stage, 1, D1)
+    assert stage.told() == [("ever", "entered", ONE)]
 
 
 def test_customer_who_comes_back_enters_when_the_cool_down_is_over(tmp_path: Path) -> None:
@@ -191,6 +227,28 @@ def test_who_is_split_off_is_another_customer(tmp_path: Path) -> None:
     assert stage.told()[1:] == [("browsing", "entered", TWO)]
 
 
+def test_stay_follows_its_customer_through_a_split_and_a_merge(tmp_path: Path) -> None:
+    three = one_id_of(3)
+    stage = stage_of(tmp_path, trigger("seen", "live.views_30m"), D1=1, D2=1, U1=3)
+    see(stage, 1, D1)
+    stage.now += 1
+    see(stage, 2, D1)
+    (entered,) = stage.put_out()
+    # What the customer entered with is split off, and then the customer is merged.
+    stage.customers.people[D1] = 2
+    see(stage, 3, D2)
+    stage.publish()
+    stage.look()
+    stage.customers.people[D2] = 3
+    stage.publish()
+    stage.look()
+    assert stage.told() == [("seen", "entered", ONE), ("seen", "entered", TWO)]
+    wait(stage, 30)
+    left = {each["one_id"]: each["stay_id"] for each in stage.put_out()[2:]}
+    assert left.keys() == {TWO, three}
+    assert left[three] == entered["stay_id"]
+
+
 def test_customer_who_is_no_more_leaves(tmp_path: Path) -> None:
     stage = stage_of(tmp_path, VIEWS, D1=1)
     for number in (1, 2):
@@ -224,6 +282,19 @@ def test_changed_rule_is_applied_and_removed_trigger_goes(tmp_path: Path) -> Non
     stage.look()
     # What waits goes where the trigger sends now.
     assert len(outbox.waiting(stage.state.connection, "third", 9)) == 1
+
+
+def test_what_waits_is_by_the_declarations_before_anything_is_sent(tmp_path: Path) -> None:
+    stage = stage_of(tmp_path, VIEWS, trigger("gone", "live.views_30m"), D1=1)
+    for number in (1, 2):
+        see(stage, number, D1)
+    assert [each["trigger"] for each in stage.put_out()] == ["gone", "browsing"]
+    stage.triggers = (trigger("browsing", "live.views_30m >= 2", destination="other"),)
+    # No publication can be read for a while, and senders have begun.
+    stage.restart()
+    assert outbox.waiting(stage.state.connection, "hook", 9) == []
+    (waits,) = outbox.waiting(stage.state.connection, "other", 9)
+    assert waits.trigger == "browsing"
 
 
 def test_trigger_that_was_away_for_a_while_begins_anew(tmp_path: Path) -> None:
@@ -307,6 +378,46 @@ def test_publication_is_asked_for_again_when_its_turn_has_come(tmp_path: Path) -
     assert stage.told() == []
 
 
+def test_nobody_is_told_that_an_erased_person_left(tmp_path: Path) -> None:
+    """`onecdp forget` takes a person out of the store while the triggers go on."""
+    stage = stage_of(tmp_path, VIEWS, D1=1, D2=2)
+    for number, identifier in enumerate((D1, D1, D2, D2)):
+        see(stage, number, identifier)
+    stage.state.connection.execute("delete from trigger_outbox")
+    stage.state.connection.execute("pragma busy_timeout = 0")
+    looked = list[str]()
+
+    def erase_from_store() -> None:
+        del stage.customers.people[D1]
+        stage.publish()
+        try:
+            stage.look()
+        except sqlite3.OperationalError as error:
+            looked.append(str(error))
+
+    forgetting = LiveState(stage.file)
+    forgetting.erase([D1], [ONE], meanwhile=erase_from_store)
+    forgetting.close()
+    assert looked == ["database is locked"]
+    stage.look()
+    assert stage.told() == []
+    ((left,),) = stage.state.connection.execute("select one_id from trigger_stays").fetchall()
+    assert left == TWO
+
+
+def test_person_who_could_not_be_erased_from_the_store_stays(tmp_path: Path) -> None:
+    stage = stage_of(tmp_path, VIEWS, D1=1)
+    for number in (1, 2):
+        see(stage, number, D1)
+
+    def fail() -> None:
+        raise OnecdpError("the store can't be written")
+
+    with pytest.raises(OnecdpError, match="can't be written"):
+        stage.state.erase([D1], [ONE], meanwhile=fail)
+    assert len(LiveEvents(stage.file).of([D1])) == 2
+
+
 def test_file_of_before_triggers_gains_the_tables(tmp_path: Path) -> None:
     stage = stage_of(tmp_path, VIEWS, D1=1)
     see(stage, 1, D1)
@@ -334,6 +445,16 @@ def test_look_that_fails_changes_nothing(tmp_path: Path) -> None:
     stage.look()
     assert stage.told() == [("browsing", "entered", ONE)]
     assert len(LiveEvents(stage.file).of([D1])) == 2
+
+
+def test_full_disk_is_told_as_what_it_is(tmp_path: Path) -> None:
+    state = LiveState(tmp_path / "live.sqlite").connection
+    ((pages,),) = state.execute("pragma page_count").fetchall()
+    state.execute(f"pragma max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError, match="full"), stays.transaction(state):
+        stays.touch(state, [("device_id", f"D{number}") for number in range(9_000)])
+    with stays.transaction(state):
+        assert not stays.is_anybody_next(state, NOON)
 
 
 def test_figures_have_no_customer(tmp_path: Path) -> None:

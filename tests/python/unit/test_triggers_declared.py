@@ -133,6 +133,12 @@ def test_key_of_the_hold_out_is_the_projects(tmp_path: Path) -> None:
          "no setting 'acks'"),
         ("[destinations.shop]\ntype = 'kafka'\nbootstrap_servers = 'x:1'\ntopic = 't'\n"
          "client = {'no.such' = 1}", r"\[destinations.shop\]: .*no.such"),
+        *(
+            (f"[destinations.shop]\ntype = 'webhook'\nurl = '{url}'\nsecret = '12345678'",
+             "^destinations.shop.url has no host, or a port that is none$")
+            for url in ("https:///hooks/token", "https://[token]/", "https://x:token/",
+                        "https://token..example/", "https://x:99999/token")
+        ),
     ],
 )  # fmt: skip
 def test_destination_that_cannot_be_used_is_named(tmp_path: Path, settings: str, said: str) -> None:
@@ -141,7 +147,18 @@ def test_destination_that_cannot_be_used_is_named(tmp_path: Path, settings: str,
     triggers = read(tmp_path, GOOD)
     with pytest.raises(OnecdpError, match=said) as told:
         read_receivers(tmp_path, {}, triggers)
-    assert not re.search("12345678|Traceback", str(told.value))
+    assert not re.search("12345678|token|Traceback", str(told.value))
+
+
+def test_secrets_of_a_topic_may_be_in_the_environment(tmp_path: Path) -> None:
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt/config.toml").write_text(
+        "[destinations.shop]\ntype = 'kafka'\nbootstrap_servers = '127.0.0.1:1'\ntopic = 't'"
+    )
+    # Names of environment variables have no dots.
+    environment = {"DESTINATIONS__SHOP__CLIENT__SASL_PASSWORD": "12345678"}
+    (receiver,) = read_receivers(tmp_path, environment, read(tmp_path, GOOD)).values()
+    receiver.close()
 
 
 @pytest.mark.parametrize("rule", ["gold AND live.events_5m", "gold AND live.events_5m > 2"])

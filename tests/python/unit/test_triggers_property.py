@@ -117,10 +117,14 @@ class Oracle:
         if stay and not stay.is_in and stay.until <= now:
             stay = None
         if is_in and stay is None and events:
-            last = (i for e in reversed(events) for i in e.identifiers if self.whose(i) == person)
-            stay = Remembered(arm, True, now + each.cool_down, next(last, None))
+            stay = Remembered(arm, True, now + each.cool_down, None)
             said += [(each.name, "entered", one_id)] if arm == TREATMENT else []
         if stay:
+            if stay.identifier is None or self.whose(stay.identifier) != person:
+                held = [i for e in reversed(events) for i in e.identifiers]
+                held += self.customers.identifiers_of(person)
+                theirs = (i for i in held if self.whose(i) == person)
+                stay = replace(stay, identifier=next(theirs, None))
             self.stays[at] = stay
         return said
 

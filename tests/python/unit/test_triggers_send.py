@@ -8,8 +8,9 @@ import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -80,9 +81,9 @@ class Desk:
             self.outbox, "hook", receiver, self.told.append, first_wait=0.01, now=lambda: NOON
         )
 
-    def send_until(self, is_done: Callable[[], bool]) -> None:
+    def send_until(self, is_done: Callable[[], bool], sender: Sender | None = None) -> None:
         stop = threading.Event()
-        thread = threading.Thread(target=self.sender().run, args=[stop])
+        thread = threading.Thread(target=(sender or self.sender()).run, args=[stop])
         thread.start()
         try:
             end = time.monotonic() + 20
@@ -153,6 +154,31 @@ def test_event_that_was_not_taken_for_a_day_is_a_dead_letter(desk: Desk) -> None
     assert (letter["status"], letter["body"]["event_id"]) == (None, "E1")
 
 
+def test_service_that_is_away_for_days_is_not_hurried(desk: Desk) -> None:
+    """What is too old is set aside, and the service is not asked again for each of them."""
+    desk.hook.answers = [500] * 4
+    desk.put(*range(1, 9), at=NOON - KEPT - 1)
+    desk.put(9)
+    asked: list[float] = []
+    sender = desk.sender()
+    send = sender._receiver.send
+
+    def counted(events: Sequence[Waiting]) -> int | None:
+        asked.append(time.monotonic())
+        return send(events)
+
+    with mock.patch.object(sender._receiver, "send", counted):
+        desk.send_until(lambda: not desk.left(), sender)
+    assert desk.hook.keys == ["E9"]
+    assert len(desk.letters.read_text().splitlines()) == 8
+    # Each pause is longer, and nobody is told that it goes on before it does.
+    assert len(asked) == 5
+    assert all(b - a >= 0.01 * 2**n for n, (a, b) in enumerate(pairwise(asked)))
+    assert [text for text in desk.told if "dead letters" not in text] == [
+        "hook answered 500 Internal Server Error; trying again", "hook: going on",
+    ]  # fmt: skip
+
+
 def test_dead_letter_of_an_erased_person_is_not_kept(desk: Desk) -> None:
     class Erasing:
         batch = 1
@@ -168,6 +194,8 @@ def test_dead_letter_of_an_erased_person_is_not_kept(desk: Desk) -> None:
     state.close()
     assert not desk.letters.exists()
     assert desk.counts() == {}
+    # There is no file to look at.
+    assert desk.told == []
 
 
 @pytest.mark.parametrize("number", range(3))
