@@ -22,7 +22,8 @@ def test_without_the_extra_the_command_says_what_to_install(
 ) -> None:
     (tmp_path / "dbt_project.yml").write_text("name: onecdp\n")
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    monkeypatch.delitem(sys.modules, "onecdp.collector.server", raising=False)
+    for imported in ("server", "process"):
+        monkeypatch.delitem(sys.modules, f"onecdp.collector.{imported}", raising=False)
 
     done = CliRunner().invoke(
         main, ["collect", "--data", str(tmp_path / "data"), "--project-dir", str(tmp_path)]
