@@ -287,6 +287,42 @@ def test_a_server_that_refuses_or_is_away_is_one_line_without_the_password(
         assert "\n" not in str(caught.value)
 
 
+def test_what_the_server_refuses_is_told_in_words_and_without_a_value(
+    place: RedisPlace, server: RedisServer
+) -> None:
+    write_marts(place.marts, SMALL)
+    said: dict[str, str] = {}
+
+    def refuse(name: str, place: RedisPlace) -> None:
+        with pytest.raises(OnecdpError) as caught:
+            place.write(Publication("1"))
+        said[name] = str(caught.value).removeprefix(f"{place.settings.name} refuses: ")
+
+    refuse("db", RedisPlace(
+        replace(server.settings, url=server.settings.url.replace("/0", "/99")), place.marts
+    ))  # fmt: skip
+    server.client.acl_setuser("reader", enabled=True, passwords=["+pw"], keys=["*"],
+                              commands=["+@read", "+@connection"])  # fmt: skip
+    refuse("user", RedisPlace(
+        replace(server.settings, username="reader", password="pw"), place.marts
+    ))  # fmt: skip
+    server.client.config_set("maxmemory", 1)
+    refuse("full", place)
+    server.client.config_set("maxmemory", 0)
+    server.client.replicaof("127.0.0.1", 1)
+    refuse("replica", place)
+    server.client.replicaof("NO", "ONE")
+    server.client.set("shop:store", "of somebody else")
+    refuse("other", place)
+    assert said == {
+        "db": "it has no database of that number",
+        "user": "its user may not do that",
+        "full": "its memory is full",
+        "replica": "it is a replica, which is not written to",
+        "other": "WRONGTYPE",
+    }
+
+
 def test_the_api_answers_from_it_and_says_503_while_it_is_away(
     place: RedisPlace, server: RedisServer, tmp_path: Path
 ) -> None:
