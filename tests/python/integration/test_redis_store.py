@@ -210,6 +210,48 @@ def test_a_publication_that_is_killed_anywhere_is_not_seen(
     assert server.client.scard("shop:epochs") == 1
 
 
+def test_what_a_kill_behind_the_pointer_leaves_goes_also_without_a_change(
+    place: RedisPlace, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = Publisher(place)
+    publish(SMALL)
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as killing:
+        killing.setattr(write_redis.time, "sleep", kill)
+        with pytest.raises(Killed):
+            publish(replace(SMALL, people=(BOB,)), is_known=False)
+    assert "Name 1" in str(server.everything())
+
+    assert not place.write(Publication("2"))
+    assert "Name 1" not in str(server.everything())
+    assert server.client.scard("shop:epochs") == 1
+    assert place.open().profile("member_id", "M2")
+
+
+def test_a_server_that_deletes_keys_by_itself_is_refused(
+    place: RedisPlace, server: RedisServer
+) -> None:
+    write_marts(place.marts, SMALL)
+    server.client.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        # Without a limit it deletes nothing.
+        assert place.write(Publication("1"))
+        server.client.config_set("maxmemory", "1gb")
+        with pytest.raises(OnecdpError, match=r"maxmemory-policy is allkeys-lru.*noeviction"):
+            place.write(Publication("2"))
+        # An account that can't ask is believed.
+        server.client.acl_setuser("asker", enabled=True, passwords=["+pw"], keys=["*"],
+                                  commands=["+@all", "-info"])  # fmt: skip
+        asker = replace(server.settings, username="asker", password="pw")
+        assert RedisPlace(asker, place.marts).write(Publication("2"))
+    finally:
+        server.client.config_set("maxmemory", 0)
+        server.client.config_set("maxmemory-policy", "noeviction")
+
+
 def test_who_is_two_publications_behind_answers_no_more(place: RedisPlace) -> None:
     publish = Publisher(place)
     publish(SMALL)
