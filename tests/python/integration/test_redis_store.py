@@ -30,13 +30,16 @@ from support.triggers import Stage, trigger
 from onecdp.cli.main import main
 from onecdp.collector.refusals import Refusal
 from onecdp.errors import OnecdpError
+from onecdp.live.settings import NO_FEATURES
+from onecdp.live.state import LiveState
 from onecdp.pipeline.publish import publish_marts
 from onecdp.serving import write_redis
 from onecdp.serving.current_store import CurrentStore
+from onecdp.serving.live_answers import LiveAnswers
 from onecdp.serving.lookups import Store
 from onecdp.serving.online_store import OnlineStore
 from onecdp.serving.places import Publication, Stores
-from onecdp.serving.publications import OpenPublications
+from onecdp.serving.publications import Customers, OpenPublications
 from onecdp.serving.redis_place import RedisPlace
 from onecdp.serving.redis_settings import RedisSettings
 from onecdp.serving.redis_store import RedisStore
@@ -220,7 +223,7 @@ def test_what_a_kill_behind_the_pointer_leaves_goes_also_without_a_change(
         raise Killed
 
     with monkeypatch.context() as killing:
-        killing.setattr(write_redis.time, "sleep", kill)
+        killing.setattr(time, "sleep", kill)
         with pytest.raises(Killed):
             publish(replace(SMALL, people=(BOB,)), is_known=False)
     assert "Name 1" in str(server.everything())
@@ -298,6 +301,24 @@ def test_nothing_of_an_erased_person_is_left(place: RedisPlace, server: RedisSer
     place.erase([("member_id", "M1")], [1])
     with pytest.raises(OnecdpError, match=r"the online store of redis://127.0.0.1:\d+/0 \(shop\)"):
         place.open()
+
+
+def test_who_is_erased_between_two_look_ups_of_one_answer_is_nobody(
+    place: RedisPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Publisher(place)(SMALL)
+    held = place.open()
+    ada = held.customer("member_id", "M1")
+    LiveState(tmp_path / "live.sqlite").close()
+    place.erase([("member_id", "M1"), ("device_id", "D/1")], [1])
+    # The first look-up was before that.
+    monkeypatch.setattr(held, "customer", lambda *_: ada)
+    live = LiveAnswers(tmp_path / "live.sqlite", NO_FEATURES)
+    assert live.profile(held, ("member_id", "M1")).found is None
+    live.close()
+    # `onecdp live` looks again.
+    with pytest.raises(OnecdpError, match="was erased meanwhile"):
+        Customers(held).one_id_of(1)
 
 
 def test_two_prefixes_do_not_see_each_other(place: RedisPlace, server: RedisServer) -> None:
