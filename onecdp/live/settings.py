@@ -14,6 +14,7 @@ from onecdp.errors import UsageProblem
 from onecdp.identity.normalise import lower
 from onecdp.live.features import ANY, MICROSECONDS, SEED, Feature, read_features
 
+BLOCKLIST = "seeds/id_blocklist.csv"
 _GAP_MINUTES = 30
 
 
@@ -123,13 +124,20 @@ def read_blocklist(project: Path) -> Blocklist:
     Raises:
         UsageProblem: The file can't be read.
     """
-    file = project / "seeds" / "id_blocklist.csv"
+    file = project / BLOCKLIST
     if not file.is_file():
         return Blocklist()
-    with file.open(newline="", encoding="utf-8-sig") as stream:
-        rows = [
-            (row["id_type"], row["match"] == "pattern", (row["id_value"] or "").strip())
-            for row in csv.DictReader(stream)
-        ]
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            held = [*csv.DictReader(stream)]
+    except OSError as error:
+        raise UsageProblem(f"{BLOCKLIST}: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageProblem(f"{BLOCKLIST} is no CSV in UTF-8: {error}") from None
+    if held and not {"id_type", "id_value", "match"} <= held[0].keys():
+        raise UsageProblem(f"{BLOCKLIST}: the first line must name id_type, id_value and match")
+    rows = [
+        (row["id_type"], row["match"] == "pattern", (row["id_value"] or "").strip()) for row in held
+    ]
     # dbt's reader of CSV takes the word for no value, so the seed can't have it.
     return Blocklist((*rows, (ANY, False, "null")))

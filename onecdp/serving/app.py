@@ -65,22 +65,26 @@ def make_app(settings: Settings) -> ASGIApp:
 
 async def _refresh(tenants: Sequence[Tenant], seconds: float) -> None:
     """Changes each tenant to its newest publication, as long as the server runs."""
+    # Each by itself: one whose server does not answer keeps no other one at what was erased there.
+    await asyncio.gather(*(_refresh_one(tenant, seconds) for tenant in tenants))
+
+
+async def _refresh_one(tenant: Tenant, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
-        for tenant in tenants:
-            try:
-                tenant.find_live()
-                newer = await asyncio.to_thread(tenant.current.find_newer)
-            except Exception as error:
-                # Nobody would restart what ends here. Its type alone, as of all errors.
-                log.error("a store can't be opened: %s", type(error).__name__)
-                tenant.current.lose()
-                continue
-            if newer:
-                # In the loop, as all look-ups: none runs meanwhile.
-                before = tenant.current.change_to(newer)
-                tenant.metrics.changed()
-                await asyncio.to_thread(before.close)
+        try:
+            tenant.find_live()
+            newer = await asyncio.to_thread(tenant.current.find_newer)
+        except Exception as error:
+            # Nobody would restart what ends here. Its type alone, as of all errors.
+            log.error("a store can't be opened: %s", type(error).__name__)
+            tenant.current.lose()
+            continue
+        if newer:
+            # In the loop, as all look-ups: none runs meanwhile.
+            before = tenant.current.change_to(newer)
+            tenant.metrics.changed()
+            await asyncio.to_thread(before.close)
 
 
 def _route(route: ApiRoute, endpoints: Endpoints, askers: Askers[Tenant]) -> Route:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import orjson
 
+from onecdp.collector.refusals import Refusal
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Identifier
 from onecdp.live.features import Feature, Window
@@ -83,7 +84,9 @@ class LiveAnswers:
         if whose.person is None:
             return LiveAnswer(whose.status)
         found = store.profile_of(whose.person)
-        assert found is not None
+        if found is None:
+            # Erased since, which a store in Redis shows between two look-ups.
+            return LiveAnswer(Status.UNKNOWN)
         now = time.time_ns() // 1_000
         # Without a build that says what it has taken in, all recent events would count twice.
         batch = store.batch
@@ -126,9 +129,14 @@ class StoreDirectory:
         return [(each["id_type"], each["id_value"]) for each in held]
 
     def one_id_of(self, person: int) -> str:
-        """Returns the one_id of a customer."""
+        """Returns the one_id of a customer.
+
+        Raises:
+            Refusal: There is none any more.
+        """
         found = self._store.identifiers_of(person)
-        assert found is not None
+        if found is None:
+            raise Refusal(503, "no_store", "a customer was erased meanwhile", 1)
         return found.one_id
 
     def is_blocked(self, identifier: Identifier) -> bool:

@@ -69,13 +69,13 @@ class OpenPublications:
             self._notify(f"{problem}; it waits for a publication that has it")
         return Publication(
             name=store.publication,
-            people=_Customers(store),
+            people=Customers(store),
             watermark=store.batch.watermark if store.batch else Watermark({}, 0),
             **vars(marts),
         )
 
 
-class _Customers(StoreDirectory):
+class Customers(StoreDirectory):
     """The customers of a store; one that is lost is an error, which passes, and no refusal."""
 
     def person_of(self, identifier: Identifier) -> int | None:

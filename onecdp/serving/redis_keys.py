@@ -18,6 +18,7 @@ the next one is written. An empty text is what is gone. An epoch is a store that
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,13 @@ NEEDS_EXTRA = "a store in Redis or Valkey needs its client: pip install 'onecdp[
 PARTS = ("summary", "members", "held_out")
 PROFILE, IDENTITY, NUMBER = "p", "d", "n"
 OUTDATED = "OUTDATED"
+_REFUSALS = {
+    "DB index is out of range": "it has no database of that number",
+    "NoPermissionError": "its user may not do that",
+    "OutOfMemoryError": "its memory is full",
+    "ReadOnlyError": "it is a replica, which is not written to",
+}
+"""By the client's class, or by the server's words."""
 
 LOOK_UP = """
 local generation = tonumber(ARGV[1])
@@ -139,12 +147,10 @@ def connect(settings: RedisSettings, timeout: float) -> Any:
     Raises:
         OnecdpError: The client is not installed.
     """
-    try:
-        import redis
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
-    except ModuleNotFoundError:
-        raise OnecdpError(NEEDS_EXTRA) from None
+    redis = _library()
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
     return redis.Redis.from_url(
         settings.url,
         username=settings.username,
@@ -160,8 +166,7 @@ def connect(settings: RedisSettings, timeout: float) -> Any:
 @contextmanager
 def told(settings: RedisSettings) -> Iterator[None]:
     """Raises what goes wrong as `OnecdpError`, in one line without a password or a value."""
-    import redis
-
+    redis = _library()
     try:
         yield
     except redis.AuthenticationError as error:
@@ -169,9 +174,23 @@ def told(settings: RedisSettings) -> Iterator[None]:
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise OnecdpError(f"{settings.name} can't be reached: {type(error).__name__}") from error
     except redis.RedisError as error:
-        # Its first word is a code, such as NOPERM or OOM; the rest may have values.
-        code = str(error).split(" ", 1)[0]
-        raise OnecdpError(f"{settings.name} refuses: {code}") from error
+        raise OnecdpError(f"{settings.name} refuses: {_refusal(error)}") from error
+
+
+def _refusal(error: Exception) -> str:
+    """What the server refuses; of its own words the code alone, since the rest may have values."""
+    said = _REFUSALS.get(type(error).__name__) or _REFUSALS.get(str(error))
+    code = str(error).split(" ", 1)[0]
+    # The client takes the commonest codes away.
+    return said or (code if re.fullmatch("[A-Z]+", code) else type(error).__name__)
+
+
+def _library() -> Any:
+    try:
+        import redis
+    except ModuleNotFoundError:
+        raise OnecdpError(NEEDS_EXTRA) from None
+    return redis
 
 
 def read_state(client: Any, settings: RedisSettings) -> State | None:

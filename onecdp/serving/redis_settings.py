@@ -54,7 +54,13 @@ def read_redis(options: Options) -> RedisSettings | None:
             f"{inner.where}.url has a user or a password; name them as username and password,"
             " below the same section in .dlt/secrets.toml"
         )
-    if not _URL.fullmatch(url) or not _has_port(url):
+    if "?" in url or "#" in url:
+        # The client's own URLs may have a password there.
+        raise UsageProblem(
+            f"{inner.where}.url has more than a server and a database; name username and password"
+            " below the same section in .dlt/secrets.toml"
+        )
+    if not _URL.fullmatch(url) or not _has_server(url):
         raise UsageProblem(
             f"{inner.where}.url is {url!r}; it must be like redis://host:6379/0, or rediss://"
         )
@@ -71,8 +77,10 @@ def read_redis(options: Options) -> RedisSettings | None:
     return RedisSettings(url, prefix, username, password)
 
 
-def _has_port(url: str) -> bool:
+def _has_server(url: str) -> bool:
     try:
-        return urlsplit(url).port != 0
+        parts = urlsplit(url)
+        # As it is asked for: no part of a name may be empty, or long.
+        return bool((parts.hostname or "").encode("idna")) and parts.port != 0
     except ValueError:
         return False

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from onecdp.audiences.bitmaps import BitMap, from_bytes, to_bytes
+from onecdp.errors import OnecdpError
 from onecdp.serving.marts_documents import Difference, MartsDocuments
 from onecdp.serving.places import Publication
 from onecdp.serving.redis_keys import (
@@ -57,8 +58,11 @@ class RedisWriter:
 
     def write(self, marts: Path, publication: Publication) -> bool:
         """Brings the store to what is published; returns whether it had to be written."""
+        self._check_memory()
         state = read_state(self._client, self._settings)
         if state and state.publication == publication.name:
+            # One that was killed behind the pointer has left the store of before.
+            self._remove_epochs(but=state.epoch)
             if state.batch == publication.batch:
                 return False
             self._point(State(state.epoch, state.generation, state.publication, state.id_types,
@@ -110,6 +114,22 @@ class RedisWriter:
         """Deletes all keys."""
         self._client.unlink(pointer(self._settings))
         self._remove_epochs(but=None)
+
+    def _check_memory(self) -> None:
+        """Raises if the server deletes keys by itself: who was there would be nobody, unnoticed."""
+        from redis.exceptions import NoPermissionError
+
+        try:
+            memory = self._client.info("memory")
+        except NoPermissionError:
+            # Not every account may ask.
+            return
+        policy = str(memory.get("maxmemory_policy"))
+        if memory.get("maxmemory") and policy.startswith("allkeys"):
+            raise OnecdpError(
+                f"{self._settings.name} deletes any keys when its memory is full:"
+                f" maxmemory-policy is {policy}; set noeviction"
+            )
 
     def _update(self, state: State, difference: Difference, publication: Publication) -> None:
         keys, generation = self._keys(state.epoch), state.generation + 1

@@ -30,13 +30,16 @@ from support.triggers import Stage, trigger
 from onecdp.cli.main import main
 from onecdp.collector.refusals import Refusal
 from onecdp.errors import OnecdpError
+from onecdp.live.settings import NO_FEATURES
+from onecdp.live.state import LiveState
 from onecdp.pipeline.publish import publish_marts
 from onecdp.serving import write_redis
 from onecdp.serving.current_store import CurrentStore
+from onecdp.serving.live_answers import LiveAnswers
 from onecdp.serving.lookups import Store
 from onecdp.serving.online_store import OnlineStore
 from onecdp.serving.places import Publication, Stores
-from onecdp.serving.publications import OpenPublications
+from onecdp.serving.publications import Customers, OpenPublications
 from onecdp.serving.redis_place import RedisPlace
 from onecdp.serving.redis_settings import RedisSettings
 from onecdp.serving.redis_store import RedisStore
@@ -210,6 +213,48 @@ def test_a_publication_that_is_killed_anywhere_is_not_seen(
     assert server.client.scard("shop:epochs") == 1
 
 
+def test_what_a_kill_behind_the_pointer_leaves_goes_also_without_a_change(
+    place: RedisPlace, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = Publisher(place)
+    publish(SMALL)
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as killing:
+        killing.setattr(time, "sleep", kill)
+        with pytest.raises(Killed):
+            publish(replace(SMALL, people=(BOB,)), is_known=False)
+    assert "Name 1" in str(server.everything())
+
+    assert not place.write(Publication("2"))
+    assert "Name 1" not in str(server.everything())
+    assert server.client.scard("shop:epochs") == 1
+    assert place.open().profile("member_id", "M2")
+
+
+def test_a_server_that_deletes_keys_by_itself_is_refused(
+    place: RedisPlace, server: RedisServer
+) -> None:
+    write_marts(place.marts, SMALL)
+    server.client.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        # Without a limit it deletes nothing.
+        assert place.write(Publication("1"))
+        server.client.config_set("maxmemory", "1gb")
+        with pytest.raises(OnecdpError, match=r"maxmemory-policy is allkeys-lru.*noeviction"):
+            place.write(Publication("2"))
+        # An account that can't ask is believed.
+        server.client.acl_setuser("asker", enabled=True, passwords=["+pw"], keys=["*"],
+                                  commands=["+@all", "-info"])  # fmt: skip
+        asker = replace(server.settings, username="asker", password="pw")
+        assert RedisPlace(asker, place.marts).write(Publication("2"))
+    finally:
+        server.client.config_set("maxmemory", 0)
+        server.client.config_set("maxmemory-policy", "noeviction")
+
+
 def test_who_is_two_publications_behind_answers_no_more(place: RedisPlace) -> None:
     publish = Publisher(place)
     publish(SMALL)
@@ -258,6 +303,24 @@ def test_nothing_of_an_erased_person_is_left(place: RedisPlace, server: RedisSer
         place.open()
 
 
+def test_who_is_erased_between_two_look_ups_of_one_answer_is_nobody(
+    place: RedisPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Publisher(place)(SMALL)
+    held = place.open()
+    ada = held.customer("member_id", "M1")
+    LiveState(tmp_path / "live.sqlite").close()
+    place.erase([("member_id", "M1"), ("device_id", "D/1")], [1])
+    # The first look-up was before that.
+    monkeypatch.setattr(held, "customer", lambda *_: ada)
+    live = LiveAnswers(tmp_path / "live.sqlite", NO_FEATURES)
+    assert live.profile(held, ("member_id", "M1")).found is None
+    live.close()
+    # `onecdp live` looks again.
+    with pytest.raises(OnecdpError, match="was erased meanwhile"):
+        Customers(held).one_id_of(1)
+
+
 def test_two_prefixes_do_not_see_each_other(place: RedisPlace, server: RedisServer) -> None:
     other = RedisPlace(replace(server.settings, prefix="shop-b"), place.marts)
     Publisher(place)(SMALL)
@@ -287,6 +350,42 @@ def test_a_server_that_refuses_or_is_away_is_one_line_without_the_password(
         assert "\n" not in str(caught.value)
 
 
+def test_what_the_server_refuses_is_told_in_words_and_without_a_value(
+    place: RedisPlace, server: RedisServer
+) -> None:
+    write_marts(place.marts, SMALL)
+    said: dict[str, str] = {}
+
+    def refuse(name: str, place: RedisPlace) -> None:
+        with pytest.raises(OnecdpError) as caught:
+            place.write(Publication("1"))
+        said[name] = str(caught.value).removeprefix(f"{place.settings.name} refuses: ")
+
+    refuse("db", RedisPlace(
+        replace(server.settings, url=server.settings.url.replace("/0", "/99")), place.marts
+    ))  # fmt: skip
+    server.client.acl_setuser("reader", enabled=True, passwords=["+pw"], keys=["*"],
+                              commands=["+@read", "+@connection"])  # fmt: skip
+    refuse("user", RedisPlace(
+        replace(server.settings, username="reader", password="pw"), place.marts
+    ))  # fmt: skip
+    server.client.config_set("maxmemory", 1)
+    refuse("full", place)
+    server.client.config_set("maxmemory", 0)
+    server.client.replicaof("127.0.0.1", 1)
+    refuse("replica", place)
+    server.client.replicaof("NO", "ONE")
+    server.client.set("shop:store", "of somebody else")
+    refuse("other", place)
+    assert said == {
+        "db": "it has no database of that number",
+        "user": "its user may not do that",
+        "full": "its memory is full",
+        "replica": "it is a replica, which is not written to",
+        "other": "WRONGTYPE",
+    }
+
+
 def test_the_api_answers_from_it_and_says_503_while_it_is_away(
     place: RedisPlace, server: RedisServer, tmp_path: Path
 ) -> None:
@@ -303,9 +402,10 @@ def test_the_api_answers_from_it_and_says_503_while_it_is_away(
             assert api.ask(path, document=document).ok
         in_one = api.ask("/v1/profiles/member_id/M1").json()
         assert in_one["audiences"] == ["PKG001"]
+        # Before it: the server may have changed at once.
+        tag = api.ask("/v1/audiences").headers["etag"]
         place.write(Publication("2", batch='{"taken_in": {}, "as_of": "2026-06-06",'
                                            ' "blocked": [], "patterns": []}'))  # fmt: skip
-        tag = api.ask("/v1/audiences").headers["etag"]
         while api.ask("/v1/audiences").headers["etag"] == tag:
             time.sleep(0.02)
         with server.frozen():
@@ -317,7 +417,13 @@ def test_the_api_answers_from_it_and_says_503_while_it_is_away(
             assert time.monotonic() - began < 3
             assert api.ask("/healthz", None).ok
             assert not api.ask("/readyz", None).ok
-            assert api.ask("/v1/audiences", "other").ok
+            # The other tenant's store goes on meanwhile.
+            of_before = api.ask("/v1/audiences", "other").headers["etag"]
+            publish_world(tmp_path / "other", replace(OTHER, people=OTHER.people[:1]))
+            deadline = time.monotonic() + 10
+            while api.ask("/v1/audiences", "other").headers["etag"] == of_before:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
         while not api.ask("/readyz", None).ok:
             time.sleep(0.02)
         assert api.ask("/v1/profiles/member_id/M1").json() == in_one

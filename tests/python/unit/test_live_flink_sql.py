@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from onecdp.cli.main import main
+from onecdp.errors import UsageProblem
 from onecdp.live.features import HEADER, SEED, Feature, Window
 from onecdp.live.flink_sql import FlinkJob, flink_sql
 from onecdp.live.flink_values import java_pattern
@@ -105,6 +106,20 @@ def test_patterns_of_the_blocklist_are_read_by_java_as_by_duckdb() -> None:
     assert {"null", "undefined", "02:00:00:00:00:00"} <= {*blocklist.values_of("device_id")}
     assert "02:00:00:00:00:00" not in blocklist.values_of("union_id")
     assert "^0[0-]*$" in blocklist.patterns_of("union_id")
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (b"id_type;match;id_value\n*;exact;x\n", "seeds/id_blocklist.csv: the first line must"),
+        (b"id_type,match,id_value\n*,exact,\xfc\n", "seeds/id_blocklist.csv is no CSV in UTF-8"),
+    ],
+)  # fmt: skip
+def test_blocklist_that_can_not_be_read_is_one_line(tmp_path: Path, held: bytes, said: str) -> None:
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "seeds/id_blocklist.csv").write_bytes(held)
+    with pytest.raises(UsageProblem, match=re.escape(said)):
+        read_blocklist(tmp_path)
 
 
 def test_project_without_a_feature_for_flink_is_told(tmp_path: Path) -> None:

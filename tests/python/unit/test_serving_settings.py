@@ -15,7 +15,7 @@ from support.cli import REPOSITORY
 from support.serving import Person, World, write_marts
 
 from onecdp.cli.main import main
-from onecdp.errors import UsageProblem
+from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.serving.app import make_app
 from onecdp.serving.key_file import add_key
 from onecdp.serving.keys import digest_of, make_key
@@ -79,6 +79,10 @@ def test_keys_and_tenants_are_read_and_the_environment_goes_first(tmp_path: Path
          "serving.redis.url has a user or a password; name them as username and password"),
         (KEY + "[serving.redis]\nurl = 'h:6379'", "must be like redis://host:6379/0"),
         (KEY + "[serving.redis]\nurl = 'redis://h:99999'", "must be like redis://host:6379/0"),
+        (KEY + "[serving.redis]\nurl = 'redis://h..x:1/0'", "url is 'redis://h..x:1/0'; it must"),
+        (KEY + "[serving.redis]\nurl = 'redis://:6379'", "url is 'redis://:6379'; it must be"),
+        (KEY + "[serving.redis]\nurl = 'redis://h:6379/0?password=a-plain-key'",
+         "serving.redis.url has more than a server and a database; name username and password"),
         (KEY + "[serving.redis]\nurl = 'redis://h'\nprefix = 'a:b'", "prefix is 'a:b'; use a-z"),
         (KEY + "[serving.redis]\nurl = 'redis://h'\npasword = 'a-plain-key'",
          "no setting 'pasword'; did you mean password?"),
@@ -118,6 +122,14 @@ def test_the_store_is_kept_if_the_project_says_so(tmp_path: Path) -> None:
     assert len(read_places(REDIS__URL="redis://h:1/2").others) == 2
     with pytest.raises(UsageProblem, match=r"serving\.online_store must be true or false"):
         read_places(ONLINE_STORE="perhaps")
+
+
+def test_redis_without_its_client_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    place = RedisPlace(RedisSettings("redis://h"), tmp_path / "marts.duckdb")
+    for act in (place.identity, place.read_batch, place.open, place.remove):
+        with pytest.raises(OnecdpError, match=r"pip install 'onecdp\[redis\]'"):
+            act()
 
 
 def test_keys_are_added_below_what_is_there(tmp_path: Path) -> None:
