@@ -7,12 +7,12 @@ orders_since_batch,purchase,count,batch
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from onecdp.errors import UsageProblem
+from onecdp.live.seed_file import read_rows
 
 SEED = "seeds/live_features.csv"
 HEADER = ("feature", "event_type", "measure", "window")
@@ -64,29 +64,18 @@ def read_features(project: Path) -> tuple[Feature, ...]:
     Raises:
         UsageProblem: The file is missing or has a row that can't be used; the message names it.
     """
-    file = project / SEED
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as text:
-            rows = [*csv.reader(text)]
-    except OSError as error:
-        raise UsageProblem(f"{SEED}: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageProblem(f"{SEED} is no CSV in UTF-8: {error}") from None
-    if not rows or tuple(rows[0]) != HEADER:
-        raise UsageProblem(f"{SEED}: the first line must be {','.join(HEADER)}")
+    if not (project / SEED).is_file():
+        raise UsageProblem(f"{SEED} isn't there")
     found: dict[str, Feature] = {}
-    for number, row in enumerate(rows[1:], start=2):
-        if row:
-            feature = _feature([text.strip() for text in row], f"{SEED}, line {number}")
-            if feature.name in found:
-                raise UsageProblem(f"{SEED}, line {number}: {feature.name} is there twice")
-            found[feature.name] = feature
+    for line, row in read_rows(project, SEED, HEADER):
+        feature = _feature(row, f"{SEED}, line {line}")
+        if feature.name in found:
+            raise UsageProblem(f"{SEED}, line {line}: {feature.name} is there twice")
+        found[feature.name] = feature
     return tuple(found.values())
 
 
 def _feature(row: list[str], where: str) -> Feature:
-    if len(row) != len(HEADER):
-        raise UsageProblem(f"{where}: {len(row)} values instead of {len(HEADER)}")
     name, event_type, measure, window = row
     if not _NAME.fullmatch(name):
         raise UsageProblem(f"{where}: {name!r} is no name; use a-z, 0-9 and _")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,9 @@ import yaml
 from onecdp.errors import UsageProblem
 from onecdp.identity.normalise import lower
 from onecdp.live.features import ANY, MICROSECONDS, SEED, Feature, read_features
+from onecdp.live.seed_file import read_columns
 
-BLOCKLIST = "seeds/id_blocklist.csv"
+BLOCKLIST, ID_TYPES = "seeds/id_blocklist.csv", "seeds/id_types.csv"
 _GAP_MINUTES = 30
 
 
@@ -59,7 +59,7 @@ def read_hold_out_key(project: Path) -> str:
 
 def _gap_minutes(project: Path) -> int:
     minutes = _variables(project).get("session_gap_minutes", _GAP_MINUTES)
-    if not isinstance(minutes, int):
+    if not isinstance(minutes, int) or isinstance(minutes, bool):
         raise UsageProblem(
             f"dbt_project.yml: session_gap_minutes {minutes!r} must be a whole number"
         )
@@ -67,28 +67,28 @@ def _gap_minutes(project: Path) -> int:
 
 
 def _variables(project: Path) -> Mapping[str, Any]:
+    """The variables of dbt_project.yml; as in dbt, those of the project alone come first."""
     try:
         said = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageProblem(f"dbt_project.yml can't be read: {error}") from None
-    declared = said.get("vars") if isinstance(said, dict) else None
-    return declared or {}
+    said = said if isinstance(said, dict) else {}
+    declared = said.get("vars") or {}
+    if not isinstance(declared, dict):
+        raise UsageProblem("dbt_project.yml: vars must be names with values")
+    own = declared.get(said.get("name"))
+    return {**declared, **(own if isinstance(own, dict) else {})}
 
 
 def _max_values(project: Path) -> dict[str, int]:
-    file = project / "seeds" / "id_types.csv"
-    if not file.is_file():
-        return {}
     found = {}
-    with file.open(newline="", encoding="utf-8-sig") as text:
-        for row in csv.DictReader(text):
-            name, most = row["id_type"], (row.get("max_values") or "").strip()
-            if most and not most.isdecimal():
-                raise UsageProblem(
-                    f"seeds/id_types.csv: max_values {most!r} of {name} must be a whole number"
-                )
-            if most:
-                found[name] = int(most)
+    for line, (name, most) in read_columns(project, ID_TYPES, ("id_type", "max_values")):
+        if most and not most.isdecimal():
+            raise UsageProblem(
+                f"{ID_TYPES}, line {line}: max_values {most!r} of {name} must be a whole number"
+            )
+        if most:
+            found[name] = int(most)
     return found
 
 
@@ -124,20 +124,13 @@ def read_blocklist(project: Path) -> Blocklist:
     Raises:
         UsageProblem: The file can't be read.
     """
-    file = project / BLOCKLIST
-    if not file.is_file():
+    if not (project / BLOCKLIST).is_file():
         return Blocklist()
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            held = [*csv.DictReader(stream)]
-    except OSError as error:
-        raise UsageProblem(f"{BLOCKLIST}: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageProblem(f"{BLOCKLIST} is no CSV in UTF-8: {error}") from None
-    if held and not {"id_type", "id_value", "match"} <= held[0].keys():
-        raise UsageProblem(f"{BLOCKLIST}: the first line must name id_type, id_value and match")
     rows = [
-        (row["id_type"], row["match"] == "pattern", (row["id_value"] or "").strip()) for row in held
+        (id_type, match == "pattern", value)
+        for _, (id_type, match, value) in read_columns(
+            project, BLOCKLIST, ("id_type", "match", "id_value")
+        )
     ]
     # dbt's reader of CSV takes the word for no value, so the seed can't have it.
     return Blocklist((*rows, (ANY, False, "null")))

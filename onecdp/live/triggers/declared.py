@@ -6,7 +6,6 @@ browsing,live.page_views_30m >= 5 AND NOT live.purchased_24h,email_marketing,0.1
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from onecdp.audiences.names import LIVE_PREFIX, nearest
 from onecdp.audiences.rules import Compare, Expression, RuleError, Tag, leaves, parse, shown
 from onecdp.errors import UsageProblem
 from onecdp.live.features import MICROSECONDS, Feature
+from onecdp.live.seed_file import read_rows
 
 SEED = "seeds/triggers.csv"
 HEADER = ("trigger", "rule", "purpose", "hold_out_share", "cool_down", "destination")
@@ -73,34 +73,18 @@ def read_triggers(project: Path, features: Iterable[Feature]) -> tuple[Trigger, 
     Raises:
         UsageProblem: A row can't be used; the message names it, and the character of a rule.
     """
-    file = project / SEED
-    if not file.is_file():
-        return ()
     known = {feature.name: feature for feature in features}
     found: dict[str, Trigger] = {}
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as text:
-            reader = csv.reader(text)
-            if tuple(next(reader, ())) != HEADER:
-                raise UsageProblem(f"{SEED}: the first line must be {','.join(HEADER)}")
-            for row in reader:
-                if row:
-                    # A rule may have several lines: this is the last one.
-                    trigger = _trigger([each.strip() for each in row], reader.line_num, known)
-                    if trigger.name in found:
-                        raise UsageProblem(f"{trigger.where}: {trigger.name} is there twice")
-                    found[trigger.name] = trigger
-    except OSError as error:
-        raise UsageProblem(f"{SEED}: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageProblem(f"{SEED} is no CSV in UTF-8: {error}") from None
+    for line, row in read_rows(project, SEED, HEADER):
+        trigger = _trigger(row, line, known)
+        if trigger.name in found:
+            raise UsageProblem(f"{trigger.where}: {trigger.name} is there twice")
+        found[trigger.name] = trigger
     return tuple(found.values())
 
 
 def _trigger(row: list[str], line: int, features: Mapping[str, Feature]) -> Trigger:
     where = f"{SEED}, line {line}"
-    if len(row) != len(HEADER):
-        raise UsageProblem(f"{where}: {len(row)} values instead of {len(HEADER)}")
     name, rule, purpose, share, cool_down, destination = row
     if not _NAME.fullmatch(name):
         raise UsageProblem(f"{where}: {name!r} is no name; use letters, digits, _ and -")

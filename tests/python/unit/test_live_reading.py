@@ -59,19 +59,33 @@ def test_broken_line_is_no_event() -> None:
 @pytest.mark.parametrize(
     ("project", "types", "said"),
     [
-        ("vars: {session_gap_minutes: soon}", "", "session_gap_minutes 'soon'"),
-        ("vars: [", "", "dbt_project.yml can't be read"),
-        ("name: onecdp", "union_id,many", "seeds/id_types.csv: max_values 'many' of union_id"),
+        (b"vars: {session_gap_minutes: soon}", b"", "session_gap_minutes 'soon'"),
+        (b"vars: {session_gap_minutes: yes}", b"", "session_gap_minutes True"),
+        (b"vars: [", b"", "dbt_project.yml can't be read"),
+        (b"name: \xfc", b"", "dbt_project.yml can't be read"),
+        (b"vars: [1]", b"", "dbt_project.yml: vars must be names with values"),
+        (b"", b"id_type,max_values\nunion_id,many\n", "line 2: max_values 'many' of union_id"),
+        (b"", b"type,max_values\nunion_id,1\n", "csv: the first line must name id_type"),
+        (b"", b"id_type,max_values\n\xfc,1\n", "seeds/id_types.csv is no CSV in UTF-8"),
     ],
 )
 def test_settings_that_cannot_be_read_are_named(
-    tmp_path: Path, project: str, types: str, said: str
+    tmp_path: Path, project: bytes, types: bytes, said: str
 ) -> None:
     (tmp_path / "seeds").mkdir()
-    (tmp_path / "dbt_project.yml").write_text(project)
-    (tmp_path / "seeds/id_types.csv").write_text(f"id_type,max_values\n{types}\n")
+    (tmp_path / "dbt_project.yml").write_bytes(project)
+    (tmp_path / "seeds/id_types.csv").write_bytes(types or b"id_type,max_values\n")
     with pytest.raises(UsageProblem, match=said):
         read_live_settings(tmp_path)
+
+
+def test_variables_of_the_project_alone_come_before_those_of_all(tmp_path: Path) -> None:
+    """As in dbt: `vars: {NAME: {…}}` is for the project of that name."""
+    (tmp_path / "dbt_project.yml").write_text(
+        "name: shop\nvars:\n  session_gap_minutes: 10\n"
+        "  shop: {session_gap_minutes: 20}\n  dbt_utils: {session_gap_minutes: 40}\n"
+    )
+    assert read_live_settings(tmp_path).session_gap == 20 * MINUTE
 
 
 def test_settings_of_the_project_are_read() -> None:
