@@ -18,7 +18,11 @@ from support.crm import Crm, crm_schema
 from support.ingestion import Warehouse
 from support.kafka import KafkaBroker, make_broker
 from support.object_storage import S3Server, make_s3
+from support.redis_server import RedisServer, redis_server
 from support.sql_servers import NotInstalled, Server, mariadb, postgresql
+
+from onecdp.serving import write_redis
+from onecdp.serving.redis_place import RedisPlace
 
 # How long an example takes says nothing on a busy machine; no property test here is about time.
 hypothesis.settings.register_profile("onecdp", deadline=None)
@@ -93,6 +97,21 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """A Redis server, shared by all tests; a module that uses it is marked `needs_redis`."""
+    with redis_server() as running:
+        yield running
+
+
+@pytest.fixture
+def place(redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RedisPlace:
+    """Where an online store may be kept in Redis; nothing else is there."""
+    redis.client.flushall()
+    monkeypatch.setattr(write_redis, "_CHANGE_SECONDS", 0)
+    return RedisPlace(redis.settings, tmp_path / "marts.duckdb")
 
 
 @pytest.fixture(scope="session")

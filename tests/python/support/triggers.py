@@ -18,7 +18,7 @@ from onecdp.live.state import LiveEvents, LiveState
 from onecdp.live.triggers.declared import Trigger
 from onecdp.live.triggers.publication import Publication
 from onecdp.live.triggers.watch import Watcher, Watching
-from support.live_worlds import MAX_VALUES, MINUTE, NOON, Warehouse
+from support.live_worlds import D1, D2, MAX_VALUES, MINUTE, NOON, U1, U2, Warehouse, event
 
 GAP = 30 * MINUTE
 KEY = "onecdp"
@@ -126,3 +126,22 @@ class Stage:
 
 
 StageOf = Callable[[Sequence[Trigger]], Stage]
+
+
+def stage_of(folder: Path, *triggers: Trigger, **people: int) -> Stage:
+    stage = Stage(folder / "live.sqlite", triggers)
+    known = {"U1": U1, "U2": U2, "D1": D1, "D2": D2}
+    stage.customers.people = {known[name]: person for name, person in people.items()}
+    stage.publish()
+    return stage
+
+
+def see(stage: Stage, number: int, *identifiers: tuple[str, str], kind: str = "page_view") -> None:
+    new = event(f"E{number}", *identifiers, at=stage.now, kind=kind)
+    stage.state.take("a", number, [(number, new)])
+    stage.look()
+
+
+def wait(stage: Stage, minutes: float) -> None:
+    stage.now += round(minutes * MINUTE)
+    stage.look()
