@@ -1,10 +1,13 @@
 """Live features: what a person did since the warehouse was built, and within the last minutes.
 
     features    seeds/live_features.csv: what is counted of which events, in which window
+    settings    limits, blocked identifiers and the pause of a session, of the project's files
+    seed_file   seeds as a running process reads them
     events      a line of the collector's log as an event
     log         the collector's files, also the one that it writes now, read from a position on
     kafka_log   the same for topics, where the collector writes to Kafka
     state       recent events and the positions, in one SQLite file with one writer
+    kept        the same as readers see it, of any number of processes
     follow      takes new events from the log into the state
     person      which events are a person's; nothing is decided before somebody asks
     measure     the values of features

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from onecdp.live.events import LINK, PRICE_UNITS, Event
 from onecdp.live.features import ANY, MICROSECONDS, Feature, Window
-from onecdp.live.state import Kept, is_taken_in
+from onecdp.live.kept import Kept, is_taken_in
 
 Value = int | float | bool | str | Decimal | None
 _DAY = 86_400 * MICROSECONDS

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Protocol
 
 from onecdp.live.events import Event, Identifier
-from onecdp.live.state import Kept, LiveEvents
+from onecdp.live.kept import Kept, LiveEvents
 
 
 class Directory(Protocol):

@@ -6,8 +6,8 @@
     event_copies       where an event stands once more: the warehouse may read that place first
     trigger_…          the tables of triggers.stays
 
-Events and position are committed together, so a killed writer goes on where it was. Readers see a
-commit as soon as it is done.
+Events and position are committed together, so a killed writer goes on where it was. `kept` has the
+readers' side.
 """
 
 from __future__ import annotations
@@ -15,18 +15,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Event, Identifier
-from onecdp.live.triggers import outbox, stays
+from onecdp.live.kept import COPIES, FORMAT, is_taken_in
+from onecdp.live.triggers import stays
 
-FORMAT = 1
 _SCHEMA = """
 create table if not exists partitions (
     partition_int integer primary key, name text not null unique, position integer not null
@@ -45,20 +42,6 @@ create table if not exists event_identifiers (
     id_type text, id_value text, event_int integer, primary key (id_type, id_value, event_int)
 ) without rowid;
 """
-_OF_IDENTIFIER = """
-select
-    event_int, has_copies, event_id, event_time, event_type, price, session_id, channel,
-    identifiers, partition_int, events.position
-from event_identifiers inner join events using (event_int)
-where id_type = ? and id_value = ?
-"""
-# SQLite takes five hundred selects in one.
-_ASKED = 200
-_COPIES = """
-select partitions.name, event_copies.position
-from event_copies inner join partitions using (partition_int)
-where event_int = ?
-"""
 _ADD_COPY = """
 insert or ignore into event_copies
 select event_int, ?, ? from events
@@ -68,29 +51,6 @@ where event_id = ? and event_int <= ? and identifiers != ''
 _BLANK = "update events set event_type = '', price = null, session_id = null, channel = '',"
 _BLANK += " identifiers = '' where event_int in (select event_int from dropped)"
 _IDS_STAY = 7 * 86_400 * 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """An event, and where it stands: the partitions, each with the position behind it."""
-
-    event: Event
-    places: tuple[tuple[str, int], ...]
-
-
-def is_taken_in(places: Iterable[tuple[str, int]], taken_in: Mapping[str, int | None]) -> bool:
-    """Whether a warehouse that has read partitions so far has an event.
-
-    Args:
-        places: Of the event.
-        taken_in: Up to which position it has read each partition; None is to its end.
-    """
-    for partition, position in places:
-        if partition in taken_in:
-            upto = taken_in[partition]
-            if upto is None or position <= upto:
-                return True
-    return False
 
 
 class LiveState:
@@ -225,7 +185,7 @@ class LiveState:
         return len(numbers)
 
     def _copies(self, number: int) -> list[tuple[str, int]]:
-        return self._state.execute(_COPIES, (number,)).fetchall()
+        return self._state.execute(COPIES, (number,)).fetchall()
 
     def _identifiers_of(self, numbers: Iterable[tuple[int]]) -> Iterator[Identifier]:
         for number in numbers:
@@ -309,72 +269,3 @@ class LiveState:
     def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         """All of the block is committed, or nothing."""
         return stays.transaction(self._state)
-
-
-class LiveEvents:
-    """The readers' side: any number of processes, at any time."""
-
-    def __init__(self, file: Path) -> None:
-        """Opens the file for reading.
-
-        Raises:
-            OnecdpError: It isn't there or is none of this version.
-        """
-        if not file.is_file():
-            raise OnecdpError(f"{file} isn't there; `onecdp live` makes it")
-        self._state = sqlite3.connect(
-            f"{file.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False,
-            isolation_level=None,
-        )  # fmt: skip
-        ((version,),) = self._state.execute("pragma user_version").fetchall()
-        if version != FORMAT:
-            self._state.close()
-            raise OnecdpError(f"{file}: its format is {version}, not {FORMAT}")
-        # One for all look-ups: a new one each costs more than the look-up.
-        self._cursor = self._state.cursor()
-        self._partitions: dict[int, str] = {}
-
-    def of(self, identifiers: Iterable[Identifier]) -> list[Kept]:
-        """Returns the kept events that have one of the identifiers, in their order in time."""
-        asked = list(identifiers)
-        rows: dict[int, tuple[Any, ...]] = {}
-        for at in range(0, len(asked), _ASKED):
-            part = asked[at : at + _ASKED]
-            # In one statement: to begin one costs as much as the look-up.
-            query = " union all ".join([_OF_IDENTIFIER] * len(part))
-            for row in self._cursor.execute(query, [*chain.from_iterable(part)]).fetchall():
-                rows[row[0]] = row
-        # Most events of a person have the same identifiers.
-        spelled: dict[str, tuple[Identifier, ...]] = {}
-        found = [self._kept(row, spelled) for row in rows.values()]
-        found.sort(key=lambda kept: (kept.event.event_time, kept.event.event_id))
-        return found
-
-    def _kept(self, row: tuple[Any, ...], spelled: dict[str, tuple[Identifier, ...]]) -> Kept:
-        (number, has_copies, event_id, time, event_type, price, session_id, channel, text,
-         partition, position) = row  # fmt: skip
-        identifiers = spelled.get(text)
-        if identifiers is None:
-            identifiers = tuple([(kind, value) for kind, value in orjson.loads(text)])
-            spelled[text] = identifiers
-        event = Event(event_id, time, event_type, price, session_id, channel, identifiers)
-        places = ((self._partition(partition), position),)
-        if has_copies:
-            places += tuple(self._state.execute(_COPIES, (number,)).fetchall())
-        return Kept(event, places)
-
-    def _partition(self, number: int) -> str:
-        """The name of a partition, which never changes."""
-        if number not in self._partitions:
-            self._partitions.update(
-                self._state.execute("select partition_int, name from partitions").fetchall()
-            )
-        return self._partitions[number]
-
-    def trigger_figures(self) -> list[tuple[str, str, str, int]]:
-        """Returns figures of triggers: `outbox.read_figures`."""
-        return [*outbox.read_figures(self._state)]
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._state.close()

@@ -15,9 +15,10 @@ from onecdp.live.events import Identifier
 from onecdp.live.features import read_features
 from onecdp.live.follow import Follower, Log
 from onecdp.live.kafka_log import KafkaLog
+from onecdp.live.kept import LiveEvents
 from onecdp.live.log import FileLog
 from onecdp.live.settings import read_hold_out_key, read_live_settings
-from onecdp.live.state import LiveEvents, LiveState
+from onecdp.live.state import LiveState
 from onecdp.live.triggers import stays
 from onecdp.live.triggers.declared import SEED, read_triggers
 from onecdp.live.triggers.receivers import read_receivers

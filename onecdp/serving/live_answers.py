@@ -19,10 +19,10 @@ from onecdp.collector.refusals import Refusal
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Identifier
 from onecdp.live.features import Feature, Window
+from onecdp.live.kept import LiveEvents
 from onecdp.live.measure import Measures, Value, Watermark
 from onecdp.live.person import Answer, People, Status
 from onecdp.live.settings import LiveSettings
-from onecdp.live.state import LiveEvents
 from onecdp.serving.batch_state import BatchState
 from onecdp.serving.lookups import Found, Store
 from onecdp.serving.store_file import inode

@@ -8,8 +8,8 @@ from onecdp.collector.refusals import Refusal
 from onecdp.errors import OnecdpError
 from onecdp.identity.normalise import normalise
 from onecdp.identity.personal import PLAIN_TYPES, hashed_identifier
+from onecdp.live.kept import LiveEvents
 from onecdp.live.settings import LiveSettings
-from onecdp.live.state import LiveEvents
 from onecdp.project.personal_data import PersonalData
 from onecdp.serving.current_store import CurrentStore
 from onecdp.serving.live_answers import open_live

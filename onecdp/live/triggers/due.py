@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from onecdp.audiences.rules import Compare, Expression, leaves
 from onecdp.live.events import LINK, Event
 from onecdp.live.features import ANY, DAY, MICROSECONDS, Feature
-from onecdp.live.state import Kept
+from onecdp.live.kept import Kept
 from onecdp.live.triggers.declared import live_name
 
 _MILLISECOND = 1_000

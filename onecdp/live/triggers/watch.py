@@ -20,10 +20,11 @@ from uuid import uuid4
 import orjson
 
 from onecdp.live.events import Identifier
+from onecdp.live.kept import Kept, LiveEvents
 from onecdp.live.measure import iso_time, measure
 from onecdp.live.person import People
 from onecdp.live.settings import LiveSettings
-from onecdp.live.state import Kept, LiveEvents, LiveState
+from onecdp.live.state import LiveState
 from onecdp.live.triggers import outbox, stays
 from onecdp.live.triggers.conditions import TREATMENT, Leaf, arm_of, holds, live_holds
 from onecdp.live.triggers.declared import Trigger, live_name

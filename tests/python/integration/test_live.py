@@ -17,7 +17,7 @@ from support.collector import SETTINGS, collecting, start_collector, track
 from support.live_process import following, start_live, wait_until
 from support.serving import Person, World, publish_world
 
-from onecdp.live.state import LiveEvents
+from onecdp.live.kept import LiveEvents
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.live import open_follower
 from onecdp.project.find import open_project

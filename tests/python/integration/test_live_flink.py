@@ -18,9 +18,9 @@ from support.kafka import make_broker, needs_kafka
 from onecdp.live.events import Event, Identifier, microseconds, parse_event
 from onecdp.live.features import MICROSECONDS, Feature, read_features
 from onecdp.live.flink_sql import LATE_SECONDS, SINK_KEY, why_not
+from onecdp.live.kept import Kept
 from onecdp.live.measure import Watermark, measure
 from onecdp.live.settings import read_live_settings
-from onecdp.live.state import Kept
 
 PYTHON = os.environ.get("ONECDP_FLINK_PYTHON", "")
 JAR = os.environ.get("ONECDP_FLINK_KAFKA_JAR", "")

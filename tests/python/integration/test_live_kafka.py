@@ -17,8 +17,9 @@ from support.kafka import KafkaBroker, make_broker, needs_kafka
 from onecdp.errors import OnecdpError
 from onecdp.live.follow import Follower
 from onecdp.live.kafka_log import KafkaLog
+from onecdp.live.kept import LiveEvents
 from onecdp.live.log import Done
-from onecdp.live.state import LiveEvents, LiveState
+from onecdp.live.state import LiveState
 from onecdp.live.triggers.outbox import Waiting
 from onecdp.live.triggers.receivers import KafkaReceiver
 

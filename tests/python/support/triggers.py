@@ -12,9 +12,10 @@ from onecdp.audiences.bitmaps import BitMap
 from onecdp.audiences.rules import Tag, parse
 from onecdp.live.events import Identifier
 from onecdp.live.features import Feature, Window
+from onecdp.live.kept import LiveEvents
 from onecdp.live.measure import Watermark
 from onecdp.live.settings import LiveSettings
-from onecdp.live.state import LiveEvents, LiveState
+from onecdp.live.state import LiveState
 from onecdp.live.triggers.declared import Trigger
 from onecdp.live.triggers.publication import Publication
 from onecdp.live.triggers.watch import Watcher, Watching

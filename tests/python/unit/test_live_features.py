@@ -35,9 +35,10 @@ from support.live_worlds import (
 from onecdp.errors import OnecdpError
 from onecdp.live.events import LINK, Event, Identifier, parse_link
 from onecdp.live.features import Feature, Window
+from onecdp.live.kept import Kept, LiveEvents
 from onecdp.live.measure import Watermark, measure
 from onecdp.live.person import Answer, People, Status
-from onecdp.live.state import Kept, LiveEvents, LiveState
+from onecdp.live.state import LiveState
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ORDERS = Feature("orders", "purchase", "count", Window("batch"))

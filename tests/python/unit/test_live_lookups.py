@@ -9,8 +9,9 @@ import pytest
 
 from onecdp.live.events import Event, Identifier
 from onecdp.live.features import Feature, Window
+from onecdp.live.kept import LiveEvents
 from onecdp.live.measure import Measures, Watermark
-from onecdp.live.state import LiveEvents, LiveState
+from onecdp.live.state import LiveState
 from onecdp.serving.batch_state import BatchState
 
 MINUTE = 60_000_000

@@ -10,7 +10,8 @@ from support.live_worlds import D1, D2, DAY, NOON, event
 from support.triggers import one_id_of, see, stage_of, trigger, wait
 
 from onecdp.errors import OnecdpError
-from onecdp.live.state import LiveEvents, LiveState
+from onecdp.live.kept import LiveEvents
+from onecdp.live.state import LiveState
 from onecdp.live.triggers import outbox, stays
 from onecdp.serving.metrics import Metrics
 

@@ -19,8 +19,8 @@ from support.triggers import FEATURES, GAP, KEY, Customers, Stage, one_id_of, tr
 
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Event, Identifier
+from onecdp.live.kept import Kept
 from onecdp.live.measure import Watermark, measure
-from onecdp.live.state import Kept
 from onecdp.live.triggers import stays
 from onecdp.live.triggers.conditions import TREATMENT, arm_of, holds, live_holds
 from onecdp.live.triggers.declared import Trigger, live_name

@@ -1,0 +1,129 @@
+"""Recent events as their readers have them: any number of processes, while one writes them.
+
+A commit of the writer, `state`, is seen as soon as it is done.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from onecdp.errors import OnecdpError
+from onecdp.live.events import Event, Identifier
+from onecdp.live.triggers import outbox
+
+FORMAT = 1
+"""Of the file; one of another format is made again."""
+_OF_IDENTIFIER = """
+select
+    event_int, has_copies, event_id, event_time, event_type, price, session_id, channel,
+    identifiers, partition_int, events.position
+from event_identifiers inner join events using (event_int)
+where id_type = ? and id_value = ?
+"""
+# SQLite takes five hundred selects in one.
+_ASKED = 200
+COPIES = """
+select partitions.name, event_copies.position
+from event_copies inner join partitions using (partition_int)
+where event_int = ?
+"""
+"""Where an event stands once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An event, and where it stands: the partitions, each with the position behind it."""
+
+    event: Event
+    places: tuple[tuple[str, int], ...]
+
+
+def is_taken_in(places: Iterable[tuple[str, int]], taken_in: Mapping[str, int | None]) -> bool:
+    """Whether a warehouse that has read partitions so far has an event.
+
+    Args:
+        places: Of the event.
+        taken_in: Up to which position it has read each partition; None is to its end.
+    """
+    for partition, position in places:
+        if partition in taken_in:
+            upto = taken_in[partition]
+            if upto is None or position <= upto:
+                return True
+    return False
+
+
+class LiveEvents:
+    """The readers' side: any number of processes, at any time."""
+
+    def __init__(self, file: Path) -> None:
+        """Opens the file for reading.
+
+        Raises:
+            OnecdpError: It isn't there or is none of this version.
+        """
+        if not file.is_file():
+            raise OnecdpError(f"{file} isn't there; `onecdp live` makes it")
+        self._state = sqlite3.connect(
+            f"{file.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False,
+            isolation_level=None,
+        )  # fmt: skip
+        ((version,),) = self._state.execute("pragma user_version").fetchall()
+        if version != FORMAT:
+            self._state.close()
+            raise OnecdpError(f"{file}: its format is {version}, not {FORMAT}")
+        # One for all look-ups: a new one each costs more than the look-up.
+        self._cursor = self._state.cursor()
+        self._partitions: dict[int, str] = {}
+
+    def of(self, identifiers: Iterable[Identifier]) -> list[Kept]:
+        """Returns the kept events that have one of the identifiers, in their order in time."""
+        asked = list(identifiers)
+        rows: dict[int, tuple[Any, ...]] = {}
+        for at in range(0, len(asked), _ASKED):
+            part = asked[at : at + _ASKED]
+            # In one statement: to begin one costs as much as the look-up.
+            query = " union all ".join([_OF_IDENTIFIER] * len(part))
+            for row in self._cursor.execute(query, [*chain.from_iterable(part)]).fetchall():
+                rows[row[0]] = row
+        # Most events of a person have the same identifiers.
+        spelled: dict[str, tuple[Identifier, ...]] = {}
+        found = [self._kept(row, spelled) for row in rows.values()]
+        found.sort(key=lambda kept: (kept.event.event_time, kept.event.event_id))
+        return found
+
+    def _kept(self, row: tuple[Any, ...], spelled: dict[str, tuple[Identifier, ...]]) -> Kept:
+        (number, has_copies, event_id, time, event_type, price, session_id, channel, text,
+         partition, position) = row  # fmt: skip
+        identifiers = spelled.get(text)
+        if identifiers is None:
+            identifiers = tuple([(kind, value) for kind, value in orjson.loads(text)])
+            spelled[text] = identifiers
+        event = Event(event_id, time, event_type, price, session_id, channel, identifiers)
+        places = ((self._partition(partition), position),)
+        if has_copies:
+            places += tuple(self._state.execute(COPIES, (number,)).fetchall())
+        return Kept(event, places)
+
+    def _partition(self, number: int) -> str:
+        """The name of a partition, which never changes."""
+        if number not in self._partitions:
+            self._partitions.update(
+                self._state.execute("select partition_int, name from partitions").fetchall()
+            )
+        return self._partitions[number]
+
+    def trigger_figures(self) -> list[tuple[str, str, str, int]]:
+        """Returns figures of triggers: `outbox.read_figures`."""
+        return [*outbox.read_figures(self._state)]
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._state.close()
