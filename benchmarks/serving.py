@@ -52,6 +52,7 @@ from onecdp.serving.keys import digest_of
 from onecdp.serving.live_answers import LiveAnswers
 from onecdp.serving.online_store import OnlineStore
 from onecdp.serving.places import FilePlace, Place, Publication
+from onecdp.serving.redis_keys import connect
 from onecdp.serving.redis_place import RedisPlace
 from onecdp.serving.redis_settings import RedisSettings
 from onecdp.serving.redis_store import RedisStore
@@ -161,7 +162,7 @@ def measured(folder: Path, options: argparse.Namespace, redis: RedisSettings | N
         places["in redis"] = RedisPlace(redis, warehouse.marts_file)
     batch = BatchState({}, dt.datetime.now(dt.UTC).date(), frozenset(), ()).to_json()
     first = {name: publish(each, "first", None, None, batch) for name, each in places.items()}
-    size = warehouse.online_file.stat().st_size
+    sizes = held(warehouse, redis)
 
     store = OnlineStore(warehouse.online_file)
     store.warm()
@@ -212,13 +213,25 @@ def measured(folder: Path, options: argparse.Namespace, redis: RedisSettings | N
 
     shutil.copy(warehouse.marts_file, folder / "before")
     change_a_hundredth(warehouse.marts_file)
-    publications = Table("publication", "seconds", "goal", title=f"{size / 1e6:,.0f} MB")
+    publications = Table("publication", "seconds", "MB", "goal")
     for name, place in places.items():
         later = publish(place, "later", folder / "before", "first", batch)
-        publications.add_row(f"{name}, first", f"{first[name]:.2f}", "")
+        publications.add_row(f"{name}, first", f"{first[name]:.2f}", f"{sizes[name]:,.0f}", "")
         goal = _goal(first[name] / later, 10, "times cheaper")
-        publications.add_row(f"{name}, 1 % changed", f"{later:.2f}", goal)
+        publications.add_row(
+            f"{name}, 1 % changed", f"{later:.2f}", f"{held(warehouse, redis)[name]:,.0f}", goal
+        )
     return [stores, publications, over_http(warehouse, store, options, redis, (lively, active))]
+
+
+def held(warehouse: Warehouse, redis: RedisSettings | None) -> dict[str, float]:
+    """MB of each store: of the file, and of the server's memory."""
+    found = {"online store": float(warehouse.online_file.stat().st_size)}
+    if redis:
+        client = connect(redis, timeout=10)
+        found["in redis"] = float(client.info("memory")["used_memory"])
+        client.close()
+    return {name: size / 1e6 for name, size in found.items()}
 
 
 def over_http(
