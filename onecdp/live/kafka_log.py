@@ -17,6 +17,8 @@ NEEDS_EXTRA = "live features from Kafka need its client: pip install 'onecdp[kaf
 BATCH = 5_000
 WAIT_SECONDS = 0.02
 LOOK_SECONDS = 30.0
+READ_SECONDS = 1.0
+"""How long a topic is read before others have their turn."""
 
 
 class KafkaLog:
@@ -58,6 +60,7 @@ class KafkaLog:
     def read(self, positions: Mapping[str, int], done: Done) -> Iterator[Chunk]:
         """Yields what is new behind the positions; a missing one is the first that is there.
 
+        It ends after a second at most, because a topic to which somebody writes has no end.
         `done` says nothing here: the broker deletes what is old.
 
         Raises:
@@ -66,7 +69,8 @@ class KafkaLog:
         self._go_back(positions)
         if time.monotonic() >= self._looked_at + LOOK_SECONDS:
             self._look(positions)
-        while messages := self._consumer.consume(BATCH, WAIT_SECONDS):
+        end = time.monotonic() + READ_SECONDS
+        while time.monotonic() < end and (messages := self._consumer.consume(BATCH, WAIT_SECONDS)):
             found: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
             for message in messages:
                 if message.error() is None and message.value() is not None:

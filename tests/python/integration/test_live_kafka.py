@@ -6,7 +6,8 @@ import datetime as dt
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from support.kafka import KafkaBroker, make_broker, needs_kafka
 
 from onecdp.errors import OnecdpError
+from onecdp.live import kafka_log
 from onecdp.live.follow import Follower
 from onecdp.live.kafka_log import KafkaLog
 from onecdp.live.kept import LiveEvents
@@ -80,6 +82,48 @@ def test_messages_of_all_partitions_are_counted_once(broker: KafkaBroker, tmp_pa
     assert last["e5"] == (("kafka/live-events/1", 3),)
     assert last["e6"] == (("kafka/live-events/1", 5),)
     assert last["e0"] == (("kafka/live-events/0", 1), ("kafka/live-events/1", 6))
+
+
+@contextmanager
+def busy(broker: KafkaBroker, topic: str) -> Iterator[None]:
+    """A topic to which somebody writes all the time."""
+    producer = confluent_kafka.Producer({"bootstrap.servers": broker.servers, "linger.ms": 0})
+    stop = threading.Event()
+
+    def write() -> None:
+        number = 100
+        while not stop.wait(0.0005):
+            producer.produce(topic, line(number))
+            producer.poll(0)
+            number += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        writer.join()
+        producer.flush(10)
+
+
+def test_reading_ends_where_somebody_always_writes(
+    broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or nobody would read the other topic, drop old events, or look whether to stop."""
+    # So long that there is always something, however busy this machine is.
+    monkeypatch.setattr(kafka_log, "WAIT_SECONDS", 0.5)
+    broker.create("busy")
+    log = KafkaLog({"bootstrap.servers": broker.servers}, "busy", 10)
+    positions: dict[str, int] = {}
+    with busy(broker, "busy"):
+        end = time.monotonic() + 5
+        while not positions or time.monotonic() < end:
+            began = time.monotonic()
+            for chunk in log.read(positions, Done((), 0.0)):
+                positions[chunk.partition] = chunk.position
+                assert time.monotonic() < began + 5
+    log.close()
 
 
 def test_a_topic_that_is_not_there_is_told(broker: KafkaBroker, tmp_path: Path) -> None:
