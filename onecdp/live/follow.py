@@ -55,7 +55,7 @@ class Follower:
     _before: Watermark | None = field(default=None, init=False)
 
     def catch_up(self, between: Callable[[], None] = lambda: None) -> int:
-        """Reads what is new in both logs, of a topic for a second; returns how many events were new.
+        """Reads what is new in both logs, of a topic for a second; returns how much was new.
 
         Args:
             between: Called after each chunk: a busy topic may have no end.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -48,6 +49,16 @@ def live(
             can't be read.
         OnecdpError: The state can't be opened, or the broker can't be reached.
     """
+    try:
+        _live(context, data, stop, notify)
+    except sqlite3.Error as error:
+        # At the start, or it would have been tried again.
+        raise OnecdpError(f"{context.warehouse.live_file}: {error}") from error
+
+
+def _live(
+    context: Context, data: Path | None, stop: threading.Event, notify: Callable[[str], None]
+) -> None:
     read_features(context.project.folder)
     triggers = open_triggers(context, notify)
     follower = open_follower(context, data, triggers)
