@@ -24,7 +24,14 @@ from onecdp.destinations.rows import (
     read_lengths,
     read_schema,
 )
-from onecdp.destinations.selection import PROFILES, Selection, select_package, select_profiles
+from onecdp.destinations.selection import (
+    PROFILES,
+    FailedPackage,
+    Selection,
+    select_package,
+    select_profiles,
+)
+from onecdp.errors import OnecdpError
 from onecdp.project.progress import Progress
 from onecdp.warehouse.files import Warehouse
 
@@ -72,10 +79,16 @@ def deliver(
 
     Raises:
         OnecdpError: A delivery failed; those before it are complete, and nothing of it has stayed
-            but what a destination confirms in batches.
+            but what a destination confirms in batches. Or the rule of a package failed in the last
+            build; all others are complete.
     """
     with Memory(warehouse) as memory:
-        selections = [_select(memory, target, what, order) for what in order.packages]
+        selections, failed = [], []
+        for what in order.packages:
+            try:
+                selections.append(_select(memory, target, what, order))
+            except FailedPackage as error:
+                failed.append(str(error))
         retrying = Retrying(
             reraise=True,
             stop=stop_after_attempt(1 if order.is_dry else attempts),
@@ -90,6 +103,9 @@ def deliver(
         is_rewrite_due = clear_delivered(memory.connection)
     if is_rewrite_due:
         rewrite(warehouse)
+    if failed:
+        others = "; the others were delivered" if receipts and not order.is_dry else ""
+        raise OnecdpError(f"{'; '.join(failed)}; nothing was changed there{others}")
     return receipts
 
 

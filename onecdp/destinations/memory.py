@@ -128,7 +128,9 @@ class Memory:
         columns = ", ".join(map(quoted, selection.columns))
         self.connection.execute(
             f"create or replace table work.now as select __one_id as one_id,"
-            f" hash({columns}) as row_hash{feed.remembered} from ({selection.query})"
+            # With the names: what is renamed is no longer where it was.
+            f" hash({columns}, {literal(columns)}) as row_hash{feed.remembered}"
+            f" from ({selection.query})"
         )
         known = f"select one_id, row_hash, true as was_there from {feed.rows}"
         if self._count(feed.pending):

@@ -36,6 +36,10 @@ IDENTIFIERS = (
 )  # fmt: skip
 
 
+class FailedPackage(OnecdpError):
+    """A package whose rule failed in the last build: it has no members, and nobody has left it."""
+
+
 @dataclass(frozen=True)
 class Selection:
     """One row per customer to deliver.
@@ -123,15 +127,19 @@ def select_package(
 
     Raises:
         UsageProblem: There is no such package, or column.
+        FailedPackage: Its rule failed.
     """
     # Marts of an earlier version don't say who consented.
     _columns(connection, "customer_consents")
     row = connection.execute(
-        f"select package_name, segment_rule, purpose from {_SUMMARY} where package_id = $1",
+        "select package_name, segment_rule, purpose, status, error"
+        f" from {_SUMMARY} where package_id = $1",
         [package_id],
     ).fetchone()
     if row is None and not is_known:
         _refuse(connection, package_id)
+    if row is not None and row[3] == "failed":
+        raise FailedPackage(f"{package_id} failed in the last build: {row[4]}")
     profiles = _columns(connection, "customer_profiles")
     packages = _columns(connection, "audience_packages")
     named = columns or {

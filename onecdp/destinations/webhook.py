@@ -92,10 +92,9 @@ class Webhook:
             default=str,
         )
         try:
-            # Equal rows once more are the same.
-            refused = self._retrying(
-                self._service.post, body, hashlib.sha256(body).hexdigest()[:32]
-            )
+            # Of the delivery, too: rows that come, go and come again are no repetition.
+            key = hashlib.sha256(b"%d %b" % (self._delivery.number, body)).hexdigest()[:32]
+            refused = self._retrying(self._service.post, body, key)
         except OnecdpError as error:
             # Not again from the start: its own attempts are over.
             raise OnecdpError(f"{error}; what it has not taken is sent next time") from None

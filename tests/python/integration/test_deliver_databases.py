@@ -57,7 +57,8 @@ def test_packages_share_a_table_and_do_not_touch_each_other(crm: Crm) -> None:
     more = (
         "insert into audience_packages select 'it''s \\ 2', 'x', 'y', one_id, rfm_segment,"
         " created_at, arm from audience_packages limit 3",
-        "insert into audience_package_summary values ('it''s \\ 2', 'x', 'y', '2026-06-06', null)",
+        "insert into audience_package_summary"
+        " values ('it''s \\ 2', 'x', 'y', '2026-06-06', null, 'built', null)",
     )
     crm.marts.publish(20, *more)
     assert crm.deliver("PKG001") == (10, 0, 0, 0)

@@ -67,8 +67,10 @@ class Marts:
                 from customer_profiles where one_int % 2 = 0;
                 create table audience_package_summary as
                     select 'PKG001' as package_id, 'Even' as package_name, 'even' as segment_rule,
-                        timestamp '2026-06-06' as created_at, null::varchar as purpose
-                    union all select 'PKG002', 'None', 'none', timestamp '2026-06-06', null;
+                        timestamp '2026-06-06' as created_at, null::varchar as purpose,
+                        'built' as status, null::varchar as error
+                    union all select 'PKG002', 'None', 'none', timestamp '2026-06-06', null,
+                        'built', null;
                 create table customer_consents (
                     one_id varchar, purpose varchar, status varchar, id_type varchar,
                     id_value varchar, event_time timestamp, channel varchar, reason varchar

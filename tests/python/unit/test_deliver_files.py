@@ -237,3 +237,40 @@ def test_a_dry_run_sends_nothing(marts: Marts, tmp_path: Path) -> None:
     assert marts.sent(f"{tmp_path}/out", is_dry=True) == (20, 0, 0, 0)
     assert not (tmp_path / "out").exists()
     assert marts.sent(f"{tmp_path}/out") == (20, 0, 0, 0)
+
+
+@pytest.mark.parametrize("renamed", ["spent", "points"])
+def test_a_renamed_column_is_a_change_of_every_row(
+    marts: Marts, tmp_path: Path, renamed: str
+) -> None:
+    """Also where two columns only change names: the values stay the same, in the same order."""
+    before = {"spent": "gross_revenue", "points": "total_points"}
+    after = {"points": "gross_revenue", "spent": "total_points"}
+    if renamed == "spent":
+        after = {"money": "gross_revenue", "points": "total_points"}
+    to, sent = f"{tmp_path}/out", []
+    for columns in (before, before, after):
+        environment = {
+            "DESTINATIONS__OUT__TYPE": "files",
+            "DESTINATIONS__OUT__URL": to,
+            "DESTINATIONS__OUT__PROFILES__COLUMNS": json.dumps(columns),
+        }
+        sent.append(marts.sent("out", environment=environment, diff=True))
+    assert sent == [(20, 0, 0, 0), (0, 0, 0, 20), (0, 20, 0, 0)]
+
+
+def test_a_package_whose_rule_failed_is_not_delivered(marts: Marts, tmp_path: Path) -> None:
+    """It has no members: delivering it would take everybody out of the destination."""
+    to = f"{tmp_path}/out"
+    assert marts.sent(to, "PKG001", diff=True) == (10, 0, 0, 0)
+    marts.publish(
+        20,
+        "delete from audience_packages",
+        "update audience_package_summary set status = 'failed', error = 'unknown tag \"evn\"'"
+        " where package_id = 'PKG001'",
+    )
+    with pytest.raises(OnecdpError, match=r"PKG001 .*unknown tag \"evn\"") as told:
+        marts.sent(to, "PKG001", diff=True)
+    assert "\n" not in str(told.value)
+    marts.publish(20)
+    assert marts.sent(to, "PKG001", diff=True) == (0, 0, 0, 10)

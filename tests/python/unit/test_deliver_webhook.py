@@ -145,3 +145,14 @@ def test_a_kill_between_answer_and_memory_repeats_one_batch(hook: Hook, number: 
     assert len(hook.service.keys) == 4
     assert len(set(hook.service.keys)) == 3
     hook.assert_equal()
+
+
+def test_the_same_rows_on_another_delivery_have_another_key(hook: Hook) -> None:
+    """Added, removed and added again on one as-of date: a service that knows the key skips it."""
+    gone = "delete from customer_profiles where one_int = 3"
+    hook.marts.publish(10, gone)
+    hook.deliver()
+    for statements in ((), (gone,), ()):
+        hook.marts.publish(10, *statements)
+        hook.deliver()
+    assert len(set(hook.service.keys)) == len(hook.service.keys)
