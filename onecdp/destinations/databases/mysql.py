@@ -94,7 +94,9 @@ class MySql:
         if not self._by_file:
             marks = ", ".join(["%s"] * rows.num_columns)
             values = [tuple(row.values()) for row in rows.to_pylist()]
-            cursor.executemany(f"insert into {table} ({columns}) values ({marks})", values)
+            # The driver takes a single % for the place of a value.
+            into = f"insert into {table} ({columns})".replace("%", "%%")
+            cursor.executemany(f"{into} values ({marks})", values)
 
     def _load_file(self, cursor: Any, table: str, columns: str, lines: bytes | memoryview) -> None:
         # It has no name: nothing stays of it after a kill.

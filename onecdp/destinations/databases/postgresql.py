@@ -17,6 +17,8 @@ from onecdp.destinations.databases.dialects import GONE, STAGE, Names, Problem
 _MAY_PASS = re.compile(r"08|53300|57P0|40001|40P01|55P03")
 _IS_FINAL = re.compile(r"authentication|does not exist|permission|pg_hba|no password|SSL", re.I)
 _COLUMN = re.compile(r", column ([^:,]+)")
+# A value that can't be read, or is too large, is told in quotes.
+_DATA_EXCEPTION, _VALUE = "22", re.compile('".*"', re.S)
 
 
 class PostgreSql:
@@ -84,6 +86,8 @@ class PostgreSql:
         code = getattr(error, "pgcode", None)
         # What follows the first line, and the server's detail, may have values.
         text = getattr(diagnostics, "message_primary", None) or str(error).partition("\n")[0]
+        if code is not None and code.startswith(_DATA_EXCEPTION):
+            text = _VALUE.sub('"…"', text).partition("\n")[0]
         if column := _COLUMN.search(getattr(diagnostics, "context", None) or ""):
             text = f"column {column[1]}: {text}"
         if code is None:

@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
+from sqlalchemy import types
+from sqlalchemy.types import TypeEngine
 
 from onecdp.destinations.databases.dialects import Dialect
 from onecdp.destinations.protocol import Delivery
@@ -22,13 +24,12 @@ class Target:
     Attributes:
         name: As in the settings, with its schema if it has one.
         is_new: Whether it was made just now.
-        scales: Digits after the point that its columns have, of numbers and of seconds, where
-            they are fewer than ours.
+        types: Types of its columns that may round our numbers and times without a word.
     """
 
     name: str
     is_new: bool
-    scales: Mapping[str, int]
+    types: Mapping[str, TypeEngine[Any]]
 
 
 def ready_table(engine: sa.Engine, dialect: Dialect, name: str, delivery: Delivery) -> Target:
@@ -66,23 +67,39 @@ def ready_table(engine: sa.Engine, dialect: Dialect, name: str, delivery: Delive
             f"{name} has no unique key on ({columns}), by which rows are found;"
             f" alter table {_quoted(dialect, name)} add unique ({columns})"
         )
-    return Target(name, False, _scales(delivery.schema, found))
+    return Target(name, False, _rounding(delivery.schema, found))
 
 
 def check_digits(target: Target, rows: pa.Table) -> None:
-    """Raises if a value has more digits after the point than its column, which would round it."""
-    for name, scale in target.scales.items():
-        values = rows[name]
-        if pa.types.is_timestamp(values.type):
-            rest = pc.multiply(pc.subsecond(values), 10.0**scale)
-            is_cut = pc.any(pc.greater(pc.subtract(rest, pc.floor(rest)), 1e-9))
-        else:
-            is_cut = pc.any(pc.not_equal(pc.round(values, scale), values))
-        if is_cut.as_py():
+    """Raises if a column would round a value, or cut the time of day off."""
+    for name, theirs in target.types.items():
+        kept = _as_kept(rows[name], theirs)
+        if pc.any(pc.not_equal(kept, rows[name])).as_py():
+            kind = str(theirs).partition(" COLLATE")[0]
             raise OnecdpError(
-                f"column {name} of {target.name} has {scale} digits after the point, and values"
-                " have more; widen it"
+                f"column {name} of {target.name} is {kind}, which would round values; widen it"
             )
+
+
+def _as_kept(values: pa.ChunkedArray, theirs: TypeEngine[Any]) -> pa.ChunkedArray:
+    """The values as a column of the type has them after they were written to it."""
+    if pa.types.is_timestamp(values.type):
+        if isinstance(theirs, types.DateTime):
+            return pc.floor_temporal(values, 10 ** (6 - _second_digits(theirs)), "microsecond")
+        return pc.floor_temporal(values, unit="day")
+    if isinstance(theirs, types.Float):
+        width = pa.float64() if isinstance(theirs, types.Double) else pa.float32()
+        return pc.cast(values.cast(width).cast(pa.float64()), values.type, safe=False)
+    scale = 0 if isinstance(theirs, types.Integer) else getattr(theirs, "scale", None)
+    return values if scale is None or scale >= values.type.scale else pc.round(values, scale)
+
+
+def _second_digits(theirs: TypeEngine[Any]) -> int:
+    # MySQL says `fsp`, and none means none; PostgreSQL says `precision`, and none means 6.
+    if hasattr(theirs, "fsp"):
+        return int(theirs.fsp or 0)
+    precision = getattr(theirs, "precision", None)
+    return 6 if precision is None else int(precision)
 
 
 def _create(engine: sa.Engine, dialect: Dialect, name: str, delivery: Delivery) -> None:
@@ -124,32 +141,29 @@ def _add_missing(
     with engine.begin() as connection:
         for field in missing:
             kind = dialect.column_type(field, lengths.get(field.name, 0), is_key=False)
-            connection.exec_driver_sql(
+            statement = (
                 f"alter table {_quoted(dialect, name)} add column {dialect.quoted(field.name)}"
                 f" {kind.compile(dialect=engine.dialect)}"
             )
+            # The drivers take a single % for the place of a value.
+            connection.exec_driver_sql(statement.replace("%", "%%"))
 
 
 def _quoted(dialect: Dialect, name: str) -> str:
     return ".".join(map(dialect.quoted, name.split(".", 1)))
 
 
-def _scales(schema: pa.Schema, found: Mapping[str, Any]) -> dict[str, int]:
-    scales = {}
-    for field in schema:
-        theirs: Any = found.get(field.name)
-        if pa.types.is_decimal(field.type) and isinstance(theirs, sa.types.Numeric):
-            scale = getattr(theirs, "scale", None)
-            if scale is not None and scale < field.type.scale:
-                scales[field.name] = scale
-        elif pa.types.is_timestamp(field.type):
-            # MySQL says `fsp`, and none means none; PostgreSQL says `precision`, and none means 6.
-            if hasattr(theirs, "fsp"):
-                scales[field.name] = theirs.fsp or 0
-            elif getattr(theirs, "precision", None) is not None:
-                scales[field.name] = theirs.precision
-    return {name: scale for name, scale in scales.items() if scale < _digits(schema.field(name))}
-
-
-def _digits(field: pa.Field) -> int:
-    return 6 if pa.types.is_timestamp(field.type) else int(field.type.scale)
+def _rounding(schema: pa.Schema, found: Mapping[str, Any]) -> dict[str, TypeEngine[Any]]:
+    kinds = {name: kind for name, kind in found.items() if name in schema.names}
+    return {
+        name: kind
+        for name, kind in kinds.items()
+        if (
+            pa.types.is_decimal(schema.field(name).type)
+            and isinstance(kind, types.Numeric | types.Float | types.Integer)
+        )
+        or (
+            pa.types.is_timestamp(schema.field(name).type)
+            and isinstance(kind, types.DateTime | types.Date)
+        )
+    }
