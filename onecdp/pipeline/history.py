@@ -13,8 +13,10 @@ from onecdp.warehouse.files import connect
 
 _DAYS = "audit.profile_days"
 _VERSIONS = "snapshots.customer_profiles_history"
+_CHANGES = "intermediate.int_customers__profile_changes"
+_WATERMARKS = "audit.watermarks where model = 'int_customers__profile_changes'"
 # The last build has left out what is older than the variable profile_history_days.
-_FIRST_DAY = "(select min(dt) from intermediate.int_customers__profile_days)"
+_FIRST_DAY = "(select min(dt) from intermediate.int_customers__profile_days where is_shown)"
 _OLD_DAYS = f"from {_DAYS} where as_of_date < {_FIRST_DAY}"
 # The moments are those that were noted: after a build that failed, the view has none of its own.
 _HIDDEN_VERSIONS = f"""from {_VERSIONS} as versions
@@ -24,6 +26,14 @@ _HIDDEN_VERSIONS = f"""from {_VERSIONS} as versions
             days.as_of_date >= {_FIRST_DAY}
             and days.noted_at >= versions.dbt_valid_from
             and days.noted_at < versions.dbt_valid_to
+    )
+    -- What began on a day that is shown no more may still hold, as an equal version does.
+    and not exists (
+        select 1 from {_CHANGES} as changes
+        where
+            changes.one_id = versions.one_id
+            and changes.version_begun_at = versions.dbt_valid_from
+            and coalesce(changes.next_dt > {_FIRST_DAY}, true)
     )"""
 
 
@@ -65,8 +75,11 @@ def trim_history(context: Context, *, dry_run: bool = False) -> Trimmed:
                 # Versions first: they are compared with the days.
                 versions = _take(private, _HIDDEN_VERSIONS, dry_run)
                 days = _take(private, _OLD_DAYS, dry_run)
+                if not dry_run:
+                    # The next build derives the changes anew, from what is left.
+                    private.execute(f"delete from {_WATERMARKS}")
                 private.execute("commit")
-            except duckdb.CatalogException as error:
+            except (duckdb.CatalogException, duckdb.BinderException) as error:
                 raise OnecdpError(
                     "the last build has no history of profiles; run `onecdp run` first"
                 ) from error

@@ -8,7 +8,7 @@
 with days as (
 
     select dt from {{ ref('int_customers__profile_days') }}
-    where is_current
+    where is_current and is_shown
 
 ),
 

@@ -27,8 +27,15 @@ VERSIONS = [
     ("first and third", "2026-01-01 07:59", "2026-02-02 07:59"),
     ("late day only", "2026-02-02 07:59", "2026-02-03 07:59"),
     ("never", "2026-02-01 09:00", "2026-02-01 10:00"),
+    # Not shown itself, but what the first shown day shows began with it, and says the same.
+    ("holds", "2025-12-31 07:59", "2026-01-02 07:59"),
+    ("holds no more", "2025-12-31 07:59", "2026-01-02 07:59"),
     ("now", "2026-02-03 07:59", None),
     ("now, unnoted", "2026-02-03 09:59", None),
+]
+CHANGES = [
+    ("holds", "2026-01-01", "2026-02-03", "2025-12-31 07:59"),
+    ("holds no more", "2026-01-01", "2026-02-01", "2025-12-31 07:59"),
 ]
 
 
@@ -43,7 +50,16 @@ def context(tmp_path: Path) -> Context:
             "create table snapshots.customer_profiles_history"
             " (one_id varchar, dbt_valid_from timestamp, dbt_valid_to timestamp);"
             "create view intermediate.int_customers__profile_days as"
-            " select as_of_date as dt from audit.profile_days where as_of_date >= '2026-02-01'"
+            " select as_of_date as dt, as_of_date >= '2026-02-01' as is_shown"
+            " from audit.profile_days;"
+            "create table intermediate.int_customers__profile_changes"
+            " (one_id varchar, dt date, next_dt date, version_begun_at timestamp);"
+            "create table audit.watermarks (model varchar);"
+            "insert into audit.watermarks"
+            " values ('int_customers__profile_changes'), ('int_customers__orders')"
+        )
+        private.executemany(
+            "insert into intermediate.int_customers__profile_changes values (?, ?, ?, ?)", CHANGES
         )
         private.executemany("insert into audit.profile_days values (?, ?)", list(DAYS.items()))
         private.executemany(
@@ -61,15 +77,18 @@ def kept(context: Context) -> tuple[list[str], list[str]]:
 
 
 def test_what_no_shown_day_shows_is_deleted(context: Context) -> None:
-    expected = Trimmed(days=2, versions=3, first_day=date(2026, 2, 1))
+    expected = Trimmed(days=2, versions=4, first_day=date(2026, 2, 1))
     before = kept(context)
     assert trim_history(context, dry_run=True) == expected
     assert kept(context) == before
     assert trim_history(context) == expected
     assert kept(context) == (
         ["2026-02-01", "2026-02-03"],
-        ["first and third", "now", "now, unnoted"],
+        ["first and third", "holds", "now", "now, unnoted"],
     )
+    with duckdb.connect(str(context.warehouse.build_file), read_only=True) as private:
+        # The next build derives the changes anew.
+        assert private.execute("from audit.watermarks").fetchall() == [("int_customers__orders",)]
     assert trim_history(context) == Trimmed(days=0, versions=0, first_day=date(2026, 2, 1))
 
 

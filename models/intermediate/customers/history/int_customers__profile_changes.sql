@@ -1,27 +1,57 @@
-{{ config(materialized='table') }}
+-- Key: one_id and dt. A row where the profile that a day shows is another than that of the day
+-- before, for all days that were noted: customer_profiles_daily begins with the first shown one.
+-- New: customers that `touched_histories` finds: each is derived from all of its versions. Without
+-- watermarks (docs/incremental.md): all customers. Rows that are no change any more are deleted.
+-- A rebuild gives the same rows, except for changed_at.
 
--- Derived from the versions of profiles at each build, and cheap for its size: who changed on which
--- day follows from when versions begin and end, and these moments are as few as builds.
+{%- set since = keyed_increment(
+    unique_key=['one_id', 'dt'],
+    stamps={'customer_profiles_history': 'coalesce(dbt_valid_to, dbt_valid_from)'},
+    columns={'is_present': 'boolean default true', 'changed_at': 'timestamp'},
+) %}
+{{ config(post_hook=['delete from {{ this }} where not is_present', '{{ keep_profile_days() }}']) }}
 
-with days as (
+with profile_days as (
+
+    select * from {{ ref('int_customers__profile_days') }}
+
+),
+
+customer_profiles_history as (
+
+    select * from {{ ref('customer_profiles_history') }}
+
+),
+
+days as (
 
     select
         dt,
         noted_at,
         least(noted_at, former_noted_at) as earlier,
         greatest(noted_at, former_noted_at) as later
-    from {{ ref('int_customers__profile_days') }}
+    from profile_days
 
 ),
+
+{%- if since %}
+
+touched as (
+
+    {{ touched_histories(since) }}
+
+),
+{%- endif %}
 
 versions as (
 
     select
-        one_id,
-        dbt_valid_from as begun_at,
-        coalesce(dbt_valid_to, cast('9999-12-31' as timestamp)) as ended_at,
+        kept.one_id,
+        kept.dbt_valid_from as begun_at,
+        coalesce(kept.dbt_valid_to, cast('9999-12-31' as timestamp)) as ended_at,
         {{ row_hash(profile_history_columns()) }} as content
-    from {{ ref('customer_profiles_history') }}
+    from customer_profiles_history as kept
+    {{ of_touched('kept', ['one_id']) if since }}
 
 ),
 
@@ -92,7 +122,7 @@ compared as (
 
 ),
 
-final as (
+present as (
 
     select
         one_id,
@@ -103,6 +133,13 @@ final as (
     -- Another version may say the same: of a day that was built twice, or after one built late.
     where former_dt is null or content is distinct from former_content
 
-)
+),
+
+{{ differences(
+    'present',
+    ['one_id', 'dt'],
+    ['version_begun_at', 'next_dt'],
+    touched=['touched', ['one_id']] if since else none,
+) }}
 
 select * from final

@@ -1,7 +1,9 @@
--- The as-of dates that the history shows, each with the moment at which the versions of
+{{ config(materialized='table') }}
+
+-- The as-of dates of the history, each with the moment at which the versions of
 -- customer_profiles_history were those of that date. Moments go back where a day was built late.
 -- The date of this build is no exception: its versions are the current ones, until the build ends
--- well and notes the moment.
+-- well and notes the moment. A table of a row per day, rebuilt each time.
 
 {%- set today = "cast('" ~ run_started_at.strftime("%Y-%m-%d") ~ "' as date)" %}
 {%- set shown_days = var('profile_history_days') %}
@@ -43,11 +45,11 @@ final as (
         lag(profile_days.noted_at, 1, cast('1900-01-01' as timestamp)) over (
             order by profile_days.dt
         ) as former_noted_at,
-        profile_days.is_current
+        profile_days.is_current,
+        {{ dbt.datediff('profile_days.dt', 'newest.newest_dt', 'day') }} < {{ shown_days }} -- noqa: LT05
+            as is_shown
     from profile_days
     cross join newest
-    where
-        {{ dbt.datediff('profile_days.dt', 'newest.newest_dt', 'day') }} < {{ shown_days }} -- noqa: LT05
 
 )
 

@@ -14,10 +14,17 @@ customer_profiles_history as (
 
 ),
 
+first_day as (
+
+    select min(dt) as dt from {{ ref('int_customers__profile_days') }}
+    where is_shown
+
+),
+
 final as (
 
     select
-        profile_changes.dt,
+        greatest(profile_changes.dt, first_day.dt) as dt,
         profile_changes.next_dt,
         profile_changes.one_id,
         profile_changes.version_begun_at is not null as is_customer,
@@ -30,6 +37,14 @@ final as (
         on
             profile_changes.one_id = customer_profiles_history.one_id
             and profile_changes.version_begun_at = customer_profiles_history.dbt_valid_from
+    cross join first_day
+    -- What held on the first day begins with it, and who had ended is not there.
+    where
+        profile_changes.dt > first_day.dt
+        or (
+            profile_changes.version_begun_at is not null
+            and coalesce(profile_changes.next_dt > first_day.dt, true)
+        )
 
 )
 

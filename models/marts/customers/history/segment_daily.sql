@@ -13,6 +13,7 @@ with customer_profiles_daily as (
 profile_days as (
 
     select * from {{ ref('int_customers__profile_days') }}
+    where is_shown
 
 ),
 
