@@ -1,7 +1,7 @@
 -- Key: order_key. Orders with or without a customer; an order without one is its own buyer. A touch
 -- is something that the customer did, but no order, return or adjustment.
--- New: the orders of customers that `touched_customers` finds, and those of changed events without
--- a customer. Without watermarks (docs/incremental.md): all orders. Those that are no more are
+-- New: the orders of customers that `touched_customers` finds, and those of changed events, which
+-- may have had none. Without watermarks (docs/incremental.md): all orders. Those that are no more are
 -- deleted. A rebuild gives the same rows, except for changed_at.
 
 {%- set since = keyed_increment(
@@ -36,14 +36,11 @@ touched as (
 
     select one_id as buyer from ({{ touched_customers(since) }})
     union
-    -- Also of events that have a customer now: they may have had none.
+    -- Also of events that have a customer now, or are no purchase: they may have been otherwise.
     select {{ alone }} as buyer from {{ ref('int_events__resolved') }}
     where
-        event_type = 'purchase'
-        and (
-            changed_at > {{ since.int_events__resolved.stamp }}
-            or {{ is_between_as_of_dates(since) }}
-        )
+        changed_at > {{ since.int_events__resolved.stamp }}
+        or (event_type = 'purchase' and {{ is_between_as_of_dates(since) }})
 
 ),
 {%- endif %}

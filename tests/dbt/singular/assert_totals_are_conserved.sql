@@ -74,6 +74,11 @@ with totals as (
         (select coalesce(sum(gross_revenue), 0) from {{ ref('customer_profiles') }})
     union all
     select
+        'revenue of purchases up to the as-of date: profiles and cohorts' as total,
+        (select coalesce(sum(gross_revenue), 0) from {{ ref('customer_profiles') }}),
+        (select coalesce(sum(revenue), 0) from {{ ref('customer_cohorts') }})
+    union all
+    select
         'revenue of purchases up to the as-of date: unified and orders' as total,
         (
             select coalesce(sum(revenue), 0) from {{ ref('int_events__resolved') }}

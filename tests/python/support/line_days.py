@@ -39,6 +39,7 @@ def first_day(line: Line) -> None:
         "e2,D2,U2,O2,purchase,SKU2,50,miniapp,2026-05-01 10:00:00",
         "e3,D3,,,page_view,,,app,2026-05-01 11:00:00",
         "e4,null,,,page_view,,,app,2026-05-01 11:00:00",
+        "e0,D8,,,purchase,SKU1,5,app,1997-01-01 09:00:00",
     )
     line.write(
         "app/pages1.csv",
@@ -71,6 +72,7 @@ def first_day(line: Line) -> None:
         "T2,C2,P1,20,2026-05-01 09:30:00,pending,2026-05-01 09:30:00,",
         "T3,C3,P2,7,2026-05-01 10:00:00,completed,2026-05-01 10:00:00,",
         "T4,,P2,8,2026-05-01 10:00:00,completed,2026-05-01 10:00:00,",
+        "T6,,P2,8,2026-05-01 10:00:00,completed,2026-05-01 10:00:00,",
     )
     line.write(
         "web/2026-05-01/a.csv",
@@ -97,8 +99,8 @@ def first_day(line: Line) -> None:
 def second_day(line: Line) -> None:
     """A link merges M1 with U1; late and returned things arrive; D3 turns out to be U3's.
 
-    In the shop statuses change, and B2 turns out to be C2's. A late page of U1 makes one session of
-    two; U2's session goes on.
+    In the shop statuses change, of nobody's order T6, too, and B2 turns out to be C2's. A late page
+    of U1 makes one session of two; U2's session goes on.
     """
     line.write(
         "app/pages2.csv",
@@ -111,6 +113,7 @@ def second_day(line: Line) -> None:
         SALES,
         "T1,C1,P1,30,2026-05-01 09:00:00,refunded,2026-05-02 09:00:00,",
         "T2,C2,P1,20,2026-05-01 09:30:00,completed,2026-05-02 09:30:00,",
+        "T6,,P2,8,2026-05-01 10:00:00,refunded,2026-05-02 10:00:00,",
     )
     line.write("web/2026-05-02/a.csv", VIEWS, "W3,C2,B2,add_cart,2026-04-01 08:00:00")
     line.write("consents/day2.csv", CHOICES, "union_id,U2,news,withdrawn,2026-05-02 07:00:00")
