@@ -1,16 +1,15 @@
 -- Key: one_id. Events after the as-of date are in event_count and in nothing else.
--- New: customers with a changed event, who lost one, or who have one between the as-of dates of
--- the last build and of this one. Without watermarks (docs/incremental.md): customers whose event
--- count, latest changed_at or last event up to the as-of date differs from the stored row. Each is
--- recounted from all of its events; a customer without events is deleted.
+-- New: customers that `touched_customers` finds: each is recounted from all of its events. Without
+-- watermarks (docs/incremental.md): all customers. Customers without events are deleted.
 -- A rebuild gives the same rows, except for changed_at.
 
 {%- set since = keyed_increment(
     unique_key='one_id',
     stamps={'int_events__resolved': 'changed_at'},
+    columns={'is_present': 'boolean default true'},
     follows_as_of_date=true,
 ) %}
-{{ config(post_hook='delete from {{ this }} where event_count = 0') }}
+{{ config(post_hook='delete from {{ this }} where not is_present') }}
 
 with resolved as (
 
@@ -29,65 +28,12 @@ touched as (
     {{ touched_customers(since) }}
 
 ),
-{%- else %}
-
-present as (
-
-    select
-        one_id,
-        count(*) as event_count,
-        max(case when is_counted then event_time end) as last_event_at,
-        max(changed_at) as changed_at
-    from resolved
-    group by one_id
-
-),
-
-{%- if has_stored_rows() %}
-
-unchanged as (
-
-    select present.one_id
-    from present
-    inner join {{ this }} as counted
-        on
-            present.one_id = counted.one_id
-            and present.event_count = counted.event_count
-            and present.changed_at = counted.changed_at
-            and present.last_event_at is not distinct from counted.last_event_at
-
-),
-
-gone as (
-
-    select counted.one_id
-    from {{ this }} as counted
-    left join present on counted.one_id = present.one_id
-    where present.one_id is null
-
-),
-{%- endif %}
-
-touched as (
-
-    select one_id
-    from present
-    {%- if has_stored_rows() %}
-    where one_id not in (select unchanged.one_id from unchanged)
-    union all
-    select one_id
-    from gone
-    {%- endif %}
-
-),
 {%- endif %}
 
 events as (
 
     select
-        touched.one_id,
-        resolved.event_id as known_event_id,
-        resolved.changed_at,
+        resolved.one_id,
         {%- for column in [
             'event_id', 'event_type', 'channel', 'event_time', 'event_date', 'session_id',
             'country', 'revenue',
@@ -98,16 +44,16 @@ events as (
         case
             when resolved.is_counted then coalesce(resolved.order_id, resolved.event_id)
         end as order_id
-    from touched
-    left join resolved on touched.one_id = resolved.one_id
+    from resolved
+    {{ of_touched('resolved', ['one_id']) if since }}
 
 ),
 
-final as (
+present as (
 
     select
         one_id,
-        count(known_event_id) as event_count,
+        count(*) as event_count,
         count(case when event_type = 'page_view' then 1 end) as page_views,
         min(case when event_type = 'purchase' then event_date end) as first_purchase_date,
         max(case when event_type = 'purchase' then event_date end) as last_purchase_date,
@@ -123,11 +69,21 @@ final as (
         {{ value_at_max('channel', ['event_time', 'event_id']) }} as last_channel,
         {{ value_at_max('session_id', ['event_time', 'event_id']) }} as last_session_id,
         {{ value_at_max('country', ['event_time', 'event_id']) }} as country,
-        max(event_time) as last_event_at,
-        max(changed_at) as changed_at
+        max(event_time) as last_event_at
     from events
     group by one_id
 
-)
+),
+
+{{ differences(
+    'present',
+    ['one_id'],
+    [
+        'event_count', 'page_views', 'first_purchase_date', 'last_purchase_date', 'orders',
+        'purchase_days', 'gross_revenue', 'returned_revenue', 'first_channel', 'last_channel',
+        'last_session_id', 'country', 'last_event_at',
+    ],
+    touched=['touched', ['one_id']] if since else none,
+) }}
 
 select * from final

@@ -80,40 +80,51 @@ new as (
     {%- if has_stored_rows() and not since %}
     where
         stored.event_id is null
-        or typed.loaded_at > stored.loaded_at
         or stored.node_id is distinct from typed.node_id
         or stored.one_id is distinct from map.one_id
-        or stored.event_type is distinct from typed.event_type
-        -- Of an earlier version of the model.
-        or stored.page is distinct from typed.page
+        {%- for column in columns %}
+        or stored.{{ column }} is distinct from typed.{{ column }}
+        {%- endfor %}
     {%- endif %}
 
 ),
 
 {%- if since %}
 
-changed as (
-
-    select * from {{ ref('int_identity__map') }}
-    where changed_at > {{ since['int_identity__map'].stamp }}
-
-),
-
-moved as (
+other as (
 
     select
         stored.event_id,
         stored.node_id,
-        changed.one_id,
+        map.one_id,
         {%- for column in columns %}
         stored.{{ column }},
         {%- endfor %}
-        {{ former_customer('stored.one_id', 'changed.one_id') }} as former_customer
+        {{ former_customer('stored.one_id', 'map.one_id') }} as former_customer
     from {{ this }} as stored
-    inner join changed on stored.node_id = changed.node_id
+    inner join map on stored.node_id = map.node_id
     where
-        stored.one_id is distinct from changed.one_id
+        map.changed_at > {{ since['int_identity__map'].stamp }}
+        and stored.one_id is distinct from map.one_id
         and stored.event_id not in (select new.event_id from new)
+
+),
+{%- elif has_stored_rows() %}
+
+-- A changed model may leave events out.
+other as (
+
+    select
+        stored.event_id,
+        stored.node_id,
+        stored.one_id,
+        {%- for column in columns %}
+        {{ 'true as is_withdrawn' if column == 'is_withdrawn' else 'stored.' ~ column }},
+        {%- endfor %}
+        cast(null as bigint) as former_customer
+    from {{ this }} as stored
+    left join typed on stored.event_id = typed.event_id
+    where typed.event_id is null and not stored.is_withdrawn
 
 ),
 {%- endif %}
@@ -124,12 +135,12 @@ final as (
         *,
         {{ change_stamp() }} as changed_at
     from new
-    {%- if since %}
+    {%- if has_stored_rows() %}
     union all
     select
         *,
         {{ change_stamp() }} as changed_at
-    from moved
+    from other
     {%- endif %}
 
 )

@@ -226,6 +226,31 @@ def test_a_changed_seed_counts_for_rows_of_before(tmp_path: Path) -> None:
     assert_equals_rebuild(line, tmp_path)
 
 
+def test_changed_models_count_for_rows_of_before(tmp_path: Path) -> None:
+    """No row is new: what an event is worth, how sums are made, and which events there are."""
+    project = copy_project(tmp_path / "project")
+    line = Line.at(tmp_path / "line", project)
+    first_day(line)
+    line.run(tests=False)
+    for model, old, new in (
+        (
+            "events/int_events__app",
+            "then coalesce(item_price, 0)",
+            "then 2 * coalesce(item_price, 0)",
+        ),
+        ("events/int_events__web", "    from typed\n", "    from typed where event_id != 'W1'\n"),
+        ("customers/int_customers__activity", "coalesce(-sum(", "coalesce(7 - sum("),
+    ):
+        file = project / "models" / "intermediate" / f"{model}.sql"
+        assert file.read_text().count(old) == 1
+        file.write_text(file.read_text().replace(old, new))
+    line.build(tests=False)
+    assert line.query(
+        "select sum(revenue) from marts.unified_events where event_id in ('e1', 'e2')"
+    ) == [(300,)]
+    assert_equals_rebuild(line, tmp_path)
+
+
 @pytest.mark.soak
 def test_a_clock_that_went_back_hides_no_change(tmp_path: Path, project: Path) -> None:
     line = Line.at(tmp_path / "line", project)
