@@ -28,6 +28,7 @@ dates as (
 
 ),
 
+-- Without an order by then: what a session over midnight led to on the next day is not known yet.
 visits as (
 
     select
@@ -39,7 +40,13 @@ visits as (
         on
             cast(sessions.started_at as date) > dates.recent_from
             and cast(sessions.started_at as date) <= dates.seen_on
-    where not sessions.is_converted
+    left join orders
+        on
+            sessions.one_id = orders.one_id
+            and sessions.started_at <= orders.ordered_at
+            and sessions.ended_at >= orders.ordered_at
+            and dates.seen_on >= orders.order_date
+    where orders.one_id is null
     group by sessions.one_id, dates.seen_on
 
 ),
