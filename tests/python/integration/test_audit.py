@@ -46,8 +46,9 @@ BROKEN = {
     "assert_tag_comes_from_one_family": (
         "insert into intermediate.int_audiences__tags values (9999, 'all_customers', 'other')"
     ),
-    "assert_every_buyer_has_an_rfm_segment": (
-        "update marts.customer_segments set rfm_segment = 'Never purchased'"
+    "assert_every_buyer_has_a_segment": (
+        "update marts.customer_segments set monetary_segment = 'Never purchased'"
+        " where one_id = (select min(one_id) from marts.customer_rfm)"
     ),
     "assert_grid_segments_sum_to_buyers": (
         "update marts.customer_segments set grid_segment = 'Never purchased'"
