@@ -1,8 +1,8 @@
 -- Key: order_key. Orders with or without a customer; an order without one is its own buyer. A touch
 -- is something that the customer did, but no order, return or adjustment.
 -- New: the orders of customers that `touched_customers` finds, and those of changed events, which
--- may have had none. Without watermarks (docs/incremental.md): all orders. Those that are no more are
--- deleted. A rebuild gives the same rows, except for changed_at.
+-- may have had none. Without watermarks (docs/incremental.md): all orders. Those that are no more
+-- are deleted. A rebuild gives the same rows, except for changed_at.
 
 {%- set since = keyed_increment(
     unique_key='order_key',

@@ -57,9 +57,11 @@ class Dialect(Protocol):
 
     Attributes:
         connect_args: Arguments of the client's `connect`.
+        has_storage_engines: Whether a table may be of an engine without transactions.
     """
 
     connect_args: dict[str, Any]
+    has_storage_engines: bool
 
     def quoted(self, name: str) -> str:
         """Returns an identifier, quoted."""

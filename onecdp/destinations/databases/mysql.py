@@ -30,6 +30,7 @@ class MySql:
     """A Dialect."""
 
     connect_args: dict[str, Any]
+    has_storage_engines = True
 
     def __init__(self) -> None:
         """Takes the fast way until the server refuses it."""

@@ -25,6 +25,7 @@ class PostgreSql:
     """A Dialect."""
 
     connect_args: dict[str, Any] = {"connect_timeout": 10}  # noqa: RUF012
+    has_storage_engines = False
 
     def quoted(self, name: str) -> str:
         """See Dialect."""

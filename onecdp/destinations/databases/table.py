@@ -16,6 +16,8 @@ from onecdp.destinations.databases.dialects import Dialect
 from onecdp.destinations.protocol import Delivery
 from onecdp.errors import OnecdpError
 
+_WITHOUT_TRANSACTIONS = ("MyISAM", "Aria", "MEMORY", "CSV", "ARCHIVE")
+
 
 @dataclass(frozen=True)
 class Target:
@@ -42,7 +44,7 @@ def ready_table(engine: sa.Engine, dialect: Dialect, name: str, delivery: Delive
         delivery: With the columns and the key.
 
     Raises:
-        OnecdpError: It has no unique key that the rows could be told apart by.
+        OnecdpError: It has no unique key that the rows could be told apart by, or no transactions.
         sqlalchemy.exc.DBAPIError: The server refused.
     """
     schema, _, table = name.rpartition(".")
@@ -50,6 +52,14 @@ def ready_table(engine: sa.Engine, dialect: Dialect, name: str, delivery: Delive
     if not inspector.has_table(table, schema=schema or None):
         _create(engine, dialect, name, delivery)
         return Target(name, True, {})
+    if dialect.has_storage_engines:
+        options = inspector.get_table_options(table, schema=schema or None)
+        kind = next((v for k, v in options.items() if k.endswith("_engine")), "InnoDB")
+        if kind in _WITHOUT_TRANSACTIONS:
+            raise OnecdpError(
+                f"{name} is a table of {kind}, where a delivery that stops half-way can't be"
+                f" undone; alter table {_quoted(dialect, name)} engine=InnoDB"
+            )
     found = {c["name"]: c["type"] for c in inspector.get_columns(table, schema=schema or None)}
     _add_missing(engine, dialect, name, delivery, found)
     key = set(delivery.selection.key)

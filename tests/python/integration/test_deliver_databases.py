@@ -224,6 +224,21 @@ def test_a_table_without_a_unique_key_is_refused(crm: Crm) -> None:
         crm.deliver()
 
 
+def test_a_table_without_transactions_is_refused(crm: Crm) -> None:
+    """A kill, or a value that does not fit, would leave half a delivery there."""
+    if not crm.server.is_mysql:
+        pytest.skip("PostgreSQL has no such tables")
+    crm.marts.publish(5)
+    crm.server.execute("create table crm.profiles (one_id varchar(40) primary key) engine=MyISAM")
+    with pytest.raises(OnecdpError, match=r"alter table `crm`\.`profiles` engine=InnoDB") as told:
+        crm.deliver()
+    assert "MyISAM" in str(told.value)
+    assert crm.rows() == []
+    assert len(crm.server.execute("describe crm.profiles")) == 1
+    crm.server.execute("alter table crm.profiles engine=InnoDB")
+    assert crm.deliver() == (5, 0, 0, 0)
+
+
 def test_settings_that_cannot_work_are_named(crm: Crm) -> None:
     crm.marts.publish(1)
     crm.environment["DESTINATIONS__CRM__CREDENTIALS"] = "secret-text"
