@@ -18,8 +18,8 @@ from onecdp.errors import OnecdpError
 from onecdp.live.events import Event, Identifier
 from onecdp.live.triggers import outbox
 
-FORMAT = 1
-"""Of the file; one of another format is made again."""
+FORMAT = 2
+"""Of the file; `state` adds what the one before lacks."""
 _OF_IDENTIFIER = """
 select
     event_int, has_copies, event_id, event_time, event_type, price, session_id, channel,
@@ -35,6 +35,15 @@ from event_copies inner join partitions using (partition_int)
 where event_int = ?
 """
 """Where an event stands once more."""
+
+_TICKETS_OF = """
+select ticket_id from event_identifiers inner join tickets using (event_int)
+where id_type = ? and id_value = ?
+"""
+_MESSAGES = """
+select event_int, has_copies, partition_int, events.position, document
+from tickets inner join events using (event_int) where ticket_id = ? order by event_int
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,25 @@ class LiveEvents:
         found.sort(key=lambda kept: (kept.event.event_time, kept.event.event_id))
         return found
 
+    def tickets_of(self, identifiers: Iterable[Identifier]) -> set[str]:
+        """Returns the tickets of which a kept message has one of the identifiers."""
+        return {
+            ticket_id
+            for identifier in identifiers
+            for (ticket_id,) in self._cursor.execute(_TICKETS_OF, identifier)
+        }
+
+    def ticket(self, ticket_id: str) -> list[tuple[str, tuple[tuple[str, int], ...]]]:
+        """Returns the kept messages of a ticket in the order in which they came.
+
+        Each is a document, and the places where it stands.
+        """
+        rows = self._cursor.execute(_MESSAGES, (ticket_id,)).fetchall()
+        return [
+            (document, self._places(number, has_copies, partition, position))
+            for number, has_copies, partition, position, document in rows
+        ]
+
     def _kept(self, row: tuple[Any, ...], spelled: dict[str, tuple[Identifier, ...]]) -> Kept:
         (number, has_copies, event_id, time, event_type, price, session_id, channel, text,
          partition, position) = row  # fmt: skip
@@ -107,10 +135,15 @@ class LiveEvents:
             identifiers = tuple([(kind, value) for kind, value in orjson.loads(text)])
             spelled[text] = identifiers
         event = Event(event_id, time, event_type, price, session_id, channel, identifiers)
+        return Kept(event, self._places(number, has_copies, partition, position))
+
+    def _places(
+        self, number: int, has_copies: int, partition: int, position: int
+    ) -> tuple[tuple[str, int], ...]:
         places = ((self._partition(partition), position),)
         if has_copies:
             places += tuple(self._state.execute(COPIES, (number,)).fetchall())
-        return Kept(event, places)
+        return places
 
     def _partition(self, number: int) -> str:
         """The name of a partition, which never changes."""

@@ -12,6 +12,9 @@ from typing import Any
 
 from onecdp.audiences.bitmaps import BitMap, from_bytes, to_bytes
 from onecdp.errors import OnecdpError
+from onecdp.live.tickets import identifiers_in
+from onecdp.serving.batch_state import tickets_in
+from onecdp.serving.batch_tickets import ticket_changes
 from onecdp.serving.marts_documents import Difference, MartsDocuments
 from onecdp.serving.places import Publication
 from onecdp.serving.redis_keys import (
@@ -65,6 +68,7 @@ class RedisWriter:
             self._remove_epochs(but=state.epoch)
             if state.batch == publication.batch:
                 return False
+            self._put_tickets(self._keys(state.epoch), publication, state.batch)
             self._point(State(state.epoch, state.generation, state.publication, state.id_types,
                               publication.batch))  # fmt: skip
             return True
@@ -98,6 +102,7 @@ class RedisWriter:
         gone = [keys.identifier(*each) for each in identifiers]
         gone += [keys.identifier(ONE_ID, one_id) for one_id in names]
         self._client.unlink(*customers, *gone)
+        self._erase_tickets(keys, state, identifiers)
         generation = state.generation + 1
         summaries, *bitmaps = (self._client.hgetall(key) for key in keys.audiences(generation - 1))
         person = BitMap(one_ints)
@@ -109,6 +114,22 @@ class RedisWriter:
         name = name_after_erasure(state.publication)
         self._point(State(state.epoch, generation, name, state.id_types, state.batch))
         self._client.unlink(*keys.audiences(generation - 1))
+
+    def _erase_tickets(
+        self, keys: Keys, state: State, identifiers: Collection[tuple[str, str]]
+    ) -> None:
+        """Deletes the person's tickets."""
+        tickets = tickets_in(state.batch)
+        held = [keys.tickets_of(*identifier) for identifier in identifiers]
+        if tickets is None or not held:
+            return
+        for name in self._client.sunion(held):
+            ticket_id = name.decode()
+            document = self._client.get(keys.ticket(ticket_id))
+            for identifier in identifiers_in(document, tickets.columns) if document else ():
+                self._client.srem(keys.tickets_of(*identifier), ticket_id)
+            self._client.unlink(keys.ticket(ticket_id))
+        self._client.unlink(*held)
 
     def remove(self) -> None:
         """Deletes all keys."""
@@ -138,6 +159,7 @@ class RedisWriter:
         self._forget_replaced(keys, state.generation)
         self._put(_changes(keys, generation, difference), keys.touched(generation))
         self._put_audiences(keys, generation, difference)
+        self._put_tickets(keys, publication, state.batch)
         id_types = json.dumps(difference.id_types)
         self._point(State(state.epoch, generation, publication.name, id_types, publication.batch))
 
@@ -151,6 +173,7 @@ class RedisWriter:
         self._client.set(keys("oldest"), generation)
         self._put(_changes(keys, generation, difference))
         self._put_audiences(keys, generation, difference)
+        self._put_tickets(keys, publication, None)
         id_types = json.dumps(difference.id_types)
         self._point(State(epoch, generation, publication.name, id_types, publication.batch))
         if state:
@@ -178,6 +201,32 @@ class RedisWriter:
         rows = [*difference.audiences]
         parts = [{row[0]: row[part] for row in rows} for part in (1, 2, 3)]
         self._put(zip(keys.audiences(generation), parts, strict=True))
+
+    def _put_tickets(self, keys: Keys, publication: Publication, before: str | None) -> None:
+        """Writes tickets before the pointer: a reader of the publication before has later ones.
+
+        Messages that are in them already change nothing.
+        """
+        columns = tickets_in(before)
+        changes = ticket_changes(publication.private, tickets_in(publication.batch), columns)
+        if changes.is_anew and columns:
+            self._remove_tickets(keys)
+        for part in _parts(changes.tickets):
+            documents = self._client.mget([keys.ticket(each.ticket_id) for each in part])
+            writing = self._client.pipeline(transaction=True)
+            for ticket, document in zip(part, documents, strict=True):
+                if document and columns:
+                    for identifier in identifiers_in(document, columns.columns):
+                        writing.srem(keys.tickets_of(*identifier), ticket.ticket_id)
+                writing.set(keys.ticket(ticket.ticket_id), ticket.document)
+                for identifier in ticket.identifiers:
+                    writing.sadd(keys.tickets_of(*identifier), ticket.ticket_id)
+            writing.execute()
+
+    def _remove_tickets(self, keys: Keys) -> None:
+        for names in (keys.ticket("*"), keys("h:*")):
+            for part in _parts(self._client.scan_iter(match=names, count=_BATCH)):
+                self._client.unlink(*part)
 
     def _put(self, changes: Iterable[Fields], touched: str | None = None) -> None:
         """Sets fields; their keys are noted in a list before, so that a kill hides none."""
