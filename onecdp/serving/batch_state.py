@@ -23,6 +23,7 @@ from onecdp.errors import OnecdpError
 from onecdp.identity.normalise import lower
 from onecdp.live.events import Identifier, microseconds
 from onecdp.live.measure import Watermark
+from onecdp.live.settings import portable_problem
 from onecdp.serving.batch_tickets import TicketsRead, read_tickets
 from onecdp.serving.places import Place
 from onecdp.warehouse.schemas import AUDIT
@@ -188,17 +189,23 @@ def read_batch_state(
     except (duckdb.CatalogException, duckdb.BinderException):
         return None
     for _, pattern in patterns:
-        try:
-            re.compile(pattern)
-        except re.error as error:
+        if problem := portable_problem(pattern) or _python_problem(pattern):
             raise OnecdpError(
                 f"seeds/id_blocklist.csv: the online store can't use the pattern {pattern!r}:"
-                f" {error}"
-            ) from None
+                f" {problem}"
+            )
     tickets = None
     if ticket_columns is not None and (tickets := read_tickets(private, ticket_columns)):
         taken_in.update(_taken_in(private, "support", _ALL))
     return BatchState(taken_in, as_of.date(), frozenset(blocked), patterns, tickets)
+
+
+def _python_problem(pattern: str) -> str | None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return str(error)
+    return None
 
 
 def _taken_in(
