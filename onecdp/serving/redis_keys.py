@@ -1,6 +1,7 @@
 """What the online store is in Redis or Valkey.
 
-    PREFIX:store          hash: format, epoch, generation, publication, id_types, batch, batch_name
+    PREFIX:store          hash: format, epoch, generation, publication, id_types, batch, batch_name,
+                          owner
     PREFIX:epochs         set: the epochs of which there are keys
     PREFIX:EPOCH:…
       oldest              the first generation that can still be read
@@ -96,6 +97,7 @@ class State:
         publication: The name of that.
         id_types: Types of identifiers, as JSON.
         batch: What its build had taken in, as JSON.
+        owner: The warehouse that publishes it.
     """
 
     epoch: str
@@ -103,6 +105,7 @@ class State:
     publication: str
     id_types: str
     batch: str | None
+    owner: str
 
     @property
     def identity(self) -> Identity:
@@ -211,7 +214,7 @@ def read_state(client: Any, settings: RedisSettings) -> State | None:
         return None
     return State(
         said["epoch"], int(said["generation"]), said["publication"], said["id_types"],
-        said.get("batch"),
+        said.get("batch"), said["owner"],
     )  # fmt: skip
 
 

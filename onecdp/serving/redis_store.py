@@ -25,7 +25,7 @@ from onecdp.serving.store_file import NO_STORE
 
 # All requests wait while a look-up waits, once: after it, none is tried until the server is there.
 _LOOK_UP_SECONDS = 1.0
-_OPEN_SECONDS = 30.0
+_OPEN_SECONDS = 10.0
 _ATTEMPTS = 5
 _NAME_ALONE = "p1"
 

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,22 +41,27 @@ Fields = tuple[str, dict[str, Any]]
 
 
 @contextmanager
-def writing(client: Any, settings: RedisSettings) -> Iterator[RedisWriter]:
+def writing(client: Any, settings: RedisSettings, owner: str) -> Iterator[RedisWriter]:
     """A writer; there may be one at a time per prefix, by the lock of the warehouse.
+
+    Args:
+        client: Of the server.
+        settings: The same, and the prefix.
+        owner: The warehouse; the store of another one is not touched.
 
     Raises:
         OnecdpError: The server can't be reached, or refuses. What is published stays.
     """
     with told(settings):
-        yield RedisWriter(client, settings)
+        yield RedisWriter(client, settings, owner)
 
 
 class RedisWriter:
     """Brings the keys of one prefix to what is published."""
 
-    def __init__(self, client: Any, settings: RedisSettings) -> None:
+    def __init__(self, client: Any, settings: RedisSettings, owner: str) -> None:
         """Takes a client; the caller turns its errors into lines."""
-        self._client, self._settings = client, settings
+        self._client, self._settings, self._owner = client, settings, owner
         self._keep = client.register_script(KEEP)
         self._epochs = f"{settings.prefix}:epochs"
 
@@ -63,14 +69,19 @@ class RedisWriter:
         """Brings the store to what is published; returns whether it had to be written."""
         self._check_memory()
         state = read_state(self._client, self._settings)
+        if self._is_anothers(state):
+            raise OnecdpError(
+                f"{self._settings.name} has the online store of another warehouse; choose another"
+                " prefix in [serving.redis], or delete the key"
+                f" {pointer(self._settings)} there if that warehouse is no more"
+            )
         if state and state.publication == publication.name:
             # One that was killed behind the pointer has left the store of before.
             self._remove_epochs(but=state.epoch)
             if state.batch == publication.batch:
                 return False
             self._put_tickets(self._keys(state.epoch), publication, state.batch)
-            self._point(State(state.epoch, state.generation, state.publication, state.id_types,
-                              publication.batch))  # fmt: skip
+            self._point(replace(state, batch=publication.batch))
             return True
         is_next = state is not None and state.publication == publication.of
         documents = MartsDocuments(marts, publication.before if is_next else None)
@@ -90,6 +101,8 @@ class RedisWriter:
         if state is None:
             # There is none; or it is of another format, and may have the person.
             self.remove()
+            return
+        if self._is_anothers(state):
             return
         keys = self._keys(state.epoch)
         self._remove_epochs(but=state.epoch)
@@ -112,7 +125,7 @@ class RedisWriter:
         ]
         self._put(zip(keys.audiences(generation), [summaries, *left], strict=True))
         name = name_after_erasure(state.publication)
-        self._point(State(state.epoch, generation, name, state.id_types, state.batch))
+        self._point(replace(state, generation=generation, publication=name))
         self._client.unlink(*keys.audiences(generation - 1))
 
     def _erase_tickets(
@@ -132,9 +145,14 @@ class RedisWriter:
         self._client.unlink(*held)
 
     def remove(self) -> None:
-        """Deletes all keys."""
+        """Deletes all keys, unless they are another warehouse's."""
+        if self._is_anothers(read_state(self._client, self._settings)):
+            return
         self._client.unlink(pointer(self._settings))
         self._remove_epochs(but=None)
+
+    def _is_anothers(self, state: State | None) -> bool:
+        return state is not None and state.owner != self._owner
 
     def _check_memory(self) -> None:
         """Raises if the server deletes keys by itself: who was there would be nobody, unnoticed."""
@@ -161,7 +179,12 @@ class RedisWriter:
         self._put_audiences(keys, generation, difference)
         self._put_tickets(keys, publication, state.batch)
         id_types = json.dumps(difference.id_types)
-        self._point(State(state.epoch, generation, publication.name, id_types, publication.batch))
+        self._point(
+            State(
+                state.epoch, generation, publication.name, id_types, publication.batch,
+                self._owner,
+            )
+        )  # fmt: skip
 
     def _make_anew(
         self, state: State | None, difference: Difference, publication: Publication
@@ -175,7 +198,9 @@ class RedisWriter:
         self._put_audiences(keys, generation, difference)
         self._put_tickets(keys, publication, None)
         id_types = json.dumps(difference.id_types)
-        self._point(State(epoch, generation, publication.name, id_types, publication.batch))
+        self._point(
+            State(epoch, generation, publication.name, id_types, publication.batch, self._owner)
+        )
         if state:
             time.sleep(_CHANGE_SECONDS)
             self._remove_epochs(but=epoch)
@@ -188,7 +213,7 @@ class RedisWriter:
         said = {
             "format": FORMAT, "epoch": state.epoch, "generation": state.generation,
             "publication": state.publication, "id_types": state.id_types,
-            "batch_name": state.identity[-1],
+            "batch_name": state.identity[-1], "owner": state.owner,
         }  # fmt: skip
         if state.batch is not None:
             said["batch"] = state.batch
