@@ -59,7 +59,7 @@ _IDS_STAY = 7 * 86_400 * 1_000_000
 
 
 class LiveState:
-    """The writer's side. A second process takes the same events, to no use and no harm."""
+    """The writer's side, of one process; `onecdp forget` writes there beside it."""
 
     def __init__(self, file: Path, *, has_triggers: bool = False) -> None:
         """Opens the file, or makes it.

@@ -34,6 +34,7 @@ from onecdp.serving.batch_state import Published
 from onecdp.serving.places import FilePlace, Place
 from onecdp.serving.publications import OpenPublications
 from onecdp.serving.settings import read_stores
+from onecdp.warehouse.lock import only_live
 
 
 def live(
@@ -64,6 +65,15 @@ def _live(
 ) -> None:
     read_features(context.project.folder)
     triggers = open_triggers(context, notify)
+    with only_live(context.warehouse):
+        _follow(context, data, triggers, stop, notify)
+    notify("stopped")
+
+
+def _follow(
+    context: Context, data: Path | None, triggers: Triggers | None, stop: threading.Event,
+    notify: Callable[[str], None],
+) -> None:  # fmt: skip
     follower = open_follower(context, data, triggers)
     try:
         follower.catch_up()
@@ -79,7 +89,6 @@ def _live(
         if triggers:
             triggers.publications.close()
             triggers.senders.stop()
-    notify("stopped")
 
 
 @dataclass(frozen=True)
