@@ -6,7 +6,7 @@ A commit of the writer, `state`, is seen as soon as it is done.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -69,6 +69,17 @@ def is_taken_in(places: Iterable[tuple[str, int]], taken_in: Mapping[str, int | 
     return False
 
 
+def for_all(query: str, identifiers: Iterable[Identifier]) -> Iterator[tuple[str, list[str]]]:
+    """Yields a query of an identifier for all of these, with its values.
+
+    In few statements: to begin one costs as much as the look-up.
+    """
+    asked = list(identifiers)
+    for at in range(0, len(asked), _ASKED):
+        part = asked[at : at + _ASKED]
+        yield " union all ".join([query] * len(part)), [*chain.from_iterable(part)]
+
+
 class LiveEvents:
     """The readers' side: any number of processes, at any time."""
 
@@ -94,13 +105,9 @@ class LiveEvents:
 
     def of(self, identifiers: Iterable[Identifier]) -> list[Kept]:
         """Returns the kept events that have one of the identifiers, in their order in time."""
-        asked = list(identifiers)
         rows: dict[int, tuple[Any, ...]] = {}
-        for at in range(0, len(asked), _ASKED):
-            part = asked[at : at + _ASKED]
-            # In one statement: to begin one costs as much as the look-up.
-            query = " union all ".join([_OF_IDENTIFIER] * len(part))
-            for row in self._cursor.execute(query, [*chain.from_iterable(part)]).fetchall():
+        for query, values in for_all(_OF_IDENTIFIER, identifiers):
+            for row in self._cursor.execute(query, values).fetchall():
                 rows[row[0]] = row
         # Most events of a person have the same identifiers.
         spelled: dict[str, tuple[Identifier, ...]] = {}
@@ -112,8 +119,8 @@ class LiveEvents:
         """Returns the tickets of which a kept message has one of the identifiers."""
         return {
             ticket_id
-            for identifier in identifiers
-            for (ticket_id,) in self._cursor.execute(_TICKETS_OF, identifier)
+            for query, values in for_all(_TICKETS_OF, identifiers)
+            for (ticket_id,) in self._cursor.execute(query, values).fetchall()
         }
 
     def ticket(self, ticket_id: str) -> list[tuple[str, tuple[tuple[str, int], ...]]]:

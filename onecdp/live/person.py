@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from onecdp.live.events import TICKET, Event, Identifier
+from onecdp.live.events import LINK, TICKET, Event, Identifier
 from onecdp.live.kept import Kept, LiveEvents, is_taken_in
 from onecdp.live.tickets import identifiers_in, opened, ticket_of
 
@@ -75,7 +75,8 @@ class People:
         self._answers: dict[Identifier, Answer] = {}
         # Most events of a person have the same identifiers.
         self._owners: dict[tuple[Identifier, ...], int | None] = {}
-        self._held: dict[int, list[Identifier]] = {}
+        # Identifiers of people, and whether a link has one of them.
+        self._held: dict[int, tuple[list[Identifier], bool]] = {}
 
     def whose(self, identifier: Identifier) -> Answer:
         """Returns whose an identifier is."""
@@ -99,7 +100,8 @@ class People:
         if new:
             # In one question, so that each event is there once, and in order.
             found = self._live.of([*known, *new])
-        self._held[person] = [*known, *new]
+        has_links = any(kept.event.event_type == LINK for kept in found)
+        self._held[person] = ([*known, *new], has_links)
         return [kept for kept in found if self._owner(kept.event.identifiers) == person]
 
     def open_tickets_of(
@@ -117,10 +119,12 @@ class People:
             return None
         if person not in self._held:
             self.events_of(person)
-        held = self._held[person]
+        held, has_links = self._held[person]
         batch = self._directory.tickets_of(held)
+        # Messages are links, too: most people have none, and to ask costs as much as the rest.
+        told = self._live.tickets_of(held) if has_links else ()
         found = []
-        for ticket_id in {*batch, *self._live.tickets_of(held)}:
+        for ticket_id in {*batch, *told}:
             document = batch.get(ticket_id) or self._directory.ticket(ticket_id)
             messages = self._live.ticket(ticket_id)
             new = [said for said, places in messages if not is_taken_in(places, taken_in)]

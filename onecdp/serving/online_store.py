@@ -8,6 +8,7 @@ from pathlib import Path
 
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Identifier
+from onecdp.live.kept import for_all
 from onecdp.serving.lookups import Found, Resident
 from onecdp.serving.store_file import FORMAT, NO_STORE, identity, open_store
 
@@ -98,11 +99,10 @@ class OnlineStore(Resident):
 
     def tickets_of(self, identifiers: Collection[Identifier]) -> Mapping[str, bytes]:
         """Returns the tickets that have one of the identifiers: documents by ticket_id."""
-        return {
-            ticket_id: document
-            for identifier in identifiers
-            for ticket_id, document in self._cursor.execute(_TICKETS_OF, identifier).fetchall()
-        }
+        found: dict[str, bytes] = {}
+        for query, values in for_all(_TICKETS_OF, identifiers):
+            found.update(self._cursor.execute(query, values).fetchall())
+        return found
 
     def ticket(self, ticket_id: str) -> bytes | None:
         """Returns the document of a ticket."""
