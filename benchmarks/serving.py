@@ -247,9 +247,12 @@ def until_visible(warehouse: Warehouse, options: argparse.Namespace) -> Table:
     table = Table(
         "event → visible", "p50 ms", "p99 ms", "goal", title=f"{EVENTS_PER_SECOND:,} events/s"
     )
+    goal = f"p99 ≤ {VISIBLE_MS} {_met(found.p99 <= VISIBLE_MS)}"
+    if found.per_second < 0.95 * EVENTS_PER_SECOND:
+        goal = "too few events came beside them"
     table.add_row(
         f"{found.events} events, beside {found.per_second:,.0f} a second", f"{found.p50:.0f}",
-        f"{found.p99:.0f}", f"p99 ≤ {VISIBLE_MS} {_met(found.p99 <= VISIBLE_MS)}",
+        f"{found.p99:.0f}", goal,
     )  # fmt: skip
     return table
 

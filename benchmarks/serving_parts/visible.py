@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import multiprocessing
+import random
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from support.live_process import following
 
 BATCH = 20
 """Events of a call, as SDKs send them."""
+SENDERS = 8
 _PATIENCE = 60.0
 _PAUSE = 0.002
 
@@ -40,21 +43,28 @@ def _event(message_id: str, device: int) -> dict[str, Any]:
 
 def _load(url: str, wanted: float, customers: int, end: Any, sent: Any) -> None:
     """Sends events at an even rate until it is told to end; as fast as it can, if that is less."""
-    session, number = requests.Session(), 0
-    due = time.perf_counter()
-    while not end.is_set():
-        batch = [
-            # The probes are of the first customers.
-            _event(f"load-{number}-{n}", customers // 2 + (number * BATCH + n) % (customers // 2))
-            for n in range(BATCH)
-        ]
-        answer = session.post(f"{url}/v1/batch", json={"batch": batch}, auth=(WRITE_KEY, ""))
-        if not answer.ok:
-            raise SystemExit(f"the collector answered {answer.status_code}")
-        number += 1
-        sent.value = number * BATCH
-        due += BATCH / wanted
-        time.sleep(max(0.0, due - time.perf_counter()))
+
+    def send(sender: int) -> None:
+        session, number, due = requests.Session(), 0, time.perf_counter()
+        while not end.is_set():
+            batch = [
+                # The probes are of the first customers.
+                _event(f"load-{sender}-{number}-{n}", random.randint(customers // 2, customers))
+                for n in range(BATCH)
+            ]
+            answer = session.post(f"{url}/v1/batch", json={"batch": batch}, auth=(WRITE_KEY, ""))
+            if not answer.ok:
+                raise SystemExit(f"the collector answered {answer.status_code}")
+            number += 1
+            with sent.get_lock():
+                sent.value += BATCH
+            due += SENDERS * BATCH / wanted
+            time.sleep(max(0.0, due - time.perf_counter()))
+
+    # Each waits for the collector's disk.
+    with ThreadPoolExecutor(SENDERS) as senders:
+        for _ in senders.map(send, range(SENDERS)):
+            pass
 
 
 def measure_visible(
