@@ -15,6 +15,9 @@ http          profile and audiences over 32 keep-alive connections from the same
 beside a bare echo of the same size on the same server, which is the ceiling;
 alternating, as medians of `--repeat` runs; with live features of customers with
 and without recent events; while the store is replaced; and with two workers
+visible       from sending an event to `onecdp collect` until the API's answer has it, by
+`onecdp live`, while 2,000 others come a second; what comes if the machine is too
+slow for that is in the table
 """
 
 from __future__ import annotations
@@ -41,6 +44,7 @@ from serving_parts.marts import change_a_hundredth, make_marts
 from starlette.types import ASGIApp
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "python"))
+from serving_parts.visible import measure_visible
 from support.redis_server import redis_server
 from support.sql_servers import NotInstalled
 
@@ -63,6 +67,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 KEY = "a-key-for-benchmarks"
 PATH = "/v1/profiles/member_id/M%d"
 PACKAGES = 50
+EVENTS_PER_SECOND, VISIBLE_MS = 2_000, 250
 
 
 def api(
@@ -221,7 +226,35 @@ def measured(folder: Path, options: argparse.Namespace, redis: RedisSettings | N
         publications.add_row(
             f"{name}, 1 % changed", f"{later:.2f}", f"{held(warehouse, redis)[name]:,.0f}", goal
         )
-    return [stores, publications, over_http(warehouse, store, options, redis, (lively, active))]
+    return [
+        stores,
+        publications,
+        over_http(warehouse, store, options, redis, (lively, active)),
+        until_visible(warehouse, options),
+    ]
+
+
+def until_visible(warehouse: Warehouse, options: argparse.Namespace) -> Table:
+    """From an event to the answer that has it."""
+    folder = warehouse.folder / "visible"
+    folder.mkdir()
+    Warehouse(folder).online_file.hardlink_to(warehouse.online_file)
+    with running(api, folder, None, read_live_settings(REPOSITORY)) as port:
+        found = measure_visible(
+            REPOSITORY, folder, port, KEY, options.customers,
+            events=10 if options.tiny else 500, wanted=EVENTS_PER_SECOND,
+        )  # fmt: skip
+    table = Table(
+        "event → visible", "p50 ms", "p99 ms", "goal", title=f"{EVENTS_PER_SECOND:,} events/s"
+    )
+    goal = f"p99 ≤ {VISIBLE_MS} {_met(found.p99 <= VISIBLE_MS)}"
+    if found.per_second < 0.95 * EVENTS_PER_SECOND:
+        goal = "too few events came beside them"
+    table.add_row(
+        f"{found.events} events, beside {found.per_second:,.0f} a second", f"{found.p50:.0f}",
+        f"{found.p99:.0f}", goal,
+    )  # fmt: skip
+    return table
 
 
 def held(warehouse: Warehouse, redis: RedisSettings | None) -> dict[str, float]:

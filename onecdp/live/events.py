@@ -27,6 +27,20 @@ LINK = ""
 
 Identifier = tuple[str, str]
 """id_type and id_value."""
+TICKET = "*ticket"
+"""In place of an id_type where a ticket is named among identifiers; no type has this name."""
+
+
+class Version(NamedTuple):
+    """What a message says of a ticket of support.
+
+    Attributes:
+        ticket_id: The ticket.
+        document: What it states of the columns, as JSON: `tickets` has the shape.
+    """
+
+    ticket_id: str
+    document: str
 
 
 class Event(NamedTuple):
@@ -40,6 +54,7 @@ class Event(NamedTuple):
         session_id: As the source states it.
         channel: Where it happened.
         identifiers: By priority, the best one first.
+        version: Of a ticket; such an event is a link beside it.
     """
 
     event_id: str
@@ -49,6 +64,7 @@ class Event(NamedTuple):
     session_id: str | None
     channel: str
     identifiers: tuple[Identifier, ...]
+    version: Version | None = None
 
 
 def parse_event(line: bytes, id_columns: Sequence[Identifier], now: dt.datetime) -> Event | None:
@@ -65,12 +81,12 @@ def parse_event(line: bytes, id_columns: Sequence[Identifier], now: dt.datetime)
         return None
     if not isinstance(row, dict):
         return None
-    event_id = normalise("", _text(row, "event_id"))
-    event_type = _text(row, "event_type").strip().lower()
-    time = _time(_text(row, "event_time"))
-    price_text = _text(row, "item_price").strip()
+    event_id = normalise("", text_of(row.get("event_id")))
+    event_type = text_of(row.get("event_type")).strip().lower()
+    time = read_time(text_of(row.get("event_time")), now)
+    price_text = text_of(row.get("item_price")).strip()
     price = _price(price_text)
-    if not event_id or not event_type or time is None or not _EARLIEST <= time <= now + AHEAD:
+    if not event_id or not event_type or time is None:
         return None
     if price_text and price is None:
         return None
@@ -78,16 +94,16 @@ def parse_event(line: bytes, id_columns: Sequence[Identifier], now: dt.datetime)
         [
             (id_type, value)
             for column, id_type in id_columns
-            if (text := _text(row, column)) and (value := normalise(id_type, text))
+            if (text := text_of(row.get(column))) and (value := normalise(id_type, text))
         ]
     )
     return Event(
         event_id=event_id,
-        event_time=microseconds(time),
+        event_time=time,
         event_type="return" if event_type == "refund" else event_type,
         price=price,
-        session_id=_text(row, "session_id").strip() or None,
-        channel=_text(row, "channel").strip().lower() or "app",
+        session_id=text_of(row.get("session_id")).strip() or None,
+        channel=text_of(row.get("channel")).strip().lower() or "app",
         identifiers=identifiers,
     )
 
@@ -98,14 +114,14 @@ def parse_link(line: bytes) -> Event | None:
         row = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(row, dict) or _text(row, "is_active") != "true":
+    if not isinstance(row, dict) or text_of(row.get("is_active")) != "true":
         return None
     ends = tuple(
-        (id_type, normalise(id_type, _text(row, f"{end}_id_value")))
+        (id_type, normalise(id_type, text_of(row.get(f"{end}_id_value"))))
         for end in ("left", "right")
-        if (id_type := _text(row, f"{end}_id_type"))
+        if (id_type := text_of(row.get(f"{end}_id_type")))
     )
-    time = _time(_text(row, "last_seen"))
+    time = _time(text_of(row.get("last_seen")))
     if time is None or len(ends) != 2 or not all(value for _, value in ends):
         return None
     name = orjson.dumps(ends).decode()
@@ -117,11 +133,17 @@ def microseconds(time: dt.datetime) -> int:
     return (time - _EPOCH) // _MICROSECOND
 
 
-def _text(row: dict[str, object], column: str) -> str:
-    value = row.get(column)
+def text_of(value: object) -> str:
+    """A value of JSON as the text that `onecdp ingest` reads."""
     if value is None:
         return ""
     return value if isinstance(value, str) else str(value)
+
+
+def read_time(text: str, now: dt.datetime) -> int | None:
+    """A time in microseconds since 1970; None if it is none, or one that is a mistake."""
+    time = _time(text)
+    return microseconds(time) if time is not None and _EARLIEST <= time <= now + AHEAD else None
 
 
 def _time(text: str) -> dt.datetime | None:

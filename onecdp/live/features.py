@@ -8,6 +8,7 @@ orders_since_batch,purchase,count,batch
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,10 @@ SEED = "seeds/live_features.csv"
 HEADER = ("feature", "event_type", "measure", "window")
 ANY = "*"
 MEASURES = ("count", "sum", "any", "first_time", "last_type", "seconds_since_last")
-SESSION, BATCH, SINCE = "session", "batch", "since "
+SESSION, BATCH, OPEN, SINCE = "session", "batch", "open", "since "
+TICKET_OPENED = "ticket_created"
+"""The type of event that is counted of open tickets."""
+_OF_TICKETS = ("any", "count", "first_time")
 MICROSECONDS = 1_000_000
 DAY = 86_400 * MICROSECONDS
 LONGEST_HOURS = 24
@@ -31,7 +35,8 @@ class Window:
     """Which events count.
 
     Attributes:
-        kind: `last` with a length, `session`, `batch`, `since` with a type of event, or `all`.
+        kind: `last` with a length, `session`, `batch`, `open`, `since` with a type of event, or
+            `all`.
         length: Of `last`, in microseconds.
         since: The type of event after whose last one counting begins.
     """
@@ -83,13 +88,23 @@ def _feature(row: list[str], where: str) -> Feature:
         raise UsageProblem(f"{where}: event_type {event_type!r} must be in lower case, or {ANY}")
     if measure not in MEASURES:
         raise UsageProblem(f"{where}: measure {measure!r} is none of {', '.join(MEASURES)}")
+    if window == OPEN and (event_type != TICKET_OPENED or measure not in _OF_TICKETS):
+        raise UsageProblem(
+            f"{where}: window {OPEN} is of tickets: event_type must be {TICKET_OPENED}, and"
+            f" measure one of {', '.join(_OF_TICKETS)}"
+        )
     return Feature(name, event_type, measure, _window(window, where))
+
+
+def asks_for_tickets(features: Iterable[Feature]) -> bool:
+    """Whether one of the features is of tickets."""
+    return any(feature.window.kind == OPEN for feature in features)
 
 
 def _window(text: str, where: str) -> Window:
     if text == "":
         return Window("all")
-    if text in (SESSION, BATCH):
+    if text in (SESSION, BATCH, OPEN):
         return Window(text)
     if text.startswith(SINCE) and text.removeprefix(SINCE).strip():
         return Window("since", since=text.removeprefix(SINCE).strip())
@@ -99,6 +114,7 @@ def _window(text: str, where: str) -> Window:
             raise UsageProblem(f"{where}: window {text!r} is longer than {LONGEST_HOURS}h")
         return Window("last", length=minutes * 60 * MICROSECONDS)
     raise UsageProblem(
-        f"{where}: window {text!r} is none of 5m, 2h, {SESSION}, {BATCH}, {SINCE}EVENT_TYPE; "
+        f"{where}: window {text!r} is none of 5m, 2h, {SESSION}, {BATCH}, {OPEN},"
+        f" {SINCE}EVENT_TYPE; "
         "leave it empty for all recent events"
     )

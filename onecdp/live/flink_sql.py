@@ -59,6 +59,8 @@ def why_not(feature: Feature) -> str | None:
     """Returns why Flink can't compute a feature; None if it can."""
     if feature.window.kind == "batch":
         return "it counts since the publication, and Flink does not know what that has counted"
+    if feature.window.kind == "open":
+        return "tickets are not in the topic of events"
     return None
 
 

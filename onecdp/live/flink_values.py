@@ -18,6 +18,8 @@ TYPES = {
 """The type of each measure."""
 MOMENT = "DATE_FORMAT(`happened_at`, 'yyyy-MM-dd''T''HH:mm:ss.SSS''Z''')"
 """The time of an event as ISO 8601."""
+LONGEST_GAP = (99 * 60 + 59) * 60 * MICROSECONDS
+"""Hours of an interval have two digits."""
 _MOMENT_LENGTH = 24
 _TIME_FORMAT = "yyyy-MM-dd['T'][' ']HH:mm[:ss][.SSSSSS][.SSS][XXX]"
 _BLANK = r"[\s\p{Z}\p{C}]"

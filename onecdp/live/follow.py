@@ -16,6 +16,7 @@ from onecdp.live.features import DAY, LONGEST_HOURS, MICROSECONDS
 from onecdp.live.log import Chunk, Done
 from onecdp.live.measure import Watermark
 from onecdp.live.state import LiveState
+from onecdp.live.tickets import TicketColumns, parse_ticket
 from onecdp.live.triggers.watch import Watcher
 
 POLL_SECONDS = 0.05
@@ -33,29 +34,44 @@ class Log(Protocol):
         """Yields what is new behind the positions."""
 
 
+@dataclass(frozen=True)
+class Logs:
+    """What is read.
+
+    Attributes:
+        events: The log of events.
+        links: The log of links.
+        tickets: The log of tickets; None if no feature asks for them, or there is none.
+    """
+
+    events: Log
+    links: Log
+    tickets: Log | None = None
+
+
 @dataclass
 class Follower:
     """Reads logs into a state.
 
     Attributes:
         state: Where events go.
-        events: The log of events.
-        links: The log of links.
+        logs: Where they come from.
         id_columns: Columns of events that hold identifiers, with their types, the best one first.
+        ticket_columns: The columns of tickets, if they are read.
         watermark: Says up to where the published warehouse counts; None if nothing is published.
         watcher: Looks at people for triggers; None if there are none.
     """
 
     state: LiveState
-    events: Log
-    links: Log
+    logs: Logs
     id_columns: Sequence[Identifier]
+    ticket_columns: TicketColumns | None
     watermark: Callable[[], Watermark | None]
     watcher: Watcher | None = None
     _before: Watermark | None = field(default=None, init=False)
 
     def catch_up(self, between: Callable[[], None] = lambda: None) -> int:
-        """Reads what is new in both logs, of a topic for a second; returns how much was new.
+        """Reads what is new in the logs, of a topic for a second; returns how much was new.
 
         Args:
             between: Called after each chunk: a busy topic may have no end.
@@ -64,15 +80,19 @@ class Follower:
         now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
         done = _done(self.watermark(), microseconds(now))
         new = 0
-        # Links first: they may say whose the events are.
-        for log, parse in (
-            (self.links, parse_link),
-            (self.events, lambda line: parse_event(line, self.id_columns, now)),
-        ):
+        for log, parse in self._sources(now):
             for chunk in log.read(positions, done):
                 new += self.state.take(chunk.partition, chunk.position, _parsed(chunk, parse))
                 between()
         return new
+
+    def _sources(self, now: dt.datetime) -> Iterator[tuple[Log, Callable[[bytes], Event | None]]]:
+        # Links first: they may say whose the events are.
+        yield self.logs.links, parse_link
+        tickets = self.ticket_columns
+        if self.logs.tickets is not None and tickets is not None:
+            yield self.logs.tickets, lambda line: parse_ticket(line, tickets, now)
+        yield self.logs.events, lambda line: parse_event(line, self.id_columns, now)
 
     def prune(self) -> int:
         """Drops what neither a window nor the count since the publication needs.

@@ -6,7 +6,7 @@ A commit of the writer, `state`, is seen as soon as it is done.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -18,8 +18,8 @@ from onecdp.errors import OnecdpError
 from onecdp.live.events import Event, Identifier
 from onecdp.live.triggers import outbox
 
-FORMAT = 1
-"""Of the file; one of another format is made again."""
+FORMAT = 2
+"""Of the file; `state` adds what the one before lacks."""
 _OF_IDENTIFIER = """
 select
     event_int, has_copies, event_id, event_time, event_type, price, session_id, channel,
@@ -35,6 +35,15 @@ from event_copies inner join partitions using (partition_int)
 where event_int = ?
 """
 """Where an event stands once more."""
+
+_TICKETS_OF = """
+select ticket_id from event_identifiers inner join tickets using (event_int)
+where id_type = ? and id_value = ?
+"""
+_MESSAGES = """
+select event_int, has_copies, partition_int, events.position, document
+from tickets inner join events using (event_int) where ticket_id = ? order by event_int
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,17 @@ def is_taken_in(places: Iterable[tuple[str, int]], taken_in: Mapping[str, int | 
             if upto is None or position <= upto:
                 return True
     return False
+
+
+def for_all(query: str, identifiers: Iterable[Identifier]) -> Iterator[tuple[str, list[str]]]:
+    """Yields a query of an identifier for all of these, with its values.
+
+    In few statements: to begin one costs as much as the look-up.
+    """
+    asked = list(identifiers)
+    for at in range(0, len(asked), _ASKED):
+        part = asked[at : at + _ASKED]
+        yield " union all ".join([query] * len(part)), [*chain.from_iterable(part)]
 
 
 class LiveEvents:
@@ -85,19 +105,34 @@ class LiveEvents:
 
     def of(self, identifiers: Iterable[Identifier]) -> list[Kept]:
         """Returns the kept events that have one of the identifiers, in their order in time."""
-        asked = list(identifiers)
         rows: dict[int, tuple[Any, ...]] = {}
-        for at in range(0, len(asked), _ASKED):
-            part = asked[at : at + _ASKED]
-            # In one statement: to begin one costs as much as the look-up.
-            query = " union all ".join([_OF_IDENTIFIER] * len(part))
-            for row in self._cursor.execute(query, [*chain.from_iterable(part)]).fetchall():
+        for query, values in for_all(_OF_IDENTIFIER, identifiers):
+            for row in self._cursor.execute(query, values).fetchall():
                 rows[row[0]] = row
         # Most events of a person have the same identifiers.
         spelled: dict[str, tuple[Identifier, ...]] = {}
         found = [self._kept(row, spelled) for row in rows.values()]
         found.sort(key=lambda kept: (kept.event.event_time, kept.event.event_id))
         return found
+
+    def tickets_of(self, identifiers: Iterable[Identifier]) -> set[str]:
+        """Returns the tickets of which a kept message has one of the identifiers."""
+        return {
+            ticket_id
+            for query, values in for_all(_TICKETS_OF, identifiers)
+            for (ticket_id,) in self._cursor.execute(query, values).fetchall()
+        }
+
+    def ticket(self, ticket_id: str) -> list[tuple[str, tuple[tuple[str, int], ...]]]:
+        """Returns the kept messages of a ticket in the order in which they came.
+
+        Each is a document, and the places where it stands.
+        """
+        rows = self._cursor.execute(_MESSAGES, (ticket_id,)).fetchall()
+        return [
+            (document, self._places(number, has_copies, partition, position))
+            for number, has_copies, partition, position, document in rows
+        ]
 
     def _kept(self, row: tuple[Any, ...], spelled: dict[str, tuple[Identifier, ...]]) -> Kept:
         (number, has_copies, event_id, time, event_type, price, session_id, channel, text,
@@ -107,10 +142,15 @@ class LiveEvents:
             identifiers = tuple([(kind, value) for kind, value in orjson.loads(text)])
             spelled[text] = identifiers
         event = Event(event_id, time, event_type, price, session_id, channel, identifiers)
+        return Kept(event, self._places(number, has_copies, partition, position))
+
+    def _places(
+        self, number: int, has_copies: int, partition: int, position: int
+    ) -> tuple[tuple[str, int], ...]:
         places = ((self._partition(partition), position),)
         if has_copies:
             places += tuple(self._state.execute(COPIES, (number,)).fetchall())
-        return Kept(event, places)
+        return places
 
     def _partition(self, number: int) -> str:
         """The name of a partition, which never changes."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from onecdp.live.events import LINK, PRICE_UNITS, Event
-from onecdp.live.features import ANY, MICROSECONDS, Feature, Window
+from onecdp.live.features import ANY, MICROSECONDS, OPEN, Feature, Window
 from onecdp.live.kept import Kept, is_taken_in
 
 Value = int | float | bool | str | Decimal | None
@@ -41,8 +41,12 @@ class Measures:
         """Takes the features."""
         self._names: list[str] = []
         self._windows: dict[Window, list[tuple[str, str, _Measure]]] = {}
+        self._of_tickets: list[tuple[str, _Measure]] = []
         for feature in features:
             self._names.append(feature.name)
+            if feature.window.kind == OPEN:
+                self._of_tickets.append((feature.name, _MEASURES[feature.measure]))
+                continue
             self._windows.setdefault(feature.window, []).append(
                 (feature.name, feature.event_type, _MEASURES[feature.measure])
             )
@@ -50,7 +54,12 @@ class Measures:
         self._of_none = self._measure((), 0, Watermark({}, 0), 0)
 
     def of(
-        self, events: Sequence[Kept], now: int, watermark: Watermark, gap: int
+        self,
+        events: Sequence[Kept],
+        now: int,
+        watermark: Watermark,
+        gap: int,
+        tickets: Sequence[Event] | None = None,
     ) -> dict[str, Value]:
         """Returns the value of each feature.
 
@@ -60,10 +69,13 @@ class Measures:
                 those of the same day, as the warehouse would.
             watermark: What the published warehouse counts.
             gap: The longest pause within a session, microseconds.
+            tickets: The open ones by when they were opened; None, and features have no value, if
+                that is not known.
         """
-        if not events:
-            return {**self._of_none}
-        return self._measure(events, now, watermark, gap)
+        values = {**self._of_none} if not events else self._measure(events, now, watermark, gap)
+        if tickets is not None:
+            values |= {name: measured(tickets, now) for name, measured in self._of_tickets}
+        return values
 
     def _measure(
         self, events: Sequence[Kept], now: int, watermark: Watermark, gap: int
@@ -97,10 +109,15 @@ class Measures:
 
 
 def measure(
-    features: Iterable[Feature], events: Sequence[Kept], now: int, watermark: Watermark, gap: int
+    features: Iterable[Feature],
+    events: Sequence[Kept],
+    now: int,
+    watermark: Watermark,
+    gap: int,
+    tickets: Sequence[Event] | None = None,
 ) -> dict[str, Value]:
     """Returns the value of each feature; arguments as of `Measures`."""
-    return Measures(features).of(events, now, watermark, gap)
+    return Measures(features).of(events, now, watermark, gap, tickets)
 
 
 def _session(events: Sequence[Event], now: int, gap: int) -> list[Event]:

@@ -8,13 +8,14 @@ decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from onecdp.live.events import Event, Identifier
-from onecdp.live.kept import Kept, LiveEvents
+from onecdp.live.events import LINK, TICKET, Event, Identifier
+from onecdp.live.kept import Kept, LiveEvents, is_taken_in
+from onecdp.live.tickets import identifiers_in, opened, ticket_of
 
 
 class Directory(Protocol):
@@ -28,6 +29,15 @@ class Directory(Protocol):
 
     def is_blocked(self, identifier: Identifier) -> bool:
         """Whether it identifies nobody, such as `unknown`."""
+
+    def ticket_columns(self) -> Sequence[Identifier] | None:
+        """Columns of tickets that hold identifiers, with their types; None if it has no tickets."""
+
+    def tickets_of(self, identifiers: Collection[Identifier]) -> Mapping[str, bytes]:
+        """The tickets that have one of the identifiers: documents by ticket_id."""
+
+    def ticket(self, ticket_id: str) -> bytes | None:
+        """The document of a ticket."""
 
 
 class Status(Enum):
@@ -65,6 +75,8 @@ class People:
         self._answers: dict[Identifier, Answer] = {}
         # Most events of a person have the same identifiers.
         self._owners: dict[tuple[Identifier, ...], int | None] = {}
+        # Identifiers of people, and whether a link has one of them.
+        self._held: dict[int, tuple[list[Identifier], bool]] = {}
 
     def whose(self, identifier: Identifier) -> Answer:
         """Returns whose an identifier is."""
@@ -88,10 +100,43 @@ class People:
         if new:
             # In one question, so that each event is there once, and in order.
             found = self._live.of([*known, *new])
-        return [kept for kept in found if self._owner(kept.event) == person]
+        has_links = any(kept.event.event_type == LINK for kept in found)
+        self._held[person] = ([*known, *new], has_links)
+        return [kept for kept in found if self._owner(kept.event.identifiers) == person]
+
+    def open_tickets_of(
+        self, person: int, now: int, taken_in: Mapping[str, int | None]
+    ) -> list[Event] | None:
+        """Returns a person's open tickets by when they were opened; None if that is not known.
+
+        Args:
+            person: The customer.
+            now: The time, microseconds since 1970.
+            taken_in: Up to which position of each partition the publication has messages.
+        """
+        columns = self._directory.ticket_columns()
+        if columns is None:
+            return None
+        if person not in self._held:
+            self.events_of(person)
+        held, has_links = self._held[person]
+        batch = self._directory.tickets_of(held)
+        # Messages are links, too: most people have none, and to ask costs as much as the rest.
+        told = self._live.tickets_of(held) if has_links else ()
+        found = []
+        for ticket_id in {*batch, *told}:
+            document = batch.get(ticket_id) or self._directory.ticket(ticket_id)
+            messages = self._live.ticket(ticket_id)
+            new = [said for said, places in messages if not is_taken_in(places, taken_in)]
+            ticket = ticket_of([document, *new] if document else new, columns, now)
+            if ticket.is_open and self._owner(ticket.identifiers) == person:
+                found.append(opened(ticket_id, ticket))
+        return sorted(found, key=lambda event: (event.event_time, event.event_id))
 
     def concerned(self, identifier: Identifier) -> set[int]:
         """Returns the customers whose events may be others since this identifier was in one."""
+        if identifier[0] == TICKET:
+            return self._concerned_by(identifier[1])
         answer = self.whose(identifier)
         if answer.status is Status.KNOWN:
             return {answer.person} if answer.person is not None else set()
@@ -100,8 +145,18 @@ class People:
         # It may have become, or ceased to be, provisionally theirs.
         return {*self._came_with(identifier)}
 
-    def _owner(self, event: Event) -> int | None:
-        identifiers = event.identifiers
+    def _concerned_by(self, ticket_id: str) -> set[int]:
+        """The customers who have a ticket, or had it by one of its messages."""
+        columns = self._directory.ticket_columns()
+        if columns is None:
+            return set()
+        documents: list[bytes | str] = [said for said, _ in self._live.ticket(ticket_id)]
+        if (document := self._directory.ticket(ticket_id)) is not None:
+            documents.append(document)
+        named = {each for said in documents for each in identifiers_in(said, columns)}
+        return {person for identifier in named for person in self.concerned(identifier)}
+
+    def _owner(self, identifiers: tuple[Identifier, ...]) -> int | None:
         if identifiers not in self._owners:
             self._owners[identifiers] = next(
                 (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,16 @@ def _max_values(project: Path) -> dict[str, int]:
         if most:
             found[name] = int(most)
     return found
+
+
+_POSIX_CLASS = re.compile(r"\[:\^?[a-z]+:\]")
+
+
+def portable_problem(pattern: str) -> str | None:
+    """Returns why a pattern means something else outside DuckDB, as in Python and Java; or None."""
+    if found := _POSIX_CLASS.search(pattern):
+        return f"{found[0]} is known to DuckDB alone; write the letters, as in [a-zA-Z]"
+    return None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
     events             each once, by event_id, with the identifiers that it has
     event_identifiers  (id_type, id_value) → events
     event_copies       where an event stands once more: the warehouse may read that place first
+    tickets            events that are messages of tickets, with what they state
     trigger_…          the tables of triggers.stays
 
 Events and position are committed together, so a killed writer goes on where it was. `kept` has the
@@ -20,7 +21,7 @@ from pathlib import Path
 import orjson
 
 from onecdp.errors import OnecdpError
-from onecdp.live.events import Event, Identifier
+from onecdp.live.events import TICKET, Event, Identifier
 from onecdp.live.kept import COPIES, FORMAT, is_taken_in
 from onecdp.live.triggers import stays
 
@@ -41,6 +42,10 @@ create table if not exists event_copies (
 create table if not exists event_identifiers (
     id_type text, id_value text, event_int integer, primary key (id_type, id_value, event_int)
 ) without rowid;
+create table if not exists tickets (
+    event_int integer primary key, ticket_id text not null, document text not null
+);
+create index if not exists tickets_of on tickets (ticket_id);
 """
 _ADD_COPY = """
 insert or ignore into event_copies
@@ -54,7 +59,7 @@ _IDS_STAY = 7 * 86_400 * 1_000_000
 
 
 class LiveState:
-    """The writer's side. A second process takes the same events, to no use and no harm."""
+    """The writer's side, of one process; `onecdp forget` writes there beside it."""
 
     def __init__(self, file: Path, *, has_triggers: bool = False) -> None:
         """Opens the file, or makes it.
@@ -85,7 +90,8 @@ class LiveState:
         # Of 64 MB: identifiers come in any order, and each touches a page.
         self._state.execute("pragma cache_size = -65536")
         ((version,),) = self._state.execute("pragma user_version").fetchall()
-        if version not in (0, FORMAT):
+        # One of format 1 lacks a table, and is whole otherwise.
+        if version not in (0, 1, FORMAT):
             raise sqlite3.DatabaseError(f"its format is {version}; delete it, it is made again")
         with self.transaction():
             for statement in (_SCHEMA + stays.SCHEMA).split(";\n"):
@@ -116,7 +122,7 @@ class LiveState:
             ((last,),) = self._state.execute(
                 "select coalesce(max(event_int), 0) from events"
             ).fetchall()
-            rows, links = [], []
+            rows, links, tickets = [], [], []
             for number, (behind, event) in enumerate(events, start=last + 1):
                 rows.append((
                     number, event.event_id, event.event_time, event.event_type, event.price,
@@ -124,8 +130,12 @@ class LiveState:
                     partition_int, behind,
                 ))  # fmt: skip
                 links += [(*identifier, number) for identifier in event.identifiers]
+                if event.version is not None:
+                    tickets.append((number, *event.version))
             if self._has_triggers:
                 stays.touch(self._state, (link[:2] for link in links))
+                # Who had a ticket before may be nobody that its message names.
+                stays.touch(self._state, ((TICKET, ticket_id) for _, ticket_id, _ in tickets))
             before = self._state.total_changes
             self._state.executemany(
                 "insert or ignore into events values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", rows
@@ -137,6 +147,7 @@ class LiveState:
                 )
                 added = {number for (number,) in there}
                 links = [link for link in links if link[2] in added]
+                tickets = [ticket for ticket in tickets if ticket[0] in added]
                 copies = [row for row in rows if row[0] not in added]
                 self._state.executemany(
                     _ADD_COPY, [(partition_int, row[9], row[1], last) for row in copies]
@@ -148,6 +159,7 @@ class LiveState:
             self._state.executemany(
                 "insert or ignore into event_identifiers values (?, ?, ?)", sorted(links)
             )
+            self._state.executemany("insert into tickets values (?, ?, ?)", tickets)
         return new
 
     def prune(self, before: int, taken_in: Mapping[str, int | None], as_of: int) -> int:
@@ -197,7 +209,7 @@ class LiveState:
     def _drop(self, numbers: Iterable[tuple[int]]) -> None:
         self._state.execute("create temp table dropped (event_int integer primary key)")
         self._state.executemany("insert into dropped values (?)", numbers)
-        for table in ("event_identifiers", "event_copies"):
+        for table in ("event_identifiers", "event_copies", "tickets"):
             self._state.execute(
                 f"delete from {table} where event_int in (select event_int from dropped)"
             )

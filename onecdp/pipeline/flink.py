@@ -10,9 +10,15 @@ from pathlib import Path
 from onecdp.collector.messages import EVENTS
 from onecdp.collector.settings import read_kafka
 from onecdp.errors import UsageProblem
-from onecdp.live.features import SEED, Feature, read_features
+from onecdp.live.features import MICROSECONDS, SEED, SESSION, Feature, read_features
 from onecdp.live.flink_sql import SINK_KEY, FlinkJob, flink_sql, why_not
-from onecdp.live.settings import read_blocklist, read_live_settings
+from onecdp.live.flink_values import LONGEST_GAP
+from onecdp.live.settings import (
+    BLOCKLIST,
+    portable_problem,
+    read_blocklist,
+    read_live_settings,
+)
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.live import id_columns
 
@@ -61,14 +67,24 @@ def flink_script(
     chosen = [each for each in chosen if each.name not in left_out]
     if not chosen:
         raise UsageProblem(f"{SEED} has no feature that Flink can compute")
+    blocklist, gap = read_blocklist(project), read_live_settings(project).session_gap
+    for _, is_pattern, pattern in blocklist.rows:
+        if is_pattern and (problem := portable_problem(pattern)):
+            raise UsageProblem(f"{BLOCKLIST}: Flink can't use the pattern {pattern!r}: {problem}")
+    if gap > LONGEST_GAP and any(each.window.kind == SESSION for each in chosen):
+        raise UsageProblem(
+            "dbt_project.yml: session_gap_minutes is longer than Flink's intervals, which end at"
+            f" {LONGEST_GAP // (60 * MICROSECONDS)} minutes; name features without the window"
+            f" {SESSION} with --feature"
+        )
     source, sink = _files(*files) if files else _kafka(project)
     job = FlinkJob(
         features=chosen,
         source=source,
         sink=sink,
         id_columns=id_columns(context),
-        blocklist=read_blocklist(project),
-        session_gap=read_live_settings(project).session_gap,
+        blocklist=blocklist,
+        session_gap=gap,
     )
     return FlinkScript(flink_sql(job), {} if wanted else left_out)
 

@@ -11,26 +11,30 @@ from pathlib import Path
 
 from onecdp.collector.messages import EVENTS, LINKS
 from onecdp.collector.settings import read_kafka
+from onecdp.collector.webhooks.shapes import TICKETS
 from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.live.events import Identifier
-from onecdp.live.features import read_features
-from onecdp.live.follow import Follower, Log
+from onecdp.live.features import asks_for_tickets, read_features
+from onecdp.live.follow import Follower, Log, Logs
 from onecdp.live.kafka_log import KafkaLog
 from onecdp.live.kept import LiveEvents
 from onecdp.live.log import FileLog
 from onecdp.live.settings import read_hold_out_key, read_live_settings
 from onecdp.live.state import LiveState
+from onecdp.live.tickets import TicketColumns
 from onecdp.live.triggers import stays
 from onecdp.live.triggers.declared import SEED, read_triggers
 from onecdp.live.triggers.receivers import read_receivers
 from onecdp.live.triggers.send import Outbox, Senders
 from onecdp.live.triggers.watch import Watcher, Watching
 from onecdp.pipeline.context import Context
+from onecdp.pipeline.identifier_columns import identifier_columns
 from onecdp.project.ingestion import load_ingestion
 from onecdp.serving.batch_state import Published
 from onecdp.serving.places import FilePlace, Place
 from onecdp.serving.publications import OpenPublications
 from onecdp.serving.settings import read_stores
+from onecdp.warehouse.lock import only_live
 
 
 def live(
@@ -61,6 +65,15 @@ def _live(
 ) -> None:
     read_features(context.project.folder)
     triggers = open_triggers(context, notify)
+    with only_live(context.warehouse):
+        _follow(context, data, triggers, stop, notify)
+    notify("stopped")
+
+
+def _follow(
+    context: Context, data: Path | None, triggers: Triggers | None, stop: threading.Event,
+    notify: Callable[[str], None],
+) -> None:  # fmt: skip
     follower = open_follower(context, data, triggers)
     try:
         follower.catch_up()
@@ -76,7 +89,6 @@ def _live(
         if triggers:
             triggers.publications.close()
             triggers.senders.stop()
-    notify("stopped")
 
 
 @dataclass(frozen=True)
@@ -116,7 +128,9 @@ def open_follower(
     context: Context, data: Path | None, triggers: Triggers | None = None
 ) -> Follower:
     """Opens the log and the state; arguments and errors are those of `live`."""
-    events, links = _logs(context.project.folder, data, os.environ)
+    project = context.project.folder
+    tickets = _ticket_columns(project)
+    logs = _logs(project, data, os.environ, has_tickets=tickets is not None)
     columns = id_columns(context)
     file = context.warehouse.live_file
     state = LiveState(file, has_triggers=triggers is not None)
@@ -126,7 +140,7 @@ def open_follower(
             stays.clear(connection)
     else:
         watcher = Watcher(state, LiveEvents(file), triggers.watching, triggers.publications)
-    return Follower(state, events, links, columns, Published(_store(context)), watcher)
+    return Follower(state, logs, columns, tickets, Published(_store(context)), watcher)
 
 
 def _store(context: Context) -> Place:
@@ -136,15 +150,26 @@ def _store(context: Context) -> Place:
 
 def id_columns(context: Context) -> list[Identifier]:
     """Columns of app events that hold identifiers, with their types, the best one first."""
-    ingestion = load_ingestion(context.project.folder)
-    return [
-        (declared.column, declared.id_type)
-        for declared in ingestion.pipelines.identifiers()
-        if (declared.source, declared.table) == ("app", "events") and declared.id_type
-    ]
+    return identifier_columns(context.project.folder, "app", "events")
 
 
-def _logs(project: Path, data: Path | None, environment: Mapping[str, str]) -> tuple[Log, Log]:
+def _ticket_columns(project: Path) -> TicketColumns | None:
+    """The columns of tickets; None if no live feature asks for them."""
+    if not asks_for_tickets(read_features(project)):
+        return None
+    names = {
+        name: column.name
+        for spec in load_ingestion(project).pipelines.tables()
+        if (spec.source, spec.table) == ("support", "tickets")
+        for column in spec.columns
+        for name in (*column.aliases, column.name)
+    }
+    return TicketColumns(names, identifier_columns(project, "support", "tickets"))
+
+
+def _logs(
+    project: Path, data: Path | None, environment: Mapping[str, str], *, has_tickets: bool
+) -> Logs:
     kafka = read_kafka(project, environment)
     if (data is None) == (kafka is None):
         raise UsageProblem(
@@ -153,12 +178,14 @@ def _logs(project: Path, data: Path | None, environment: Mapping[str, str]) -> t
             else "name the folder that the collector writes to with --data"
         )
     if data:
-        return FileLog(data, EVENTS), FileLog(data, LINKS)
+        tickets = FileLog(data, TICKETS) if has_tickets else None
+        return Logs(FileLog(data, EVENTS), FileLog(data, LINKS), tickets)
     assert kafka
-    topics = []
-    for folder in (EVENTS, LINKS):
+    topics: dict[str, Log] = {}
+    for folder in (EVENTS, LINKS, TICKETS):
         source = folder.partition("/")[0]
-        if source not in kafka.topics:
+        if source in kafka.topics:
+            topics[folder] = KafkaLog(kafka.client, kafka.topic_of(folder), kafka.timeout)
+        elif folder != TICKETS:
             raise OnecdpError(f"[collector.kafka] has no topic of {source}")
-        topics.append(KafkaLog(kafka.client, kafka.topic_of(folder), kafka.timeout))
-    return topics[0], topics[1]
+    return Logs(topics[EVENTS], topics[LINKS], topics.get(TICKETS) if has_tickets else None)

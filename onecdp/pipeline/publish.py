@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -19,6 +19,7 @@ import duckdb
 from onecdp.errors import OnecdpError
 from onecdp.pipeline import marts_file, published
 from onecdp.pipeline.context import Context
+from onecdp.pipeline.identifier_columns import identifier_columns
 from onecdp.pipeline.plan import newest_node
 from onecdp.project.find import Project
 from onecdp.serving.places import FilePlace, Publication, Stores
@@ -72,9 +73,18 @@ def online_stores(project: Project) -> Stores:
     """Returns where publishing keeps the online store, and where it must not be.
 
     Raises:
-        UsageProblem: The settings can't be read; ask before there is much to lose.
+        OnecdpError: The settings can't be read; ask before there is much to lose.
     """
-    return read_stores(project.folder, project.warehouse, os.environ)
+    stores = read_stores(project.folder, project.warehouse, os.environ)
+    if stores.kept is None:
+        return stores
+    # Whoever keeps no store pays nothing for its libraries.
+    from onecdp.live.features import asks_for_tickets
+    from onecdp.live.settings import read_live_settings
+
+    if not asks_for_tickets(read_live_settings(project.folder).features):
+        return stores
+    return replace(stores, ticket_columns=identifier_columns(project.folder, "support", "tickets"))
 
 
 def publish_marts(
@@ -106,7 +116,8 @@ def publish_marts(
                     name_publication(wanted),
                     before=before,
                     of=None if known is None else name_publication(known),
-                    batch=_batch_state(warehouse),
+                    batch=_batch_state(warehouse, stores),
+                    private=warehouse.build_file,
                 )
             )
         except OnecdpError as error:
@@ -129,11 +140,11 @@ def _remove(stores: Stores) -> None:
         ) from error
 
 
-def _batch_state(warehouse: Warehouse) -> str | None:
+def _batch_state(warehouse: Warehouse, stores: Stores) -> str | None:
     from onecdp.serving.batch_state import read_batch_state
 
     with connect(warehouse.build_file, read_only=True) as private:
-        state = read_batch_state(private)
+        state = read_batch_state(private, stores.ticket_columns)
     return None if state is None else state.to_json()
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -26,6 +28,7 @@ from onecdp.serving.tenants import Tenant
 
 log = logging.getLogger("onecdp.serving")
 ACCESS = logging.getLogger("onecdp.serving.access")
+T = TypeVar("T")
 _ASKER, _ROUTE = "onecdp.asker", "onecdp.route"
 
 
@@ -74,7 +77,7 @@ async def _refresh_one(tenant: Tenant, seconds: float) -> None:
         await asyncio.sleep(seconds)
         try:
             tenant.find_live()
-            newer = await asyncio.to_thread(tenant.current.find_newer)
+            newer = await _aside(tenant.current.find_newer)
         except Exception as error:
             # Nobody would restart what ends here. Its type alone, as of all errors.
             log.error("a store can't be opened: %s", type(error).__name__)
@@ -84,7 +87,33 @@ async def _refresh_one(tenant: Tenant, seconds: float) -> None:
             # In the loop, as all look-ups: none runs meanwhile.
             before = tenant.current.change_to(newer)
             tenant.metrics.changed()
-            await asyncio.to_thread(before.close)
+            await _aside(before.close)
+
+
+async def _aside(work: Callable[[], T]) -> T:
+    """Returns what `work` does in a thread, which does not keep the process if it hangs.
+
+    Those of `asyncio.to_thread` do: the end of the loop waits for them.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(set_it: Callable[[], None]) -> None:
+        # Nobody waits for it any more, or there is no loop.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(lambda: None if done.done() else set_it())
+
+    def run() -> None:
+        try:
+            result = work()
+        except Exception as error:
+            failure = error
+            settle(lambda: done.set_exception(failure))
+        else:
+            settle(lambda: done.set_result(result))
+
+    threading.Thread(target=run, daemon=True).start()
+    return await done
 
 
 def _route(route: ApiRoute, endpoints: Endpoints, askers: Askers[Tenant]) -> Route:

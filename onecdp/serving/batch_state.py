@@ -17,18 +17,27 @@ from hashlib import sha256
 
 import duckdb
 
+from onecdp.collector.messages import EVENTS, LINKS
+from onecdp.collector.webhooks.shapes import TICKETS
 from onecdp.errors import OnecdpError
 from onecdp.identity.normalise import lower
 from onecdp.live.events import Identifier, microseconds
 from onecdp.live.measure import Watermark
+from onecdp.live.settings import portable_problem
+from onecdp.serving.batch_tickets import TicketsRead, read_tickets
 from onecdp.serving.places import Place
 from onecdp.warehouse.schemas import AUDIT
 
-# Each source of the collector: the model that takes its rows in, and what that reads.
+# Each source of the collector: the model that takes its rows in, and what that reads. Tickets are
+# read as they are loaded.
 _READ_BY = {
     "app": ("int_events__resolved", "stg_app__events"),
     "id_graph": ("int_identity__graph_links", "stg_id_graph__links"),
 }
+_FOLDERS = {
+    folder.partition("/")[0]: folder for folder in (EVENTS, LINKS, TICKETS)
+}  # fmt: skip
+_ALL = dt.datetime.max
 _WATERMARK = f"select max(stamp) from {AUDIT}.watermarks where model = ? and upstream = ?"
 ANY_TYPE = "*"
 _FLAGS = re.compile(r"\(\?([imsx]+)\)")
@@ -43,12 +52,14 @@ class BatchState:
         as_of: Its as-of date.
         blocked: Identifiers that are nobody's, in lower case.
         patterns: Type and regular expression of others; the type may be `*`.
+        tickets: Which tickets of support are in the store; None if none were asked for.
     """
 
     taken_in: Mapping[str, int | None]
     as_of: dt.date
     blocked: frozenset[Identifier] = field(repr=False)
     patterns: Sequence[tuple[str, str]] = field(repr=False)
+    tickets: TicketsRead | None = None
 
     @cached_property
     def watermark(self) -> Watermark:
@@ -84,6 +95,7 @@ class BatchState:
                 "as_of": self.as_of.isoformat(),
                 "blocked": sorted(self.blocked),
                 "patterns": sorted(self.patterns),
+                "tickets": self.tickets and vars(self.tickets),
             }
         )
 
@@ -91,12 +103,17 @@ class BatchState:
 def from_json(text: str) -> BatchState:
     """Returns what `to_json` wrote."""
     said = json.loads(text)
+    tickets = said.get("tickets")
     return BatchState(
         taken_in=said["taken_in"],
         as_of=dt.date.fromisoformat(said["as_of"]),
         blocked=frozenset((kind, value) for kind, value in said["blocked"]),
         patterns=[(kind, pattern) for kind, pattern in said["patterns"]],
-    )
+        tickets=tickets and TicketsRead(
+            tuple((column, kind) for column, kind in tickets["columns"]),
+            tickets["loaded_at"], tickets["count"],
+        ),
+    )  # fmt: skip
 
 
 def _part(pattern: str) -> str:
@@ -105,6 +122,11 @@ def _part(pattern: str) -> str:
     if found := _FLAGS.match(pattern):
         flags, rest = found[1], pattern[found.end() :]
     return f"(?{flags}:{rest})"
+
+
+def tickets_in(text: str | None) -> TicketsRead | None:
+    """Which tickets a store has, by its state as JSON."""
+    return None if text is None else from_json(text).tickets
 
 
 class Published:
@@ -135,8 +157,14 @@ def name_state(text: str | None) -> str:
     return sha256((text or "").encode()).hexdigest()[:12]
 
 
-def read_batch_state(private: duckdb.DuckDBPyConnection) -> BatchState | None:
+def read_batch_state(
+    private: duckdb.DuckDBPyConnection, ticket_columns: Sequence[Identifier] | None = None
+) -> BatchState | None:
     """Reads it from the private file; None in a project or warehouse without these tables.
+
+    Args:
+        private: The private file.
+        ticket_columns: Columns of tickets that hold identifiers; None if nobody asks for tickets.
 
     Raises:
         OnecdpError: Python can't read a pattern of the blocklist, which DuckDB can.
@@ -161,14 +189,23 @@ def read_batch_state(private: duckdb.DuckDBPyConnection) -> BatchState | None:
     except (duckdb.CatalogException, duckdb.BinderException):
         return None
     for _, pattern in patterns:
-        try:
-            re.compile(pattern)
-        except re.error as error:
+        if problem := portable_problem(pattern) or _python_problem(pattern):
             raise OnecdpError(
                 f"seeds/id_blocklist.csv: the online store can't use the pattern {pattern!r}:"
-                f" {error}"
-            ) from None
-    return BatchState(taken_in, as_of.date(), frozenset(blocked), patterns)
+                f" {problem}"
+            )
+    tickets = None
+    if ticket_columns is not None and (tickets := read_tickets(private, ticket_columns)):
+        taken_in.update(_taken_in(private, "support", _ALL))
+    return BatchState(taken_in, as_of.date(), frozenset(blocked), patterns, tickets)
+
+
+def _python_problem(pattern: str) -> str | None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return str(error)
+    return None
 
 
 def _taken_in(
@@ -181,10 +218,10 @@ def _taken_in(
     rows = private.execute(
         "select coalesce(stream, ? || '/' || file), stream is not null, position"
         f" from raw_{source}.loads"
-        " where (stream is not null or starts_with(file, 'collector/'))"
+        " where (stream is not null or starts_with(file, ?))"
         " and (rows_loaded = 0 or epoch_us(loaded_at) <= epoch_us(?::timestamp))"
         " order by loaded_at",
-        [source, stamp],
+        [source, f"{_FOLDERS[source].removeprefix(f'{source}/')}/", stamp],
     ).fetchall()
     # Of a stream the last one counts; a file is read as a whole.
     return {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +18,7 @@ import orjson
 from onecdp.collector.refusals import Refusal
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Identifier
-from onecdp.live.features import Feature, Window
+from onecdp.live.features import Feature, Window, asks_for_tickets
 from onecdp.live.kept import LiveEvents
 from onecdp.live.measure import Measures, Value, Watermark
 from onecdp.live.person import Answer, People, Status
@@ -76,6 +76,7 @@ class LiveAnswers:
         self._events, self._settings = LiveEvents(file), settings
         self._alone = Measures(settings.features)
         self._with_totals = Measures((*settings.features, *_ADDED))
+        self._has_tickets = asks_for_tickets(settings.features)
 
     def profile(self, store: Store, identifier: Identifier) -> LiveAnswer:
         """Returns the customer of an identifier with live features."""
@@ -92,9 +93,11 @@ class LiveAnswers:
         batch = store.batch
         watermark = batch.watermark if batch else Watermark({}, 0)
         measures = self._with_totals if batch else self._alone
-        values = measures.of(
-            people.events_of(whose.person), now, watermark, self._settings.session_gap
-        )
+        events = people.events_of(whose.person)
+        tickets = None
+        if self._has_tickets:
+            tickets = people.open_tickets_of(whose.person, now, watermark.taken_in)
+        values = measures.of(events, now, watermark, self._settings.session_gap, tickets)
         added = {name: values.pop(f"total {name}") for name in TOTALS} if batch else {}
         return LiveAnswer(whose.status, _with_totals(found, added), values)
 
@@ -143,6 +146,19 @@ class StoreDirectory:
         """Returns whether the blocklist matches an identifier."""
         batch: BatchState | None = self._store.batch
         return batch is not None and batch.is_blocked(identifier)
+
+    def ticket_columns(self) -> Sequence[Identifier] | None:
+        """Returns the columns of tickets that hold identifiers; None without tickets."""
+        batch: BatchState | None = self._store.batch
+        return batch.tickets.columns if batch and batch.tickets else None
+
+    def tickets_of(self, identifiers: Collection[Identifier]) -> Mapping[str, bytes]:
+        """Returns the tickets that have one of the identifiers."""
+        return self._store.tickets_of(identifiers)
+
+    def ticket(self, ticket_id: str) -> bytes | None:
+        """Returns what the publication knows of a ticket."""
+        return self._store.ticket(ticket_id)
 
 
 def open_live(file: Path, settings: LiveSettings) -> LiveAnswers | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from onecdp.audiences.bitmaps import BitMap, from_bytes
 from onecdp.identity.normalise import LOWER_CASE_TYPES
+from onecdp.live.events import Identifier
 from onecdp.serving.audience_masks import AudienceMasks
 from onecdp.serving.batch_state import BatchState, from_json, name_state
 from onecdp.serving.store_file import HELD_OUT, TREATMENT
@@ -124,6 +125,12 @@ class Store(Protocol):
 
     def audiences_of(self, one_int: int) -> bytes:
         """Returns the package_ids of all audiences by which a customer may be reached, as JSON."""
+
+    def tickets_of(self, identifiers: Collection[Identifier]) -> Mapping[str, bytes]:
+        """Returns the tickets that have one of the identifiers: documents by ticket_id."""
+
+    def ticket(self, ticket_id: str) -> bytes | None:
+        """Returns the document of a ticket, in the shape of `onecdp.live.tickets`."""
 
     def warm(self) -> None:
         """Prepares it, so that no look-up waits."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from onecdp.errors import OnecdpError
+from onecdp.live.events import Identifier
+from onecdp.live.kept import for_all
 from onecdp.serving.lookups import Found, Resident
 from onecdp.serving.store_file import FORMAT, NO_STORE, identity, open_store
 
@@ -18,6 +21,11 @@ _IDENTITY = _FOUND.format("identity")
 _NUMBER = _FOUND.format("null")
 _OF = "select one_int, one_id, {} from customers where one_int = ?"
 _PROFILE_OF, _IDENTITY_OF = _OF.format("profile"), _OF.format("identity")
+_TICKET = "select document from tickets where ticket_id = ?"
+_TICKETS_OF = (
+    "select ticket_id, document from ticket_identifiers inner join tickets using (ticket_id)"
+    " where id_type = ? and id_value = ?"
+)
 # Large enough for any store: an address space, no memory.
 _MAPPED = 1 << 40
 _BLOCK = 1 << 22
@@ -88,6 +96,18 @@ class OnlineStore(Resident):
     def identifiers_of(self, one_int: int) -> Found | None:
         """Returns a customer with the list of all identifiers."""
         return self._one(_IDENTITY_OF, one_int)
+
+    def tickets_of(self, identifiers: Collection[Identifier]) -> Mapping[str, bytes]:
+        """Returns the tickets that have one of the identifiers: documents by ticket_id."""
+        found: dict[str, bytes] = {}
+        for query, values in for_all(_TICKETS_OF, identifiers):
+            found.update(self._cursor.execute(query, values).fetchall())
+        return found
+
+    def ticket(self, ticket_id: str) -> bytes | None:
+        """Returns the document of a ticket."""
+        row = self._cursor.execute(_TICKET, (ticket_id,)).fetchone()
+        return None if row is None else row[0]
 
     def warm(self) -> None:
         """Reads the file to its end, so that no look-up waits for the disk."""

@@ -29,12 +29,14 @@ class Publication:
         before: The marts published before, if they are still there.
         of: The name of what was published before.
         batch: What the build had taken in, as JSON.
+        private: The private file, which has the tickets that `batch` tells of.
     """
 
     name: str
     before: Path | None = None
     of: str | None = None
     batch: str | None = None
+    private: Path | None = None
 
 
 class Place(Protocol):
@@ -85,8 +87,8 @@ class FilePlace:
         from onecdp.serving.write_store import write_store
 
         return write_store(
-            self.warehouse, publication.name,
-            before=publication.before, of=publication.of, batch=publication.batch,
+            self.warehouse, publication.name, before=publication.before, of=publication.of,
+            batch=publication.batch, private=publication.private,
         )  # fmt: skip
 
     def erase(self, identifiers: Identifiers, one_ints: Sequence[int]) -> None:
@@ -108,10 +110,13 @@ class Stores:
     Attributes:
         kept: Where publishing keeps it; None if it keeps none.
         others: Where there must be none: what is left there would be outdated and keep the erased.
+        ticket_columns: Columns of tickets that hold identifiers, with their types, the best type
+            first; None if no live feature asks for tickets.
     """
 
     kept: Place | None = None
     others: Sequence[Place] = ()
+    ticket_columns: Sequence[tuple[str, str]] | None = None
 
     @property
     def all(self) -> Sequence[Place]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -92,6 +92,16 @@ class Customers(StoreDirectory):
         """Returns the one_id of a customer."""
         with _told():
             return super().one_id_of(person)
+
+    def tickets_of(self, identifiers: Collection[Identifier]) -> Mapping[str, bytes]:
+        """Returns the tickets that have one of the identifiers."""
+        with _told():
+            return super().tickets_of(identifiers)
+
+    def ticket(self, ticket_id: str) -> bytes | None:
+        """Returns what the publication knows of a ticket."""
+        with _told():
+            return super().ticket(ticket_id)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What the online store is in Redis or Valkey.
 
-    PREFIX:store          hash: format, epoch, generation, publication, id_types, batch, batch_name
+    PREFIX:store          hash: format, epoch, generation, publication, id_types, batch, batch_name,
+                          owner
     PREFIX:epochs         set: the epochs of which there are keys
     PREFIX:EPOCH:…
       oldest              the first generation that can still be read
@@ -8,6 +9,8 @@
       c:ONE_INT           hash: `pGENERATION` → one_id and profile, `dGENERATION` → one_id and
                           identifiers
       touched:GENERATION  list: the keys that have something of it
+      t:TICKET_ID         text: what is known of a ticket of support, the newest of all generations
+      h:TYPE:VALUE        set: the tickets of which it is an identifier
       a:GENERATION:PART   hash: package_id → summary, members or held_out
 
 A publication is a generation: what changed is added under its number, and counts from the moment
@@ -28,7 +31,7 @@ from onecdp.errors import OnecdpError
 from onecdp.serving.batch_state import name_state
 from onecdp.serving.redis_settings import RedisSettings
 
-FORMAT = 1
+FORMAT = 2
 Identity = tuple[str, ...]
 NEEDS_EXTRA = "a store in Redis or Valkey needs its client: pip install 'onecdp[redis]'"
 PARTS = ("summary", "members", "held_out")
@@ -94,6 +97,7 @@ class State:
         publication: The name of that.
         id_types: Types of identifiers, as JSON.
         batch: What its build had taken in, as JSON.
+        owner: The warehouse that publishes it.
     """
 
     epoch: str
@@ -101,6 +105,7 @@ class State:
     publication: str
     id_types: str
     batch: str | None
+    owner: str
 
     @property
     def identity(self) -> Identity:
@@ -127,6 +132,14 @@ class Keys:
     def customer(self, one_int: int) -> str:
         """The key of a customer."""
         return self(f"c:{one_int}")
+
+    def ticket(self, ticket_id: str) -> str:
+        """The key of a ticket."""
+        return self(f"t:{ticket_id}")
+
+    def tickets_of(self, id_type: str, id_value: str) -> str:
+        """The key of the tickets that have an identifier."""
+        return self(f"h:{id_type}:{id_value}")
 
     def touched(self, generation: int) -> str:
         """The list of keys that have something of a generation."""
@@ -201,7 +214,7 @@ def read_state(client: Any, settings: RedisSettings) -> State | None:
         return None
     return State(
         said["epoch"], int(said["generation"]), said["publication"], said["id_types"],
-        said.get("batch"),
+        said.get("batch"), said["owner"],
     )  # fmt: skip
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from onecdp.collector.refusals import Refusal
 from onecdp.errors import OnecdpError
+from onecdp.live.events import Identifier
 from onecdp.serving.lookups import Found, Resident
 from onecdp.serving.redis_keys import (
     IDENTITY,
@@ -22,7 +25,7 @@ from onecdp.serving.store_file import NO_STORE
 
 # All requests wait while a look-up waits, once: after it, none is tried until the server is there.
 _LOOK_UP_SECONDS = 1.0
-_OPEN_SECONDS = 30.0
+_OPEN_SECONDS = 10.0
 _ATTEMPTS = 5
 _NAME_ALONE = "p1"
 
@@ -96,6 +99,27 @@ class RedisStore(Resident):
         """Returns a customer with the list of all identifiers."""
         return self._find(IDENTITY, None, one_int)
 
+    def tickets_of(self, identifiers: Collection[Identifier]) -> Mapping[str, bytes]:
+        """Returns the tickets that have one of the identifiers: documents by ticket_id."""
+        keys = [self._keys.tickets_of(*identifier) for identifier in identifiers]
+        if not keys:
+            return {}
+        with self._asking():
+            found = sorted(each.decode() for each in self._client.sunion(keys))
+            documents = self._documents(found)
+        return {name: said for name, said in zip(found, documents, strict=True) if said is not None}
+
+    def ticket(self, ticket_id: str) -> bytes | None:
+        """Returns the document of a ticket."""
+        with self._asking():
+            return self._documents([ticket_id])[0]
+
+    def _documents(self, ticket_ids: Sequence[str]) -> list[bytes | None]:
+        if not ticket_ids:
+            return []
+        found: list[bytes | None] = self._client.mget(map(self._keys.ticket, ticket_ids))
+        return found
+
     def warm(self) -> None:
         """Makes the connection."""
         with told(self._settings):
@@ -105,19 +129,25 @@ class RedisStore(Resident):
         """Closes the connection."""
         self._client.close()
 
-    def _find(self, kind: str, identifier: str | None, one_int: int = 0) -> Found | None:
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """What goes wrong meanwhile loses the store: no other look-up waits for it."""
         if self.is_lost:
             raise _away()
+        try:
+            with told(self._settings):
+                yield
+        except OnecdpError:
+            self.is_lost = True
+            raise _away() from None
+
+    def _find(self, kind: str, identifier: str | None, one_int: int = 0) -> Found | None:
         keys = [self._oldest] if identifier is None else [self._oldest, identifier]
         arguments: list[object] = [self._generation, kind, self._customers]
         if identifier is None:
             arguments.append(one_int)
-        try:
-            with told(self._settings):
-                found = self._look_up(keys=keys, args=arguments)
-        except OnecdpError:
-            self.is_lost = True
-            raise _away() from None
+        with self._asking():
+            found = self._look_up(keys=keys, args=arguments)
         if found is None:
             return None
         number, held = found

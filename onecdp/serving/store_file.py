@@ -4,6 +4,10 @@
                  and what the build had taken in, as JSON
     customers    one_int → one_id, the profile and the identity as JSON documents
     identifiers  (id_type, id_value) → one_int; active ones, and `one_id` as a type of its own
+    tickets      ticket_id → what is known of a ticket of support, as JSON; only if a live feature
+                 asks for tickets
+    ticket_identifiers
+                 (id_type, id_value) → the tickets of which it is an identifier
     audiences    package_id → its summary as JSON, its members, and those of
                  them who are held out, as Roaring bitmaps of one_int
 
@@ -23,7 +27,7 @@ from typing import Any
 
 from onecdp.warehouse.files import Warehouse, remove_leftovers
 
-FORMAT = 1
+FORMAT = 2
 TABLES = ("customer_profiles", "id_map", "audience_packages", "audience_package_summary")
 """The marts that the store is made of."""
 BESIDE = ("audience_bitmaps", "audience_numbers", "customer_consents")
@@ -46,6 +50,11 @@ create table customers (
 create table identifiers (
     id_type text, id_value text, one_int integer not null, primary key (id_type, id_value)
 ) without rowid;
+create table tickets (ticket_id text primary key, document blob not null) without rowid;
+create table ticket_identifiers (
+    id_type text, id_value text, ticket_id text not null, primary key (id_type, id_value, ticket_id)
+) without rowid;
+create index tickets_identifiers on ticket_identifiers (ticket_id);
 create table audiences (
     package_id text primary key, summary blob not null, members blob not null,
     held_out blob not null

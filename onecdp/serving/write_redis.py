@@ -7,11 +7,15 @@ import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from onecdp.audiences.bitmaps import BitMap, from_bytes, to_bytes
 from onecdp.errors import OnecdpError
+from onecdp.live.tickets import identifiers_in
+from onecdp.serving.batch_state import tickets_in
+from onecdp.serving.batch_tickets import ticket_changes
 from onecdp.serving.marts_documents import Difference, MartsDocuments
 from onecdp.serving.places import Publication
 from onecdp.serving.redis_keys import (
@@ -37,22 +41,27 @@ Fields = tuple[str, dict[str, Any]]
 
 
 @contextmanager
-def writing(client: Any, settings: RedisSettings) -> Iterator[RedisWriter]:
+def writing(client: Any, settings: RedisSettings, owner: str) -> Iterator[RedisWriter]:
     """A writer; there may be one at a time per prefix, by the lock of the warehouse.
+
+    Args:
+        client: Of the server.
+        settings: The same, and the prefix.
+        owner: The warehouse; the store of another one is not touched.
 
     Raises:
         OnecdpError: The server can't be reached, or refuses. What is published stays.
     """
     with told(settings):
-        yield RedisWriter(client, settings)
+        yield RedisWriter(client, settings, owner)
 
 
 class RedisWriter:
     """Brings the keys of one prefix to what is published."""
 
-    def __init__(self, client: Any, settings: RedisSettings) -> None:
+    def __init__(self, client: Any, settings: RedisSettings, owner: str) -> None:
         """Takes a client; the caller turns its errors into lines."""
-        self._client, self._settings = client, settings
+        self._client, self._settings, self._owner = client, settings, owner
         self._keep = client.register_script(KEEP)
         self._epochs = f"{settings.prefix}:epochs"
 
@@ -60,13 +69,19 @@ class RedisWriter:
         """Brings the store to what is published; returns whether it had to be written."""
         self._check_memory()
         state = read_state(self._client, self._settings)
+        if self._is_anothers(state):
+            raise OnecdpError(
+                f"{self._settings.name} has the online store of another warehouse; choose another"
+                " prefix in [serving.redis], or delete the key"
+                f" {pointer(self._settings)} there if that warehouse is no more"
+            )
         if state and state.publication == publication.name:
             # One that was killed behind the pointer has left the store of before.
             self._remove_epochs(but=state.epoch)
             if state.batch == publication.batch:
                 return False
-            self._point(State(state.epoch, state.generation, state.publication, state.id_types,
-                              publication.batch))  # fmt: skip
+            self._put_tickets(self._keys(state.epoch), publication, state.batch)
+            self._point(replace(state, batch=publication.batch))
             return True
         is_next = state is not None and state.publication == publication.of
         documents = MartsDocuments(marts, publication.before if is_next else None)
@@ -87,6 +102,8 @@ class RedisWriter:
             # There is none; or it is of another format, and may have the person.
             self.remove()
             return
+        if self._is_anothers(state):
+            return
         keys = self._keys(state.epoch)
         self._remove_epochs(but=state.epoch)
         # Their lists name the keys of people.
@@ -98,6 +115,7 @@ class RedisWriter:
         gone = [keys.identifier(*each) for each in identifiers]
         gone += [keys.identifier(ONE_ID, one_id) for one_id in names]
         self._client.unlink(*customers, *gone)
+        self._erase_tickets(keys, state, identifiers)
         generation = state.generation + 1
         summaries, *bitmaps = (self._client.hgetall(key) for key in keys.audiences(generation - 1))
         person = BitMap(one_ints)
@@ -107,13 +125,34 @@ class RedisWriter:
         ]
         self._put(zip(keys.audiences(generation), [summaries, *left], strict=True))
         name = name_after_erasure(state.publication)
-        self._point(State(state.epoch, generation, name, state.id_types, state.batch))
+        self._point(replace(state, generation=generation, publication=name))
         self._client.unlink(*keys.audiences(generation - 1))
 
+    def _erase_tickets(
+        self, keys: Keys, state: State, identifiers: Collection[tuple[str, str]]
+    ) -> None:
+        """Deletes the person's tickets."""
+        tickets = tickets_in(state.batch)
+        held = [keys.tickets_of(*identifier) for identifier in identifiers]
+        if tickets is None or not held:
+            return
+        for name in self._client.sunion(held):
+            ticket_id = name.decode()
+            document = self._client.get(keys.ticket(ticket_id))
+            for identifier in identifiers_in(document, tickets.columns) if document else ():
+                self._client.srem(keys.tickets_of(*identifier), ticket_id)
+            self._client.unlink(keys.ticket(ticket_id))
+        self._client.unlink(*held)
+
     def remove(self) -> None:
-        """Deletes all keys."""
+        """Deletes all keys, unless they are another warehouse's."""
+        if self._is_anothers(read_state(self._client, self._settings)):
+            return
         self._client.unlink(pointer(self._settings))
         self._remove_epochs(but=None)
+
+    def _is_anothers(self, state: State | None) -> bool:
+        return state is not None and state.owner != self._owner
 
     def _check_memory(self) -> None:
         """Raises if the server deletes keys by itself: who was there would be nobody, unnoticed."""
@@ -138,8 +177,14 @@ class RedisWriter:
         self._forget_replaced(keys, state.generation)
         self._put(_changes(keys, generation, difference), keys.touched(generation))
         self._put_audiences(keys, generation, difference)
+        self._put_tickets(keys, publication, state.batch)
         id_types = json.dumps(difference.id_types)
-        self._point(State(state.epoch, generation, publication.name, id_types, publication.batch))
+        self._point(
+            State(
+                state.epoch, generation, publication.name, id_types, publication.batch,
+                self._owner,
+            )
+        )  # fmt: skip
 
     def _make_anew(
         self, state: State | None, difference: Difference, publication: Publication
@@ -151,8 +196,11 @@ class RedisWriter:
         self._client.set(keys("oldest"), generation)
         self._put(_changes(keys, generation, difference))
         self._put_audiences(keys, generation, difference)
+        self._put_tickets(keys, publication, None)
         id_types = json.dumps(difference.id_types)
-        self._point(State(epoch, generation, publication.name, id_types, publication.batch))
+        self._point(
+            State(epoch, generation, publication.name, id_types, publication.batch, self._owner)
+        )
         if state:
             time.sleep(_CHANGE_SECONDS)
             self._remove_epochs(but=epoch)
@@ -165,7 +213,7 @@ class RedisWriter:
         said = {
             "format": FORMAT, "epoch": state.epoch, "generation": state.generation,
             "publication": state.publication, "id_types": state.id_types,
-            "batch_name": state.identity[-1],
+            "batch_name": state.identity[-1], "owner": state.owner,
         }  # fmt: skip
         if state.batch is not None:
             said["batch"] = state.batch
@@ -178,6 +226,32 @@ class RedisWriter:
         rows = [*difference.audiences]
         parts = [{row[0]: row[part] for row in rows} for part in (1, 2, 3)]
         self._put(zip(keys.audiences(generation), parts, strict=True))
+
+    def _put_tickets(self, keys: Keys, publication: Publication, before: str | None) -> None:
+        """Writes tickets before the pointer: a reader of the publication before has later ones.
+
+        Messages that are in them already change nothing.
+        """
+        columns = tickets_in(before)
+        changes = ticket_changes(publication.private, tickets_in(publication.batch), columns)
+        if changes.is_anew and columns:
+            self._remove_tickets(keys)
+        for part in _parts(changes.tickets):
+            documents = self._client.mget([keys.ticket(each.ticket_id) for each in part])
+            writing = self._client.pipeline(transaction=True)
+            for ticket, document in zip(part, documents, strict=True):
+                if document and columns:
+                    for identifier in identifiers_in(document, columns.columns):
+                        writing.srem(keys.tickets_of(*identifier), ticket.ticket_id)
+                writing.set(keys.ticket(ticket.ticket_id), ticket.document)
+                for identifier in ticket.identifiers:
+                    writing.sadd(keys.tickets_of(*identifier), ticket.ticket_id)
+            writing.execute()
+
+    def _remove_tickets(self, keys: Keys) -> None:
+        for names in (keys.ticket("*"), keys("h:*")):
+            for part in _parts(self._client.scan_iter(match=names, count=_BATCH)):
+                self._client.unlink(*part)
 
     def _put(self, changes: Iterable[Fields], touched: str | None = None) -> None:
         """Sets fields; their keys are noted in a list before, so that a kill hides none."""

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from onecdp.audiences.bitmaps import BitMap, from_bytes, to_bytes
 from onecdp.errors import OnecdpError
+from onecdp.serving.batch_state import tickets_in
+from onecdp.serving.batch_tickets import TicketChanges, ticket_changes
 from onecdp.serving.marts_documents import Difference, MartsDocuments
 from onecdp.serving.store_file import (
     FORMAT,
@@ -34,6 +36,7 @@ def write_store(
     before: Path | None,
     of: str | None,
     batch: str | None = None,
+    private: Path | None = None,
 ) -> bool:
     """Brings the store to what is published; returns whether it had to be written.
 
@@ -43,18 +46,21 @@ def write_store(
         before: The marts published before, if they are still there.
         of: The name of what was published before.
         batch: What the build had taken in, as JSON.
+        private: The private file, if the batch has tickets.
 
     Raises:
         OnecdpError: It can't be written, or the marts lack a table. The store stays as it was.
     """
     file = warehouse.online_file
-    stored = read_publication(file)
-    if stored == publication and batch == read_batch(file):
+    stored, known = read_publication(file), read_batch(file)
+    if stored == publication and batch == known:
         return False
     fresh = _fresh(file)
+    tickets = tickets_in(batch)
+    changes = ticket_changes(private, tickets, tickets_in(known))
     try:
         if stored == publication:
-            _write_batch(file, fresh, batch)
+            _write_batch(file, fresh, batch, changes)
             replace_file(fresh, file)
             return True
         documents = MartsDocuments(
@@ -65,7 +71,9 @@ def write_store(
             difference = documents.difference()
             if is_update:
                 shutil.copyfile(file, fresh)
-            _write(fresh, difference, publication, batch, is_update=is_update)
+            else:
+                changes = ticket_changes(private, tickets, None)
+            _write(fresh, difference, publication, batch, changes, is_update=is_update)
         finally:
             documents.close()
         replace_file(fresh, file)
@@ -123,6 +131,16 @@ def _take_out(
     store.executemany(
         "delete from identifiers where id_type = ? and id_value = ?", list(identifiers)
     )
+    tickets = {
+        ticket_id
+        for identifier in identifiers
+        for (ticket_id,) in store.execute(
+            "select ticket_id from ticket_identifiers where id_type = ? and id_value = ?",
+            identifier,
+        )
+    }
+    for ticket_id in tickets:
+        _drop_ticket(store, ticket_id)
     numbers = [(number,) for number in one_ints]
     one_ids = [
         (ONE_ID, one_id)
@@ -141,20 +159,24 @@ def _take_out(
         )
 
 
-def _write_batch(file: Path, fresh: Path, batch: str | None) -> None:
+def _write_batch(file: Path, fresh: Path, batch: str | None, changes: TicketChanges) -> None:
     """Writes a copy of the store that differs in what the build had taken in."""
     shutil.copyfile(file, fresh)
     store = sqlite3.connect(fresh, isolation_level=None)
     try:
         store.executescript(_UNSAFE)
+        store.execute("begin")
+        _write_tickets(store, changes)
         store.execute("update store set batch = ?", [batch])
+        store.execute("commit")
     finally:
         store.close()
 
 
 def _write(
-    file: Path, difference: Difference, publication: str, batch: str | None, *, is_update: bool
-) -> None:
+    file: Path, difference: Difference, publication: str, batch: str | None,
+    changes: TicketChanges, *, is_update: bool,
+) -> None:  # fmt: skip
     store = sqlite3.connect(file, isolation_level=None)
     try:
         store.executescript(_UNSAFE)
@@ -174,6 +196,7 @@ def _write(
         )
         store.execute("delete from audiences")
         store.executemany("insert into audiences values (?, ?, ?, ?)", difference.audiences)
+        _write_tickets(store, changes)
         store.execute("delete from store")
         store.execute(
             "insert into store values (?, ?, ?, ?)",
@@ -182,6 +205,25 @@ def _write(
         store.execute("commit")
     finally:
         store.close()
+
+
+def _write_tickets(store: sqlite3.Connection, changes: TicketChanges) -> None:
+    if changes.is_anew:
+        store.execute("delete from tickets")
+        store.execute("delete from ticket_identifiers")
+    for ticket in changes.tickets:
+        if not changes.is_anew:
+            _drop_ticket(store, ticket.ticket_id)
+        store.execute("insert into tickets values (?, ?)", ticket[:2])
+        store.executemany(
+            "insert or ignore into ticket_identifiers values (?, ?, ?)",
+            [(*identifier, ticket.ticket_id) for identifier in ticket.identifiers],
+        )
+
+
+def _drop_ticket(store: sqlite3.Connection, ticket_id: str) -> None:
+    for table in ("tickets", "ticket_identifiers"):
+        store.execute(f"delete from {table} where ticket_id = ?", [ticket_id])
 
 
 def _fresh(file: Path) -> Path:

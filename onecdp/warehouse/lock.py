@@ -69,6 +69,29 @@ def exclusive(
         lock.release()
 
 
+@contextmanager
+def only_live(warehouse: Warehouse) -> Iterator[None]:
+    """Lets one `onecdp live` follow into a warehouse; other commands may work there.
+
+    Raises:
+        OnecdpError: Another one does, or the folder can't be written.
+    """
+    lock = FileLock(warehouse.folder / ".live-lock", timeout=0)
+    try:
+        warehouse.folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise OnecdpError(
+            f"{warehouse.live_file}: another `onecdp live` follows into it; stop that one first"
+        ) from None
+    except OSError as error:
+        raise OnecdpError(f"{warehouse.folder} can't be written: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _read_holder(file: Path) -> str:
     try:
         note = json.loads(file.read_text())

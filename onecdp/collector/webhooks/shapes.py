@@ -28,6 +28,8 @@ TABLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "email": ("email/events", ("event_id", "event_type", "email", "campaign_id", "event_time")),
 }  # fmt: skip
 """By source: the folder for its rows, and their columns."""
+TICKETS = "support/tickets/webhooks"
+"""Where rows of tickets go."""
 WEBHOOK_FOLDERS = frozenset(f"{folder}/webhooks" for folder, _ in TABLES.values())
 """Where rows of webhooks go, also of those that are not set any more."""
 REQUIRED = ("ticket_id", "event_id", "event_type")

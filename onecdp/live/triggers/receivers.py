@@ -82,7 +82,9 @@ class KafkaReceiver:
         self._kafka: Any = confluent_kafka
         self._name, self._topic, self._timeout = name, topic, timeout
         self._problem = ""
-        ours = {
+        self._settings = {
+            "linger.ms": 1,
+            **client,
             "enable.idempotence": True,
             "acks": "all",
             "message.timeout.ms": int(timeout * 1_000),
@@ -90,23 +92,25 @@ class KafkaReceiver:
             "on_delivery": self._note,
             "log_level": 0,
         }
+        self._producer: Any = None
         try:
-            self._producer = confluent_kafka.Producer({"linger.ms": 1, **client, **ours})
+            self._connected()
         except (confluent_kafka.KafkaException, ValueError) as error:
             raise OnecdpError(f"[{SECTION}.{name}]: {error}") from None
 
     def send(self, events: Sequence[Waiting]) -> int | None:
         """Sends events and waits until all replicas that are in sync have them."""
         self._problem = ""
+        producer = self._connected()
         try:
             for event in events:
-                self._producer.produce(
+                producer.produce(
                     self._topic,
                     event.body,
                     event.one_id.encode(),
                     headers={"idempotency-key": event.event_id.encode()},
                 )
-            left = self._producer.flush(self._timeout + 1)
+            left = producer.flush(self._timeout + 1)
         except (self._kafka.KafkaException, BufferError) as error:
             self._give_up()
             raise OnecdpError(f"{self._name}: {_text(error)}") from None
@@ -120,15 +124,23 @@ class KafkaReceiver:
         """Leaves what was not taken to the next start."""
         self._give_up()
 
+    def _connected(self) -> Any:
+        """The producer; after a failure another one, since some failures a producer keeps."""
+        if self._producer is None:
+            self._producer = self._kafka.Producer(self._settings)
+        return self._producer
+
     def _give_up(self) -> None:
         """Drops what was not taken; what is said of it must not stand in for the next events."""
-        self._producer.purge()
-        self._producer.flush(0)
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.purge()
+            producer.flush(0)
 
     def _why(self) -> str:
         """Why events were not taken: of a topic that isn't there, the client says nothing."""
         try:
-            found = self._producer.list_topics(self._topic, timeout=self._timeout)
+            found = self._connected().list_topics(self._topic, timeout=self._timeout)
         except self._kafka.KafkaException as error:
             return f"Kafka can't be reached: {_text(error)}"
         if (problem := found.topics[self._topic].error) is not None:

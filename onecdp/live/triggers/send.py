@@ -29,6 +29,8 @@ LETTERS_SECONDS = 60.0
 """How often dead letters are told of."""
 KEPT, _KEPT_TEXT = DAY, "a day"
 """How long an event waits for a destination that doesn't take it, microseconds."""
+STOP_SECONDS = 10.0
+"""How long a destination that does not answer may hold up the end."""
 SENT, REFUSED = "sent", "refused"
 
 
@@ -157,10 +159,11 @@ class Senders:
         """Starts nothing yet."""
         self._stop = threading.Event()
         self._failures: list[BaseException] = []
-        self._senders = [
-            Sender(outbox, name, receiver, notify) for name, receiver in receivers.items()
-        ]
-        self._threads: list[threading.Thread] = []
+        self._senders = {
+            name: Sender(outbox, name, receiver, notify) for name, receiver in receivers.items()
+        }
+        self._notify = notify
+        self._threads: dict[str, threading.Thread] = {}
 
     def start(self, ended: threading.Event) -> None:
         """Begins to send.
@@ -168,16 +171,26 @@ class Senders:
         Args:
             ended: Is set if a sender ends by a bug, which `stop` raises.
         """
-        for sender in self._senders:
-            thread = threading.Thread(target=self._run, args=[sender, ended])
+        for name, sender in self._senders.items():
+            # A daemon: one that hangs does not keep the process.
+            thread = threading.Thread(target=self._run, args=[sender, ended], daemon=True)
             thread.start()
-            self._threads.append(thread)
+            self._threads[name] = thread
 
     def stop(self) -> None:
-        """Ends after the events that are on their way; the others are sent at the next start."""
+        """Ends after the events that are on their way; the others are sent at the next start.
+
+        So are those for which a destination has no answer within some seconds.
+        """
         self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        end = time.monotonic() + STOP_SECONDS
+        for name, thread in self._threads.items():
+            thread.join(max(0.0, end - time.monotonic()))
+            if thread.is_alive():
+                self._notify(
+                    f"{name} has not answered for {STOP_SECONDS:g} seconds: what is on its way"
+                    " there is sent again at the next start"
+                )
         for failure in self._failures:
             raise failure
 

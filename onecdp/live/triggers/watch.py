@@ -20,6 +20,7 @@ from uuid import uuid4
 import orjson
 
 from onecdp.live.events import Identifier
+from onecdp.live.features import asks_for_tickets
 from onecdp.live.kept import Kept, LiveEvents
 from onecdp.live.measure import iso_time, measure
 from onecdp.live.person import People
@@ -193,13 +194,12 @@ class _Look:
         one_id = self._publication.people.one_id_of(person)
         events = self._people.events_of(person)
         settings = self._watching.settings
-        values = measure(
-            (each.feature for each in self._watched),
-            events,
-            self._now,
-            self._publication.watermark,
-            settings.session_gap,
-        )
+        features = [each.feature for each in self._watched]
+        watermark = self._publication.watermark
+        tickets = None
+        if asks_for_tickets(features):
+            tickets = self._people.open_tickets_of(person, self._now, watermark.taken_in)
+        values = measure(features, events, self._now, watermark, settings.session_gap, tickets)
 
         def leaf_holds(leaf: Leaf) -> bool:
             if live_name(leaf) is not None:

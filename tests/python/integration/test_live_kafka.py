@@ -17,7 +17,7 @@ from support.kafka import KafkaBroker, make_broker, needs_kafka
 
 from onecdp.errors import OnecdpError
 from onecdp.live import kafka_log
-from onecdp.live.follow import Follower
+from onecdp.live.follow import Follower, Logs
 from onecdp.live.kafka_log import KafkaLog
 from onecdp.live.kept import LiveEvents
 from onecdp.live.log import Done
@@ -39,8 +39,8 @@ def line(number: int) -> bytes:
 def follower(broker: KafkaBroker, state: LiveState) -> Follower:
     client = {"bootstrap.servers": broker.servers}
     return Follower(
-        state, KafkaLog(client, "live-events", 10), KafkaLog(client, "live-links", 10),
-        COLUMNS, lambda: None,
+        state, Logs(KafkaLog(client, "live-events", 10), KafkaLog(client, "live-links", 10)),
+        COLUMNS, None, lambda: None,
     )  # fmt: skip
 
 

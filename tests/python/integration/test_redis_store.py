@@ -250,3 +250,24 @@ def test_two_prefixes_do_not_see_each_other(place: RedisPlace, redis: RedisServe
     Publisher(other)(replace(SMALL, people=(BOB,)))
     place.remove()
     assert other.open().customer("member_id", "M2")
+
+
+def test_warehouse_does_not_replace_the_store_of_another(
+    place: RedisPlace, redis: RedisServer, tmp_path: Path
+) -> None:
+    """Two projects that were given one server, and both left the prefix as it is."""
+    publish = Publisher(place)
+    publish(SMALL)
+    before = redis.everything()
+    (tmp_path / "other").mkdir()
+    other = RedisPlace(redis.settings, tmp_path / "other" / "marts.duckdb")
+    with pytest.raises(OnecdpError, match="has the online store of another warehouse; choose") as e:
+        Publisher(other)(SMALL)
+    assert "delete the key shop:store there" in str(e.value)
+    # Nor does one that keeps no store any more, or erases a customer of its own.
+    other.remove()
+    other.erase([("member_id", "M1")], [1])
+    assert redis.everything() == before
+    # The owner goes on, as a process of its own.
+    publish.place = RedisPlace(redis.settings, place.marts)
+    publish(replace(SMALL, people=(ADA, CY)))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from onecdp.live.events import Event, Identifier, microseconds
+from onecdp.live.tickets import identifiers_in
 
 SECOND = 1_000_000
 MINUTE, DAY = 60 * SECOND, 86_400 * SECOND
@@ -15,6 +17,7 @@ MAX_VALUES = {"union_id": 1}
 U1, U2, U3 = ("union_id", "U1"), ("union_id", "U2"), ("union_id", "U3")
 D1, D2 = ("device_id", "D1"), ("device_id", "D2")
 UNKNOWN = ("union_id", "unknown")
+TICKET_COLUMNS = [("customer", "union_id"), ("browser", "device_id")]
 IDENTIFIERS = [U1, U2, U3, D1, D2, UNKNOWN]
 
 
@@ -24,6 +27,7 @@ class Warehouse:
 
     people: dict[Identifier, int] = field(default_factory=dict)
     blocked: set[Identifier] = field(default_factory=set)
+    tickets: dict[str, bytes] = field(default_factory=dict)
 
     def person_of(self, identifier: Identifier) -> int | None:
         return self.people.get(identifier)
@@ -33,6 +37,20 @@ class Warehouse:
 
     def is_blocked(self, identifier: Identifier) -> bool:
         return identifier in self.blocked
+
+    def ticket_columns(self) -> list[tuple[str, str]]:
+        return TICKET_COLUMNS
+
+    def tickets_of(self, identifiers: Collection[Identifier]) -> dict[str, bytes]:
+        wanted = {*identifiers}
+        return {
+            name: said
+            for name, said in self.tickets.items()
+            if wanted & {*identifiers_in(said, TICKET_COLUMNS)}
+        }
+
+    def ticket(self, ticket_id: str) -> bytes | None:
+        return self.tickets.get(ticket_id)
 
 
 def event(

@@ -31,6 +31,7 @@ FEATURES = (
     Feature("orders", "purchase", "count", Window("batch")),
     Feature("cart", "page_view", "sum", Window("since", since="purchase")),
     Feature("started_at", "*", "first_time", Window("session")),
+    Feature("has_ticket", "ticket_created", "any", Window("open")),
 )
 
 
@@ -101,7 +102,9 @@ class Stage:
     ) -> None:
         """Publishes the customers as they are now."""
         self.number += 1
-        known = Customers(dict(self.customers.people), set(self.customers.blocked))
+        known = Customers(
+            dict(self.customers.people), set(self.customers.blocked), dict(self.customers.tickets)
+        )
         self.publication = Publication(
             name=f"publication {self.number}",
             people=known,

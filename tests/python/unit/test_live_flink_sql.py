@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from support.cli import make_project
 
 from onecdp.cli.main import main
 from onecdp.errors import UsageProblem
@@ -120,6 +121,42 @@ def test_blocklist_that_can_not_be_read_is_one_line(tmp_path: Path, held: bytes,
     (tmp_path / "seeds/id_blocklist.csv").write_bytes(held)
     with pytest.raises(UsageProblem, match=re.escape(said)):
         read_blocklist(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "gap", "said"),
+    [
+        ("^[[:alpha:]]+$", 30, "seeds/id_blocklist.csv: Flink can't use the pattern "
+         "'^[[:alpha:]]+$': [:alpha:] is known to DuckDB alone; write the letters"),
+        ("^[^[:^digit:]]$", 30, "[:^digit:] is known to DuckDB alone"),
+        ("^x$", 6_000, "dbt_project.yml: session_gap_minutes is longer than Flink's intervals,"
+         " which end at 5999 minutes"),
+    ],
+)  # fmt: skip
+def test_what_flink_would_read_otherwise_is_refused(
+    tmp_path: Path, pattern: str, gap: int, said: str
+) -> None:
+    project = make_project(tmp_path / "project")
+    (project / "seeds/id_blocklist.csv").write_text(
+        f"id_type,match,id_value\nunion_id,pattern,{pattern}\n"
+    )
+    file = project / "dbt_project.yml"
+    changed, count = re.subn(r"session_gap_minutes: \d+", f"session_gap_minutes: {gap}",
+                             file.read_text())  # fmt: skip
+    assert count == 1
+    file.write_text(changed)
+    result = CliRunner().invoke(
+        main, ["live", "flink-sql", "--project-dir", str(project)], env=KAFKA
+    )
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert not result.stdout
+    if gap > 30:
+        more = ["--feature", "events_5m"]
+        result = CliRunner().invoke(
+            main, ["live", "flink-sql", "--project-dir", str(project), *more], env=KAFKA
+        )
+        assert result.exit_code == 0
 
 
 def test_project_without_a_feature_for_flink_is_told(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import confluent_kafka
 import pytest
 
 from onecdp.errors import OnecdpError
-from onecdp.live.follow import Follower
+from onecdp.live.follow import Follower, Logs
 from onecdp.live.kafka_log import KafkaLog
 from onecdp.live.kept import LiveEvents
 from onecdp.live.state import LiveState
@@ -49,7 +49,7 @@ def test_messages_that_could_not_be_kept_come_again(
     client = {"bootstrap.servers": servers}
     state = LiveState(tmp_path / "live.sqlite")
     events, links = (KafkaLog(client, topic, 10) for topic in ("events", "links"))
-    follower = Follower(state, events, links, COLUMNS, lambda: None)
+    follower = Follower(state, Logs(events, links), COLUMNS, None, lambda: None)
     failures = [sqlite3.OperationalError("database is locked"), OnecdpError("not now")]
     take, calls = LiveState.take, list[str]()
 

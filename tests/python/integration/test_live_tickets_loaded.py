@@ -1,0 +1,139 @@
+"""What online stores say of tickets is what `onecdp ingest` has loaded, column by column."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import orjson
+import pytest
+from support.ingestion import Warehouse
+from support.redis_server import needs_redis
+from support.serving import Person, World, write_marts
+
+from onecdp.live.events import Identifier, microseconds
+from onecdp.live.tickets import ticket_of
+from onecdp.serving.batch_state import BatchState
+from onecdp.serving.batch_tickets import TicketsRead, read_tickets
+from onecdp.serving.lookups import Store
+from onecdp.serving.places import FilePlace, Place, Publication
+from onecdp.serving.redis_place import RedisPlace
+from onecdp.warehouse.files import Warehouse as Files
+
+COLUMNS: list[Identifier] = [("customer_id", "customer_id"), ("email_hash", "email_hash")]
+NOW = microseconds(dt.datetime(2026, 6, 6, 12))
+TICKETS = [f"T{number}" for number in range(4)]
+
+
+def message(chance: random.Random, ticket: str, version: int) -> dict[str, Any]:
+    """A version of a ticket, of which no other one has the same time."""
+    said = {
+        "updated_at": f"2026-06-05T{version // 60:02}:{version % 60:02}:00Z",
+        "status": chance.choice(["open", "Solved", " pending", "closed", None]),
+        "solved_at": chance.choice([None, None, "2026-06-05T10:00:00"]),
+        "created_at": chance.choice([None, "2026-06-05T09:00:00"]),
+        "customer_id": chance.choice(["C1", "C2", None]),
+        "requester_email": chance.choice(["a" * 64, "B" * 64, None]),
+        "is_deleted": chance.choice(["true", "false", None]),
+    }
+    if chance.random() < 0.5:
+        # An export of some columns; a webhook has them all, null or not.
+        said = {k: v for k, v in said.items() if k == "updated_at" or chance.random() < 0.5}
+    return {"ticket_id": ticket, **said}
+
+
+def expected(messages: list[dict[str, Any]], ticket: str) -> tuple[dict[str, str], bool]:
+    """The identifiers of a ticket, and whether it is open, by all messages at once."""
+    values: dict[str, Any] = {}
+    for each in sorted(messages, key=lambda each: each["updated_at"]):
+        if each["ticket_id"] == ticket:
+            values |= each
+    held = {"customer_id": values.get("customer_id"),
+            "email_hash": (values.get("requester_email") or "").lower()}  # fmt: skip
+    status = (values.get("status") or "").strip().lower()
+    is_solved = values.get("solved_at") or status in ("solved", "closed")
+    is_open = not is_solved and values.get("is_deleted") != "true"
+    return {kind: value for kind, value in held.items() if value}, is_open
+
+
+def check(store: Store, messages: list[dict[str, Any]]) -> None:
+    named = {each["ticket_id"] for each in messages}
+    by_identifier: dict[Identifier, set[str]] = {}
+    for ticket in TICKETS:
+        document = store.ticket(ticket)
+        assert (document is not None) == (ticket in named)
+        if document is None:
+            continue
+        found = ticket_of([document], COLUMNS, NOW)
+        assert (dict(found.identifiers), found.is_open) == expected(messages, ticket)
+        for identifier in found.identifiers:
+            by_identifier.setdefault(identifier, set()).add(ticket)
+    for value in ("C1", "C2", "a" * 64, "b" * 64):
+        identifier = ("customer_id" if len(value) == 2 else "email_hash", value)
+        known = store.tickets_of([identifier])
+        assert {*known} == by_identifier.get(identifier, set())
+        assert all(store.ticket(ticket) == document for ticket, document in known.items())
+    assert store.tickets_of([]) == {}
+
+
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.soak)])
+def test_file_has_the_tickets_that_are_loaded(
+    warehouse: Warehouse, tmp_path: Path, seed: int
+) -> None:
+    load_and_publish(warehouse, FilePlace(Files(warehouse.folder)), random.Random(seed))
+
+
+@needs_redis
+def test_redis_has_the_tickets_that_are_loaded(warehouse: Warehouse, place: RedisPlace) -> None:
+    load_and_publish(warehouse, place, random.Random(3))
+
+
+def load_and_publish(warehouse: Warehouse, place: Place, chance: random.Random) -> None:
+    marts = place.marts if isinstance(place, RedisPlace) else Files(warehouse.folder).marts_file
+    world = World((Person(1, ids=("customer_id:C1",)),))
+    write_marts(marts, world)
+    versions = {ticket: [*range(1, 30)] for ticket in TICKETS}
+    messages: list[dict[str, Any]] = []
+    for day in range(5):
+        new = []
+        for _ in range(chance.randint(1, 4)):
+            ticket = chance.choice(TICKETS)
+            version = versions[ticket].pop(chance.randrange(len(versions[ticket])))
+            new.append(message(chance, ticket, version))
+        messages += new
+        lines = [json.dumps(each) for each in new]
+        warehouse.write(f"support/tickets/webhooks/{day}.jsonl", *lines)
+        warehouse.load(source="support")
+        columns = COLUMNS[::-1] if day == 4 else COLUMNS
+        private = Files(warehouse.folder).build_file
+        with duckdb.connect(private, read_only=True) as connection:
+            read = read_tickets(connection, columns)
+        assert read is not None
+        # Of some days the marts are as before; of one, nothing is known of the store before.
+        name, of = str(day // 2), str((day - 1) // 2)
+        before = None
+        if day and day != 3 and name != of:
+            before = marts.with_name("before")
+            write_marts(before, world)
+        assert place.write(
+            Publication(name, before, of if before else None, batch_of(read), private)
+        )
+        check(place.open(), messages)
+    place.erase([("customer_id", "C1")], [1])
+    store = place.open()
+    assert store.tickets_of([("customer_id", "C1")]) == {}
+    left = [document for ticket in TICKETS if (document := store.ticket(ticket)) is not None]
+    assert all(orjson.loads(each).get("customer_id", [0, None])[1] != "C1" for each in left)
+
+
+def batch_of(tickets: TicketsRead) -> str:
+    return BatchState({}, dt.date(2026, 6, 6), frozenset(), (), tickets).to_json()
+
+
+def test_project_without_tickets_has_none(tmp_path: Path) -> None:
+    with duckdb.connect(tmp_path / "x.duckdb") as connection:
+        assert read_tickets(connection, COLUMNS) is None
