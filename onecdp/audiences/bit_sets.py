@@ -6,7 +6,7 @@ Members are set in one scan, in any order, and written as portable Roaring bytes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import numpy as np
@@ -101,7 +101,7 @@ class BitSets:
             self._used += 1
             self._directory[high, code] = self._used
 
-    def written(self, code: int) -> tuple[bytes, int]:
+    def written(self, code: int) -> tuple[npt.NDArray[np.uint8], int]:
         """Returns a set as portable Roaring bytes, and how many members it has."""
         keys = np.flatnonzero(self._directory[: self._highs, code])
         blocks = self._directory[keys, code] - np.int32(1)
@@ -113,7 +113,17 @@ class BitSets:
             )
         bits = self._pool.view(np.uint8).reshape(len(self._pool), 8 * kernel.STRIDE)
         written = kernel.write(keys, blocks, members, runs, sizes, self._pool, bits)
-        return written.tobytes(), int(members.sum())
+        return written, int(members.sum())
+
+
+def bytes_column(blobs: Iterable[npt.NDArray[np.uint8]]) -> pa.ChunkedArray:
+    """Returns a binary column with a chunk per value, which are not copied."""
+    chunks = []
+    for blob in blobs:
+        offsets = np.array([0, len(blob)], np.int32)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(blob)]
+        chunks.append(pa.Array.from_buffers(pa.binary(), 1, buffers))
+    return pa.chunked_array(chunks, pa.binary())
 
 
 def one_ints_of(batch: pa.RecordBatch) -> npt.NDArray[np.uint32]:

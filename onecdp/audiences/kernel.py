@@ -54,14 +54,12 @@ def set_bits(
         The row reached, which is the number of rows unless the pool is full, and `used`. A row that
         is begun again changes nothing.
     """
-    for row in range(start, len(one_ints)):
-        if codes[row] == NONE:
-            continue
-        now = _set(codes[row], one_ints[row], directory, pool, used)
-        if now < 0:
+    row = start
+    while True:
+        row = _set_bits(one_ints, codes, row, directory, pool)
+        if row == len(one_ints) or used == len(pool):
             return row, used
-        used = now
-    return len(one_ints), used
+        used = _add_block(one_ints[row], codes[row], directory, pool, used)
 
 
 @compiled
@@ -78,20 +76,12 @@ def set_slices(
 
     Args and result are as for `set_bits`; `held` is 0 for rows without a value.
     """
-    for row in range(start, len(one_ints)):
-        if held[row] == 0:
-            continue
-        left = (values[row] << np.uint64(1)) | np.uint64(1)
-        code = 0
-        while left != 0:
-            if left & np.uint64(1):
-                now = _set(code, one_ints[row], directory, pool, used)
-                if now < 0:
-                    return row, used
-                used = now
-            left >>= np.uint64(1)
-            code += 1
-    return len(one_ints), used
+    row = start
+    while True:
+        row, code = _set_slices(one_ints, values, held, row, directory, pool)
+        if row == len(one_ints) or used == len(pool):
+            return row, used
+        used = _add_block(one_ints[row], code, directory, pool, used)
 
 
 @compiled
@@ -117,6 +107,63 @@ def set_matching(
             count, the least and the most sum, and 1 if who does not meet it is added instead.
         firsts: The first condition of each selection, and one past the last.
     """
+    row = start
+    while True:
+        row, code = _set_matching(
+            one_ints, selections, counts, sums, conditions, firsts, row, directory, pool
+        )
+        if row == len(one_ints) or used == len(pool):
+            return row, used
+        used = _add_block(one_ints[row], code, directory, pool, used)
+
+
+# The loops over all rows allocate nothing: they return the row, and the set, that needs a block, and
+# are called again from there. With an allocation in it, such a loop takes five times as long.
+
+
+@compiled
+def _set_bits(one_ints: Any, codes: Any, start: Any, directory: Any, pool: Any) -> Any:
+    cells, sets = directory.reshape(-1), np.uint64(directory.shape[1])
+    words, width = pool.reshape(-1), np.uint64(pool.shape[1])
+    for row in range(start, len(one_ints)):
+        if codes[row] != NONE and not _set(one_ints[row], codes[row], cells, sets, words, width):
+            return row
+    return len(one_ints)
+
+
+@compiled
+def _set_slices(
+    one_ints: Any, values: Any, held: Any, start: Any, directory: Any, pool: Any
+) -> Any:
+    cells, sets = directory.reshape(-1), np.uint64(directory.shape[1])
+    words, width = pool.reshape(-1), np.uint64(pool.shape[1])
+    for row in range(start, len(one_ints)):
+        if held[row] == 0:
+            continue
+        left = (values[row] << np.uint64(1)) | np.uint64(1)
+        code = 0
+        while left != 0:
+            if left & np.uint64(1) and not _set(one_ints[row], code, cells, sets, words, width):
+                return row, code
+            left >>= np.uint64(1)
+            code += 1
+    return len(one_ints), 0
+
+
+@compiled
+def _set_matching(
+    one_ints: Any,
+    selections: Any,
+    counts: Any,
+    sums: Any,
+    conditions: Any,
+    firsts: Any,
+    start: Any,
+    directory: Any,
+    pool: Any,
+) -> Any:
+    cells, sets = directory.reshape(-1), np.uint64(directory.shape[1])
+    words, width = pool.reshape(-1), np.uint64(pool.shape[1])
     for row in range(start, len(one_ints)):
         selection = selections[row]
         for at in range(firsts[selection], firsts[selection + 1]):
@@ -130,28 +177,35 @@ def set_matching(
                 and total <= conditions[at, 5]
             )
             if is_met != (conditions[at, 6] == 1):
-                now = _set(conditions[at, 0], one_ints[row], directory, pool, used)
-                if now < 0:
-                    return row, used
-                used = now
-    return len(one_ints), used
+                code = conditions[at, 0]
+                if not _set(one_ints[row], code, cells, sets, words, width):
+                    return row, code
+    return len(one_ints), np.int64(0)
 
 
 @compiled
-def _set(code: Any, one_int: Any, directory: Any, pool: Any, used: Any) -> Any:
-    """Sets a bit and returns how many blocks are in use, or -1 if the pool is full."""
-    high = one_int >> np.uint32(16)
-    block = np.int64(directory[high, code])
+def _set(one_int: Any, code: Any, cells: Any, sets: Any, words: Any, width: Any) -> Any:
+    """Sets a bit, and returns whether its block is there.
+
+    The directory and the pool are given as flat arrays, with the lengths of their rows; and numbers
+    are unsigned, so that none needs a look at whether it is negative.
+    """
+    one = np.uint64(one_int)
+    block = np.uint64(cells[(one >> np.uint64(16)) * sets + np.uint64(code)])
     if block == 0:
-        if used == len(pool):
-            return -1
-        pool[used, :] = np.uint64(0)
-        used += 1
-        block = used
-        directory[high, code] = block
-    low = one_int & np.uint32(0xFFFF)
-    pool[block - 1, low >> np.uint32(6)] |= np.uint64(1) << np.uint64(low & np.uint32(63))
-    return used
+        return False
+    low = one & np.uint64(0xFFFF)
+    word = (block - np.uint64(1)) * width + (low >> np.uint64(6))
+    words[word] |= np.uint64(1) << (low & np.uint64(63))
+    return True
+
+
+@compiled
+def _add_block(one_int: Any, code: Any, directory: Any, pool: Any, used: Any) -> Any:
+    """Adds an empty block to a set, and returns how many are in use."""
+    pool[used, :] = np.uint64(0)
+    directory[one_int >> np.uint32(16), code] = used + 1
+    return used + 1
 
 
 @compiled
@@ -214,7 +268,8 @@ def write(
     header = (4 + flags) if has_runs else 8
     has_offsets = not has_runs or count >= _NO_OFFSETS_BELOW
     header += 4 * count + (4 * count if has_offsets else 0)
-    out = np.zeros(header + sizes.sum(), np.uint8)
+    out = np.empty(header + sizes.sum(), np.uint8)
+    out[:header] = 0
     place = 0
     if has_runs:
         place = _put(out, place, _COOKIE | ((count - 1) << 16), 4)
