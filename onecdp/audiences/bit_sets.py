@@ -1,7 +1,7 @@
 """Sets of customers while they are built, as bits, and what is checked of the columns.
 
 Members are set in one scan, in any order, and written as portable Roaring bytes
-(`onecdp.audiences.kernel`).
+(`onecdp.audiences.kernel`, `onecdp.audiences.portable`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from onecdp.audiences import kernel
+from onecdp.audiences import kernel, portable
 
 MAX_ONE_INT = 2**32 - 1
 
@@ -105,14 +105,14 @@ class BitSets:
         """Returns a set as portable Roaring bytes, and how many members it has."""
         keys = np.flatnonzero(self._directory[: self._highs, code])
         blocks = self._directory[keys, code] - np.int32(1)
-        members, runs, sizes = kernel.measure(blocks, self._pool)
+        members, runs, sizes = portable.measure(blocks, self._pool)
         kept = members > 0
         if not kept.all():
             keys, blocks, members, runs, sizes = (
                 column[kept] for column in (keys, blocks, members, runs, sizes)
             )
         bits = self._pool.view(np.uint8).reshape(len(self._pool), 8 * kernel.STRIDE)
-        written = kernel.write(keys, blocks, members, runs, sizes, self._pool, bits)
+        written = portable.write(keys, blocks, members, runs, sizes, self._pool, bits)
         return written, int(members.sum())
 
 
