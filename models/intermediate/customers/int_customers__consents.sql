@@ -1,8 +1,22 @@
--- Rebuilt when new rows came: one pass over the choices, which are few beside events, and one join
--- with the identifiers. What people chose is never bounded by the as-of date: an audience of an
--- earlier day must not reach somebody who has withdrawn since.
+-- What a customer chose for each purpose: a withdrawal by any identifier holds for the customer.
+-- What people chose is never bounded by the as-of date: an audience of an earlier day must not
+-- reach somebody who has withdrawn since.
+-- Key: one_id and purpose. New: customers of identifiers with another word, with a changed
+-- identifier or who lost one, and who became or ceased to be one; all, if the seed differs.
+-- A rebuild gives the same rows, except for changed_at.
 
-{{ config(materialized='table', meta={'by_date': false}) }}
+{%- set facts = ['one_int', 'status', 'id_type', 'id_value', 'event_time', 'channel', 'reason'] %}
+{%- set since = keyed_increment(
+    unique_key=['one_id', 'purpose'],
+    stamps={
+        'int_customers__identifier_consents': 'changed_at',
+        'int_identity__map': 'changed_at',
+        'int_customers__customers': 'changed_at',
+    },
+    contents=['suppressions'],
+    removed_keys=['one_int'],
+) %}
+{{ config(meta={'by_date': false}) }}
 
 with identifier_consents as (
 
@@ -18,13 +32,54 @@ suppressions as (
 
 id_map as (
 
-    select * from {{ ref('id_map') }}
+    select * from {{ ref('int_identity__map') }}
 
 ),
 
 customers as (
 
     select * from {{ ref('int_customers__customers') }}
+
+),
+
+{%- if since %}
+
+said_anew as (
+
+    select node_id from identifier_consents
+    where changed_at > {{ since.int_customers__identifier_consents.stamp }}
+    union
+    select key as node_id
+    from ({{ removed_since('int_customers__identifier_consents', since) }})
+
+),
+
+touched as (
+
+    select id_map.one_int from id_map
+    inner join said_anew on id_map.node_id = said_anew.node_id
+    {%- for upstream in ['int_identity__map', 'int_customers__customers'] %}
+    union
+    select one_int from {{ ref(upstream) }}
+    where changed_at > {{ since[upstream].stamp }}
+    union
+    select key as one_int from ({{ removed_since(upstream, since) }})
+    {%- endfor %}
+
+),
+{%- endif %}
+
+identifiers as (
+
+    select
+        id_map.one_id,
+        id_map.one_int,
+        id_map.id_type,
+        id_map.id_value,
+        id_map.is_active
+    from id_map
+    inner join customers on id_map.one_id = customers.one_id
+    {{ of_touched('id_map', ['one_int']) if since }}
 
 ),
 
@@ -69,9 +124,10 @@ ranked as (
 
     select
         said.*,
-        id_map.one_id,
+        identifiers.one_id,
+        identifiers.one_int,
         row_number() over (
-            partition by id_map.one_id, said.purpose
+            partition by identifiers.one_id, said.purpose
             order by
                 case when said.status = 'granted' then 1 else 0 end asc,
                 said.event_time desc nulls last,
@@ -79,26 +135,24 @@ ranked as (
                 said.id_value asc
         ) as place
     from said
-    inner join id_map on said.id_type = id_map.id_type and said.id_value = id_map.id_value
-    inner join customers on id_map.one_id = customers.one_id
-    where id_map.is_active or said.status <> 'granted'
+    inner join identifiers
+        on said.id_type = identifiers.id_type and said.id_value = identifiers.id_value
+    where identifiers.is_active or said.status <> 'granted'
 
 ),
 
-final as (
+present as (
 
-    select
-        one_id,
-        purpose,
-        status,
-        id_type,
-        id_value,
-        event_time,
-        channel,
-        reason
-    from ranked
+    select * from ranked
     where place = 1
 
-)
+),
+
+{{ differences(
+    'present',
+    ['one_id', 'purpose'],
+    facts,
+    touched=['touched', ['one_int']] if since else none,
+) }}
 
 select * from final

@@ -20,7 +20,11 @@ CONSENTS = "one_id, purpose, status"
 
 @pytest.fixture(scope="module")
 def consents(built_warehouse: BuiltProject) -> Iterator[duckdb.DuckDBPyConnection]:
-    models = ("int_customers__identifier_consents", "customer_consents")
+    models = (
+        "int_customers__identifier_consents",
+        "int_customers__consents",
+        "customer_consents",
+    )
     with compiled_models(built_warehouse, *models) as connection:
         yield connection
 
@@ -77,7 +81,7 @@ def test_consent_is_what_plain_sets_say(consents: duckdb.DuckDBPyConnection, see
     fill(consents, "staging.stg_email__events", "email_hash, event_type, event_time", mails)
     fill(consents, "seeds.suppressions", "id_type, id_value", suppressed)
     fill(consents, "intermediate.int_customers__customers", "one_id", [(p,) for p in people])
-    fill(consents, "marts.id_map", "id_type, id_value, one_id, is_active",
+    fill(consents, "intermediate.int_identity__map", "id_type, id_value, one_id, is_active",
          [(*each, owner, each in active) for each, owner in owners.items()])  # fmt: skip
 
     said = [*events, *(("email_hash", e, "email_marketing", "withdrawn", t)
