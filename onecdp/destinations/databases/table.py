@@ -31,11 +31,13 @@ class Target:
     scales: Mapping[str, int]
 
 
-def ready_table(engine: sa.Engine, dialect: Dialect, name: str, delivery: Delivery) -> Target:
+def ready_table(
+    connection: sa.Connection, dialect: Dialect, name: str, delivery: Delivery
+) -> Target:
     """Makes the table, or adds columns that it lacks, and checks that it can be upserted.
 
     Args:
-        engine: To its server.
+        connection: To its server; the caller commits.
         dialect: Of the server.
         name: As in the settings.
         delivery: With the columns and the key.
@@ -45,12 +47,13 @@ def ready_table(engine: sa.Engine, dialect: Dialect, name: str, delivery: Delive
         sqlalchemy.exc.DBAPIError: The server refused.
     """
     schema, _, table = name.rpartition(".")
-    inspector = sa.inspect(engine)
+    # Of a connection: of an engine, it would connect for each question.
+    inspector = sa.inspect(connection)
     if not inspector.has_table(table, schema=schema or None):
-        _create(engine, dialect, name, delivery)
+        _create(connection, dialect, name, delivery)
         return Target(name, True, {})
     found = {c["name"]: c["type"] for c in inspector.get_columns(table, schema=schema or None)}
-    _add_missing(engine, dialect, name, delivery, found)
+    _add_missing(connection, dialect, name, delivery, found)
     key = set(delivery.selection.key)
     unique: list[Any] = [
         inspector.get_pk_constraint(table, schema=schema or None)["constrained_columns"],
@@ -85,7 +88,7 @@ def check_digits(target: Target, rows: pa.Table) -> None:
             )
 
 
-def _create(engine: sa.Engine, dialect: Dialect, name: str, delivery: Delivery) -> None:
+def _create(connection: sa.Connection, dialect: Dialect, name: str, delivery: Delivery) -> None:
     schema, _, table = name.rpartition(".")
     key = delivery.selection.key
     lengths = delivery.read_lengths()
@@ -109,11 +112,15 @@ def _create(engine: sa.Engine, dialect: Dialect, name: str, delivery: Delivery) 
     )
     if len(key) > 1:
         sa.Index(f"{table}_{key[-1]}", made.c[key[-1]])
-    made.create(engine)
+    made.create(connection)
 
 
 def _add_missing(
-    engine: sa.Engine, dialect: Dialect, name: str, delivery: Delivery, found: Mapping[str, Any]
+    connection: sa.Connection,
+    dialect: Dialect,
+    name: str,
+    delivery: Delivery,
+    found: Mapping[str, Any],
 ) -> None:
     missing = [field for field in delivery.schema if field.name not in found]
     if not missing:
@@ -121,13 +128,12 @@ def _add_missing(
     if keys := [field.name for field in missing if field.name in delivery.selection.key]:
         raise OnecdpError(f"{name} has no column {keys[0]}, by which rows are found")
     lengths = delivery.read_lengths()
-    with engine.begin() as connection:
-        for field in missing:
-            kind = dialect.column_type(field, lengths.get(field.name, 0), is_key=False)
-            connection.exec_driver_sql(
-                f"alter table {_quoted(dialect, name)} add column {dialect.quoted(field.name)}"
-                f" {kind.compile(dialect=engine.dialect)}"
-            )
+    for field in missing:
+        kind = dialect.column_type(field, lengths.get(field.name, 0), is_key=False)
+        connection.exec_driver_sql(
+            f"alter table {_quoted(dialect, name)} add column {dialect.quoted(field.name)}"
+            f" {kind.compile(dialect=connection.dialect)}"
+        )
 
 
 def _quoted(dialect: Dialect, name: str) -> str:
