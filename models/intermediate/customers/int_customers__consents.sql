@@ -78,7 +78,7 @@ identifiers as (
         id_map.id_value,
         id_map.is_active
     from id_map
-    inner join customers on id_map.one_id = customers.one_id
+    inner join customers on id_map.one_int = customers.one_int
     {{ of_touched('id_map', ['one_int']) if since }}
 
 ),
