@@ -24,21 +24,9 @@ with identifier_consents as (
 
 ),
 
-suppressions as (
-
-    select * from {{ ref('suppressions') }}
-
-),
-
 id_map as (
 
     select * from {{ ref('int_identity__map') }}
-
-),
-
-customers as (
-
-    select * from {{ ref('int_customers__customers') }}
 
 ),
 
@@ -78,7 +66,8 @@ identifiers as (
         id_map.id_value,
         id_map.is_active
     from id_map
-    inner join customers on id_map.one_int = customers.one_int
+    inner join {{ ref('int_customers__customers') }} as customers
+        on id_map.one_int = customers.one_int
     {{ of_touched('id_map', ['one_int']) if since }}
 
 ),
@@ -89,7 +78,7 @@ suppressed as (
         trim(id_type) as id_type,
         {{ normalize_identifier('trim(id_type)', 'id_value') }} as id_value,
         max(reason) as reason
-    from suppressions
+    from {{ ref('suppressions') }}
     group by all
 
 ),
