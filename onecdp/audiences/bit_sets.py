@@ -1,12 +1,12 @@
 """Sets of customers while they are built, as bits, and what is checked of the columns.
 
 Members are set in one scan, in any order, and written as portable Roaring bytes
-(`onecdp.audiences.kernel`).
+(`onecdp.audiences.kernel`, `onecdp.audiences.portable`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from onecdp.audiences import kernel
+from onecdp.audiences import kernel, portable
 
 MAX_ONE_INT = 2**32 - 1
 
@@ -101,19 +101,29 @@ class BitSets:
             self._used += 1
             self._directory[high, code] = self._used
 
-    def written(self, code: int) -> tuple[bytes, int]:
+    def written(self, code: int) -> tuple[npt.NDArray[np.uint8], int]:
         """Returns a set as portable Roaring bytes, and how many members it has."""
         keys = np.flatnonzero(self._directory[: self._highs, code])
         blocks = self._directory[keys, code] - np.int32(1)
-        members, runs, sizes = kernel.measure(blocks, self._pool)
+        members, runs, sizes = portable.measure(blocks, self._pool)
         kept = members > 0
         if not kept.all():
             keys, blocks, members, runs, sizes = (
                 column[kept] for column in (keys, blocks, members, runs, sizes)
             )
         bits = self._pool.view(np.uint8).reshape(len(self._pool), 8 * kernel.STRIDE)
-        written = kernel.write(keys, blocks, members, runs, sizes, self._pool, bits)
-        return written.tobytes(), int(members.sum())
+        written = portable.write(keys, blocks, members, runs, sizes, self._pool, bits)
+        return written, int(members.sum())
+
+
+def bytes_column(blobs: Iterable[npt.NDArray[np.uint8]]) -> pa.ChunkedArray:
+    """Returns a binary column with a chunk per value, which are not copied."""
+    chunks = []
+    for blob in blobs:
+        offsets = np.array([0, len(blob)], np.int32)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(blob)]
+        chunks.append(pa.Array.from_buffers(pa.binary(), 1, buffers))
+    return pa.chunked_array(chunks, pa.binary())
 
 
 def one_ints_of(batch: pa.RecordBatch) -> npt.NDArray[np.uint32]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from onecdp.audiences.bit_sets import BitSets, codes_of, one_ints_of
+from onecdp.audiences.bit_sets import BitSets, bytes_column, codes_of, one_ints_of
 
 MAX_TAGS = 2**16 - 1
 
@@ -121,7 +121,7 @@ def build_bitmaps(
     columns = [
         [tag.name for tag in known],
         [tag.family for tag in known],
-        [blob for blob, _ in written],
+        bytes_column(blob for blob, _ in written),
         [members for _, members in written],
     ]
     return pa.table(columns, schema=BITMAPS_SCHEMA)

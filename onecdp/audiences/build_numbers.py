@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from onecdp.audiences.bit_sets import BitSets, one_ints_of
+from onecdp.audiences.bit_sets import BitSets, bytes_column, one_ints_of
 
 NUMBERS_SCHEMA = pa.schema(
     [
@@ -44,7 +44,9 @@ def build_numbers(rows: Iterable[pa.Table]) -> pa.Table:
         for name in sorted(set(table.schema.names) - {"one_int"}):
             parts += _slices(table, name)
     columns = list(zip(*parts, strict=True)) if parts else [()] * len(NUMBERS_SCHEMA)
-    return pa.table(list(map(pa.array, map(list, columns), NUMBERS_SCHEMA.types)), NUMBERS_SCHEMA)
+    *others, blobs, counts = columns
+    arrays = [*map(list, others), bytes_column(blobs), list(counts)]
+    return pa.table(arrays, schema=NUMBERS_SCHEMA)
 
 
 def _slices(table: pa.Table, name: str) -> Iterator[tuple[Any, ...]]:

@@ -10,9 +10,6 @@ from onecdp.audiences.bitmaps import ALL_CUSTOMERS, BitMap, difference, intersec
 from onecdp.audiences.numbers import Number
 from onecdp.audiences.rules import And, Compare, Expression, Not, Or, Tag
 
-# A comparison costs an operation per digit, so it is made on the customers that are left if the
-# rest of an AND leaves few.
-_FEW = 8
 _CACHE_BYTES = 512 << 20
 
 
@@ -50,8 +47,6 @@ class Evaluator:
         self._sets = sets
         self._kept: dict[Expression, BitMap] = {}
         self._kept_bytes = 0
-        # A comparison within an AND of a shared part is met less often than it is counted: then it
-        # is kept to the end, within the limit.
         self._uses = Counter(part for expression in expressions for part in _parts(expression))
         self._uses = Counter({part: uses for part, uses in self._uses.items() if uses > 1})
 
@@ -120,21 +115,8 @@ class Evaluator:
 
     def _and_parts(self, expression: And) -> tuple[list[BitMap], list[BitMap]]:
         """Splits AND into the bitmaps to intersect (at least one) and those to subtract."""
-        comparisons = [o for o in expression.operands if isinstance(o, Compare)]
         negated = [o.operand for o in expression.operands if isinstance(o, Not)]
-        others = [o for o in expression.operands if not isinstance(o, (Compare, Not))]
-        kept = [self.evaluate(operand) for operand in others]
-        for comparison in comparisons:
-            number = self._sets.numbers[comparison.number]
-            few = min(kept, key=len, default=None)
-            if (
-                few is not None
-                and len(few) * _FEW < len(number.held)
-                and (comparison not in self._uses)
-            ):
-                kept.append(number.compare(comparison, few))
-            else:
-                kept.append(self.evaluate(comparison))
+        kept = [self.evaluate(o) for o in expression.operands if not isinstance(o, Not)]
         taken = [self.evaluate(operand) for operand in negated]
         return kept or [self._sets.everybody], taken
 

@@ -36,32 +36,25 @@ class Number:
     held: BitMap
     slices: tuple[BitMap, ...]
 
-    def compare(self, comparison: Compare, within: BitMap | None = None) -> BitMap:
-        """Returns the customers that a comparison is true for.
-
-        Args:
-            comparison: A comparison of this number.
-            within: Customers to look at; the result is part of them.
-        """
-        held = self.held if within is None else self.held & within
+    def compare(self, comparison: Compare) -> BitMap:
+        """Returns the customers that a comparison, one of this number, is true for."""
         values = comparison.values
         match comparison.operator:
             case "=" | "in":
-                return BitMap.union(BitMap(), *(self._equal(held, value) for value in values))
+                return BitMap.union(BitMap(), *map(self._equal, values))
             case "!=":
-                return held - self._equal(held, values[0])
+                return self.held - self._equal(values[0])
             case "<=":
-                return self._at_most(held, self._floor(values[0]))
+                return self.held - self._above(self._floor(values[0]))
             case "<":
-                return self._at_most(held, self._ceiling(values[0]) - 1)
+                return self.held - self._above(self._ceiling(values[0]) - 1)
             case ">":
-                return held - self._at_most(held, self._floor(values[0]))
+                return self._above(self._floor(values[0]))
             case ">=":
-                return held - self._at_most(held, self._ceiling(values[0]) - 1)
+                return self._above(self._ceiling(values[0]) - 1)
             case "between":
                 low, high = values
-                least = held - self._at_most(held, self._ceiling(low) - 1)
-                return self._at_most(least, self._floor(high))
+                return self._above(self._ceiling(low) - 1) - self._above(self._floor(high))
         raise ValueError(f"unknown operator {comparison.operator}")
 
     def total(self, customers: BitMap) -> Decimal:
@@ -87,32 +80,37 @@ class Number:
     def _ceiling(self, value: Decimal) -> int:
         return int(value.scaleb(self.decimals, _EXACT).to_integral_value(ROUND_CEILING, _EXACT))
 
-    def _equal(self, held: BitMap, value: Decimal) -> BitMap:
+    def _equal(self, value: Decimal) -> BitMap:
         integer = self._floor(value)
         wanted = integer - self.base
         if integer != self._ceiling(value) or wanted < 0 or wanted >> len(self.slices):
             return BitMap()
-        equal = held
+        equal = self.held.copy()
         for bit, members in enumerate(self.slices):
-            equal = equal & members if wanted >> bit & 1 else equal - members
+            if wanted >> bit & 1:
+                equal &= members
+            else:
+                equal -= members
         return equal
 
-    def _at_most(self, held: BitMap, integer: int) -> BitMap:
-        """Returns the customers of `held` whose integer is at most another."""
+    def _above(self, integer: int) -> BitMap:
+        """Returns the customers whose integer is greater than another.
+
+        From the lowest bit up, one operation each: of two integers that are the same above a bit,
+        the one with the bit is greater, and where both or neither has it, the lower bits decide.
+        """
         wanted = integer - self.base
         if wanted < 0:
-            return BitMap()
+            return self.held.copy()
+        above = BitMap()
         if wanted >> len(self.slices):
-            return held.copy()
-        less = BitMap()
-        equal = held
-        for bit in reversed(range(len(self.slices))):
+            return above
+        for bit, members in enumerate(self.slices):
             if wanted >> bit & 1:
-                less |= equal - self.slices[bit]
-                equal = equal & self.slices[bit]
+                above &= members
             else:
-                equal = equal - self.slices[bit]
-        return less | equal
+                above |= members
+        return above
 
 
 def load_numbers(rows: Iterable[tuple[str, int, int, int, bytes]]) -> Mapping[str, Number]:

@@ -72,7 +72,11 @@ class Database:
         self.address = f"{plain.render_as_string()} {table}"
         self.name, self.table, self.selection = name, table, selection
         self.engine = sa.create_engine(
-            url, poolclass=sa.NullPool, connect_args=self.dialect.connect_args
+            url,
+            poolclass=sa.NullPool,
+            # `close` does it; of a lost connection, the pool would log a traceback.
+            pool_reset_on_return=None,
+            connect_args=self.dialect.connect_args,
         )
         key = [self.dialect.quoted(column) for column in selection.key]
         self.names = Names(
@@ -80,6 +84,7 @@ class Database:
             key,
             [q for q in map(self.dialect.quoted, selection.columns) if q not in key],
         )
+        self._session: sa.Connection | None = None
         self._connection: Any = None
         self._cursor: Any = None
         self._made: set[str] = set()
@@ -92,8 +97,11 @@ class Database:
     def prepare(self, delivery: Delivery) -> bool:
         """Makes or checks the table; it is new, too, if it has no row of the selection any more."""
         with self._told():
-            self._target = ready_table(self.engine, self.dialect, self.table, delivery)
-            self._connection = self.engine.raw_connection()
+            self._session = self.engine.connect()
+            self._target = ready_table(self._session, self.dialect, self.table, delivery)
+            self._session.commit()
+            # The same connection: to make one costs as much as to send some thousand rows.
+            self._connection = self._session.connection
             self._cursor = self._connection.cursor()
             self.dialect.begin(self._cursor)
             # Rows may then be loaded into it without a stage.
@@ -134,8 +142,8 @@ class Database:
             if self._connection is not None:
                 self._connection.rollback()
         with contextlib.suppress(Exception):
-            if self._connection is not None:
-                self._connection.close()
+            if self._session is not None:
+                self._session.close()
         self.engine.dispose()
 
     def _load(self, table: str, columns: str, batch: Batch) -> None:

@@ -34,11 +34,13 @@ class Target:
     types: Mapping[str, TypeEngine[Any]]
 
 
-def ready_table(engine: sa.Engine, dialect: Dialect, name: str, delivery: Delivery) -> Target:
+def ready_table(
+    connection: sa.Connection, dialect: Dialect, name: str, delivery: Delivery
+) -> Target:
     """Makes the table, or adds columns that it lacks, and checks that it can be upserted.
 
     Args:
-        engine: To its server.
+        connection: To its server; the caller commits.
         dialect: Of the server.
         name: As in the settings.
         delivery: With the columns and the key.
@@ -48,9 +50,10 @@ def ready_table(engine: sa.Engine, dialect: Dialect, name: str, delivery: Delive
         sqlalchemy.exc.DBAPIError: The server refused.
     """
     schema, _, table = name.rpartition(".")
-    inspector = sa.inspect(engine)
+    # Of a connection: of an engine, it would connect for each question.
+    inspector = sa.inspect(connection)
     if not inspector.has_table(table, schema=schema or None):
-        _create(engine, dialect, name, delivery)
+        _create(connection, dialect, name, delivery)
         return Target(name, True, {})
     if dialect.has_storage_engines:
         options = inspector.get_table_options(table, schema=schema or None)
@@ -61,7 +64,7 @@ def ready_table(engine: sa.Engine, dialect: Dialect, name: str, delivery: Delive
                 f" undone; alter table {_quoted(dialect, name)} engine=InnoDB"
             )
     found = {c["name"]: c["type"] for c in inspector.get_columns(table, schema=schema or None)}
-    _add_missing(engine, dialect, name, delivery, found)
+    _add_missing(connection, dialect, name, delivery, found)
     key = set(delivery.selection.key)
     unique: list[Any] = [
         inspector.get_pk_constraint(table, schema=schema or None)["constrained_columns"],
@@ -112,7 +115,7 @@ def _second_digits(theirs: TypeEngine[Any]) -> int:
     return 6 if precision is None else int(precision)
 
 
-def _create(engine: sa.Engine, dialect: Dialect, name: str, delivery: Delivery) -> None:
+def _create(connection: sa.Connection, dialect: Dialect, name: str, delivery: Delivery) -> None:
     schema, _, table = name.rpartition(".")
     key = delivery.selection.key
     lengths = delivery.read_lengths()
@@ -136,11 +139,15 @@ def _create(engine: sa.Engine, dialect: Dialect, name: str, delivery: Delivery) 
     )
     if len(key) > 1:
         sa.Index(f"{table}_{key[-1]}", made.c[key[-1]])
-    made.create(engine)
+    made.create(connection)
 
 
 def _add_missing(
-    engine: sa.Engine, dialect: Dialect, name: str, delivery: Delivery, found: Mapping[str, Any]
+    connection: sa.Connection,
+    dialect: Dialect,
+    name: str,
+    delivery: Delivery,
+    found: Mapping[str, Any],
 ) -> None:
     missing = [field for field in delivery.schema if field.name not in found]
     if not missing:
@@ -148,15 +155,14 @@ def _add_missing(
     if keys := [field.name for field in missing if field.name in delivery.selection.key]:
         raise OnecdpError(f"{name} has no column {keys[0]}, by which rows are found")
     lengths = delivery.read_lengths()
-    with engine.begin() as connection:
-        for field in missing:
-            kind = dialect.column_type(field, lengths.get(field.name, 0), is_key=False)
-            statement = (
-                f"alter table {_quoted(dialect, name)} add column {dialect.quoted(field.name)}"
-                f" {kind.compile(dialect=engine.dialect)}"
-            )
-            # The drivers take a single % for the place of a value.
-            connection.exec_driver_sql(statement.replace("%", "%%"))
+    for field in missing:
+        kind = dialect.column_type(field, lengths.get(field.name, 0), is_key=False)
+        statement = (
+            f"alter table {_quoted(dialect, name)} add column {dialect.quoted(field.name)}"
+            f" {kind.compile(dialect=connection.dialect)}"
+        )
+        # The drivers take a single % for the place of a value.
+        connection.exec_driver_sql(statement.replace("%", "%%"))
 
 
 def _quoted(dialect: Dialect, name: str) -> str:

@@ -35,6 +35,10 @@ BROKEN = {
         "delete from intermediate.int_events__resolved where event_id ="
         " (select max(event_id) from intermediate.int_events__resolved where source_name = 'web')"
     ),
+    "assert_consents_are_what_identifiers_said": (
+        "update intermediate.int_customers__consents set status = 'granted' where rowid ="
+        " (select max(rowid) from intermediate.int_customers__consents where status = 'withdrawn')"
+    ),
     "assert_totals_are_conserved": (
         "update marts.customer_profiles set gross_revenue = gross_revenue + 1"
         " where one_id = (select min(one_id) from marts.customer_profiles)"

@@ -20,7 +20,11 @@ CONSENTS = "one_id, purpose, status"
 
 @pytest.fixture(scope="module")
 def consents(built_warehouse: BuiltProject) -> Iterator[duckdb.DuckDBPyConnection]:
-    models = ("int_customers__identifier_consents", "customer_consents")
+    models = (
+        "int_customers__identifier_consents",
+        "int_customers__consents",
+        "customer_consents",
+    )
     with compiled_models(built_warehouse, *models) as connection:
         yield connection
 
@@ -76,9 +80,12 @@ def test_consent_is_what_plain_sets_say(consents: duckdb.DuckDBPyConnection, see
          events)  # fmt: skip
     fill(consents, "staging.stg_email__events", "email_hash, event_type, event_time", mails)
     fill(consents, "seeds.suppressions", "id_type, id_value", suppressed)
-    fill(consents, "intermediate.int_customers__customers", "one_id", [(p,) for p in people])
-    fill(consents, "marts.id_map", "id_type, id_value, one_id, is_active",
-         [(*each, owner, each in active) for each, owner in owners.items()])  # fmt: skip
+    fill(consents, "intermediate.int_customers__customers", "one_int",
+         [(int(p[1:]),) for p in people])  # fmt: skip
+    fill(consents, "intermediate.int_identity__map",
+         "id_type, id_value, one_id, one_int, is_active",
+         [(*each, owner, int(owner[1:]), each in active)
+          for each, owner in owners.items()])  # fmt: skip
 
     said = [*events, *(("email_hash", e, "email_marketing", "withdrawn", t)
                        for e, kind, t in mails if kind != "open")]  # fmt: skip

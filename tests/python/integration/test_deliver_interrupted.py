@@ -119,6 +119,8 @@ class Proxy:
                 each.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        # Closing alone would let the waiting accept() take one more.
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.line import Line, copy_project, differences
-from support.line_days import MEMBERS, PAGES, write_link
+from support.line_days import CHOICES, MAILS, MEMBERS, PAGES, write_link
 from support.published_days import PublishedDays
 
 from onecdp.pipeline import Context, forget
@@ -47,6 +47,29 @@ def random_day(line: Line, day: int, draw: random.Random) -> None:
         f"crm/random{day}.csv",
         "member_id,mobile_hash,level,updated_at,is_deleted",
         f"M{gone},H{gone},{draw.choice(['gold', 'silver'])},2026-05-{day + 2:02},{is_deleted}",
+    )
+    random_choices(line, day, draw)
+
+
+def random_choices(line: Line, day: int, draw: random.Random) -> None:
+    """Consents of members, people, addresses and nobody, late ones, too, and unsubscriptions."""
+    chosen = set()
+    for _ in range(6):
+        identifier = draw.choice(
+            [f"{kind}{draw.randrange(6)}" for kind in ("member_id,M", "union_id,U", "email_hash,E")]
+        )
+        purpose = draw.choice(["email_marketing", "sms"])
+        status = draw.choice(["granted", "granted", "withdrawn"])
+        chosen.add(f"{identifier},{purpose},{status},2026-05-0{draw.randrange(1, 8)} 10:00:00")
+    line.write(f"consents/random{day}.csv", CHOICES, *sorted(chosen))
+    line.write(
+        f"email/random{day}.csv",
+        MAILS,
+        *(
+            f"m{day}-{number},{draw.choice(['open', 'unsubscribe', 'complaint'])},"
+            f"E{draw.randrange(6)},spring,2026-05-0{draw.randrange(1, 8)} 10:00:00"
+            for number in range(2)
+        ),
     )
 
 
@@ -88,7 +111,7 @@ def test_random_days_equal_a_rebuild(tmp_path: Path, project: Path, days: int) -
     print(f"days drawn with seed {seed}")
     draw = random.Random(seed)
     line = Line.at(tmp_path / "line", project)
-    line.write("crm/members.csv", MEMBERS, *(f"M{n},H{n},,,,,,2026-05-01" for n in range(5)))
+    line.write("crm/members.csv", MEMBERS, *(f"M{n},H{n},E{n},,,,,2026-05-01" for n in range(5)))
     as_of = ""
     published = PublishedDays()
     for day in range(days):
@@ -104,3 +127,5 @@ def test_random_days_equal_a_rebuild(tmp_path: Path, project: Path, days: int) -
     rebuilt = line.copy_warehouse(tmp_path / "rebuilt")
     rebuilt.build("--full-refresh", tests=False, as_of=as_of)
     assert not differences(line.marts(), rebuilt.marts())
+    words = "select * exclude changed_at from intermediate.int_customers__identifier_consents"
+    assert sorted(map(str, line.query(words))) == sorted(map(str, rebuilt.query(words)))
