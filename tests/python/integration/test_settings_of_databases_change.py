@@ -1,0 +1,135 @@
+"""A reader of a database whose settings change: another table, cursor, or column; and odd logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.raw_store import RawStore
+from support.sql_servers import Server
+
+from ingestion.readers.binlog.reader import Binlog
+from ingestion.readers.live import LiveReader
+from ingestion.readers.sql.reader import Sql
+from ingestion.sources.crm import MEMBERS
+
+READERS: dict[str, LiveReader] = {"sql": Sql(), "binlog": Binlog()}
+
+
+@pytest.fixture
+def server(mariadb_server: Server) -> Server:
+    """The server, with ten old rows in `archive` and ten new ones in `people`."""
+    for table, year in (("people", 2024), ("archive", 2020)):
+        mariadb_server.execute(
+            f"drop table if exists {table}",
+            f"create table {table} (member_id varchar(20) primary key, real_name varchar(50), "
+            "nick varchar(50), created_at datetime, updated_at datetime, key (updated_at), "
+            "key (created_at))",
+            f"insert into {table} select concat('{table}', seq), 'Name', 'Nick', "
+            f"'{year}-01-01' + interval seq day, '{year}-01-01' + interval seq day "
+            "from seq_1_to_10",
+        )
+    return mariadb_server
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RawStore:
+    return RawStore(tmp_path, MEMBERS)
+
+
+def use(server: Server, monkeypatch: pytest.MonkeyPatch, reader: str, **values: object) -> None:
+    said = {"table": "people", **({"cursor": "updated_at"} if reader == "sql" else {}), **values}
+    server.configure(monkeypatch, "crm", reader, {"members": said})
+
+
+def names(store: RawStore) -> set[object]:
+    return {name for (name,) in store.query("select real_name from raw_crm.members")}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_another_table_is_read_from_its_beginning(
+    store: RawStore, server: Server, monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    use(server, monkeypatch, reader)
+    store.load(READERS[reader])
+    use(server, monkeypatch, reader, table="archive")
+    report = store.load(READERS[reader])
+    assert store.query("select count(*) from raw_crm.members where is_deleted is not true") == [
+        (20 if reader == "sql" else 10,)
+    ]
+    assert [text for _, text in report.notices] == [
+        "archive takes the place of shop.people: it is read as a whole"
+    ]
+    assert store.load(READERS[reader]).places_loaded == 0
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_another_column_for_one_of_ours_is_read_in_all_rows(
+    store: RawStore, server: Server, monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    use(server, monkeypatch, reader)
+    store.load(READERS[reader])
+    use(server, monkeypatch, reader, columns={"nick": "real_name"})
+    store.load(READERS[reader])
+    assert names(store) == {"Nick"}
+    assert store.load(READERS[reader]).places_loaded == 0
+
+
+def test_another_cursor_reads_what_the_first_one_did_not_tell(
+    store: RawStore, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(server, monkeypatch, "sql", cursor="created_at")
+    store.load(Sql())
+    server.execute(
+        "update people set real_name = 'New', updated_at = '2024-01-05' where member_id = 'people1'"
+    )
+    use(server, monkeypatch, "sql")
+    store.load(Sql())
+    assert names(store) == {"Name", "New"}
+
+
+def test_a_distributed_transaction_is_read_when_it_is_committed(
+    store: RawStore, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(server, monkeypatch, "binlog")
+    store.load(Binlog())
+    with server.again() as connection, connection.cursor() as cursor:
+        cursor.execute("xa start 'x'")
+        cursor.execute("update people set real_name = 'Later' where member_id = 'people1'")
+        cursor.execute("xa end 'x'")
+        cursor.execute("xa prepare 'x'")
+        server.execute("update people set real_name = 'Now' where member_id = 'people2'")
+        store.load(Binlog())
+        assert names(store) == {"Name", "Now"}
+        cursor.execute("xa commit 'x'")
+    store.load(Binlog())
+    assert names(store) == {"Name", "Now", "Later"}
+
+
+@pytest.mark.parametrize(
+    ("session", "change", "notice"),
+    [
+        ("binlog_row_image = 'MINIMAL'", "update people set {}", "has other columns than its log"),
+        ("binlog_format = 'STATEMENT'", "update folk set {}", "was changed by UPDATE"),
+    ],
+)
+def test_a_session_that_logs_less_has_the_table_read_as_a_whole(
+    store: RawStore, server: Server, monkeypatch: pytest.MonkeyPatch,
+    session: str, change: str, notice: str,
+) -> None:  # fmt: skip
+    server.execute(
+        "alter table people drop primary key, add column no int auto_increment primary key",
+        "create or replace view folk as select * from people",
+    )
+    use(server, monkeypatch, "binlog")
+    store.load(Binlog())
+    with server.again() as connection, connection.cursor() as cursor:
+        cursor.execute(f"set session {session}")
+        cursor.execute(change.format("real_name = 'New' where member_id = 'people1'"))
+        cursor.execute("delete from people where member_id = 'people2'")
+        connection.commit()
+    report = store.load(Binlog())
+    server.execute("drop view folk")
+    assert [text for _, text in report.notices] == [f"people {notice}: it is read as a whole"]
+    assert names(store) == {"Name", "New"}
+    assert store.query("select member_id from raw_crm.members where is_deleted") == [("people2",)]
