@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,48 @@ def test_a_session_that_logs_less_has_the_table_read_as_a_whole(
     assert [text for _, text in report.notices] == [f"people {notice}: it is read as a whole"]
     assert names(store) == {"Name", "New"}
     assert store.query("select member_id from raw_crm.members where is_deleted") == [("people2",)]
+
+
+@pytest.fixture
+def berlin(mariadb_server: Server) -> Iterator[None]:
+    """New sessions of the server have a zone whose clocks are put back on 27 October 2024."""
+    mariadb_server.execute(
+        "insert into mysql.time_zone values (1, 'N')",
+        "insert into mysql.time_zone_name values ('Berlin', 1)",
+        "insert into mysql.time_zone_transition_type values "
+        "(1, 0, 7200, 1, 'S'), (1, 1, 3600, 0, 'W')",
+        "insert into mysql.time_zone_transition values (1, 1711846800, 0), (1, 1729990800, 1)",
+        "flush tables",
+        "set global time_zone = 'Berlin'",
+    )
+    yield
+    names = ("", "_name", "_transition_type", "_transition")
+    mariadb_server.execute(
+        "set global time_zone = '+08:00'",
+        *(f"delete from mysql.time_zone{name}" for name in names),
+    )
+
+
+def test_an_instant_is_one_also_where_the_clock_of_the_session_repeats_it(
+    store: RawStore, server: Server, monkeypatch: pytest.MonkeyPatch, berlin: None
+) -> None:
+    def insert(name: str, time: str) -> None:
+        server.execute(f"insert into people values ('{name}', '{name}', null, null, '{time}')")
+
+    server.execute(
+        "set time_zone = '+00:00'",
+        "truncate people",
+        "alter table people modify updated_at timestamp(6) null",
+    )
+    use(server, monkeypatch, "sql", lag=60)
+    insert("first", "2024-10-27 00:30:00")
+    store.load(Sql())
+    insert("later", "2024-10-27 01:10:00")
+    insert("last", "2024-10-27 03:00:00")
+    store.load(Sql())
+    server.execute("set time_zone = '+08:00'")
+    assert store.query("select real_name, updated_at::varchar from raw_crm.members order by 2") == [
+        ("first", "2024-10-27 00:30:00"),
+        ("later", "2024-10-27 01:10:00"),
+        ("last", "2024-10-27 03:00:00"),
+    ]
