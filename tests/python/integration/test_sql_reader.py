@@ -12,6 +12,7 @@ from support.raw_store import RawStore
 from support.sql_servers import Server
 
 from ingestion.landing.arrivals import Ledger
+from ingestion.preview import preview
 from ingestion.readers.files import Files
 from ingestion.readers.live import list_arrivals
 from ingestion.readers.reader import Context
@@ -315,3 +316,27 @@ def test_events_by_a_number_and_whole_invoices(
     lines = "select stock_code, customer_id from raw_retail.transactions where not is_withdrawn"
     found = sorted(retail.query(lines))
     assert found == [("A", "17850"), ("A", "17850"), ("B", "17850"), ("C", "17850")]
+
+
+def test_check_shows_what_a_table_would_bring(
+    tmp_path: Path, server: Server, configure: Configure
+) -> None:
+    configure(server)
+    insert(
+        server,
+        "'C1', null, 'one', '1990-02-03', 1, '2024-01-01 08:00:00'",
+        "'C2', null, 'two', '1850-01-01', 1, '2024-01-01 08:00:00'",
+        "'C3', null, 'three', null, 1, '2030-01-01 08:00:00'",
+    )
+    found = preview(tmp_path, "crm", tmp_path / "warehouse", lambda _: None)
+    assert (found.report.rows_read, found.report.rows_loaded) == (3, 2)
+    (layout,) = found.shown.layouts
+    assert {"member_id", "real_name", "updated_at"} < {c.column for c in layout.columns}
+    (unreadable,) = (c.unreadable for c in layout.columns if c.column == "birthday")
+    assert unreadable == 1
+    assert {group.outcome for group in found.shown.groups} >= {"loaded", "quarantined"}
+    configure(server, cursor="none")
+    ((name, reason),) = preview(tmp_path, "crm", tmp_path / "w", lambda _: None).report.refused
+    assert (name, reason.partition(" has ")[2]) == (
+        "sql/members", "no column none, which is its cursor"
+    )  # fmt: skip
