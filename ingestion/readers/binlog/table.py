@@ -102,7 +102,7 @@ class Table:
                 self.notice = f"is read as a whole: {self.gap}"
             name = f"{self.stream}/{end or 'no-log'}/{now()}"
             chunks = partial(self._snapshot, position.text() if position else None)
-            place = Place(name, name, chunks, stream=self.stream)
+            place = Place(name, name, chunks, stream=self.stream, repeats=True)
             told = {name: f"{self.remote.table} {self.notice}"} if self.notice else {}
             return Arrivals([place], notices=told)
         if position is None or self.stored is None:
@@ -118,7 +118,8 @@ class Table:
         gone = self.scope.gone_since(self.stored.scope)
         told = {name: f"{self.remote.table} {gone}"} if gone else {}
         chunks = partial(self._changed, keys, position.text())
-        return Arrivals([Place(name, name, chunks, stream=self.stream)], notices=told)
+        place = Place(name, name, chunks, stream=self.stream, repeats=True)
+        return Arrivals([place], notices=told)
 
     def _snapshot(self, position: str | None) -> Iterator[Chunk]:
         """Yields all rows, then what was deleted of those that an earlier load brought."""
@@ -141,7 +142,12 @@ class Table:
             yield Chunk(self.remote.header.chunk_table(rows, line))
             line += rows.num_rows
             without_row += map(as_text, gone)
-        if without_row and not self.spec.group:
+        if without_row and self.spec.group:
+            # A document states its lines; that it has none any more can't be stated.
+            what = f"{len(without_row):,} of {self.spec.group} have no row any more: "
+            what += f"{self.spec.table} keeps those that it has"
+            yield Chunk(self.remote.header.empty(), notice=what)
+        elif without_row:
             columns = [pa.array(values, pa.string()) for values in zip(*without_row, strict=True)]
             written = pa.table(columns, self.key)
             gone = self.context.find_gone(self.spec, [written], among=True)

@@ -123,7 +123,7 @@ def _arrivals(
         if position != stored:
             name = f"{stream}/{end.replace(' ', 'T')}/{now()}"
             chunks = partial(_chunks, remote, table.window(lower, end), position.text())
-            places.append(Place(name, name, chunks, stream=stream))
+            places.append(Place(name, name, chunks, stream=stream, repeats=True))
     if deleted := find_deletions(remote, spec, settings, context, now()):
         places.append(deleted)
     shown = {(places[0].name if places else stream): "; ".join(notices)} if notices else {}

@@ -125,7 +125,9 @@ class RemoteTable:
         """
         if self.group is not None:
             group = self.dialect.name(self.group.remote)
-            where = f"{group} in (select {group} from {self.name} where {where})"
+            # Rows of no document are quarantined.
+            alone = f"{group} is null and ({where})"
+            where = f"{group} in (select {group} from {self.name} where {where}) or {alone}"
         yield from self.read(self.header.columns, where)
 
     def read(self, columns: Sequence[RemoteColumn], where: str | None = None) -> Iterator[pa.Table]:

@@ -13,6 +13,7 @@ from ingestion.readers.binlog.reader import Binlog
 from ingestion.readers.live import LiveReader
 from ingestion.readers.sql.reader import Sql
 from ingestion.sources.crm import MEMBERS
+from ingestion.sources.retail import TRANSACTIONS
 
 READERS: dict[str, LiveReader] = {"sql": Sql(), "binlog": Binlog()}
 
@@ -178,4 +179,26 @@ def test_an_instant_is_one_also_where_the_clock_of_the_session_repeats_it(
         ("first", "2024-10-27 00:30:00"),
         ("later", "2024-10-27 01:10:00"),
         ("last", "2024-10-27 03:00:00"),
+    ]
+
+
+def test_an_invoice_that_is_deleted_as_a_whole_is_told(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.execute(
+        "drop table if exists bills",
+        "create table bills (no int auto_increment primary key, invoice varchar(9), "
+        "stock_code varchar(9), quantity int, invoice_date date, price decimal(9, 2))",
+        "insert into bills (invoice, stock_code, quantity, invoice_date, price) values "
+        "('1', 'A', 1, '2024-01-01', 2), ('2', 'A', 1, '2024-01-01', 2), "
+        "('2', 'B', 1, '2024-01-01', 2)",
+    )
+    server.configure(monkeypatch, "retail", "binlog", {"transactions": {"table": "bills"}})
+    store = RawStore(tmp_path, TRANSACTIONS)
+    assert store.load(Binlog()).counts.loaded == 3
+    server.execute("delete from bills where invoice = '1' or stock_code = 'B'")
+    report = store.load(Binlog())
+    assert report.counts.withdrawn == 1
+    assert "1 of invoice have no row any more: transactions keeps those that it has" in [
+        text for _, text in report.notices
     ]

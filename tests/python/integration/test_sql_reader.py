@@ -136,6 +136,27 @@ def test_a_second_change_with_the_same_cursor_is_read(
     assert store.load(Sql()).places_loaded == 0
 
 
+def test_a_row_in_the_quarantine_comes_there_once(
+    store: RawStore, server: Server, configure: Configure
+) -> None:
+    """What has no time to believe is read with every load."""
+    configure(server)
+    insert(
+        server,
+        "'C1', null, 'one', null, 1, '2024-01-01 08:00:00'",
+        "'C2', null, 'ahead', null, 1, '2030-01-01 08:00:00'",
+    )
+    assert store.load(Sql()).counts.quarantined == 1
+    insert(server, "'C3', null, 'three', null, 1, '2024-01-01 08:10:00'")
+    later = store.load(Sql()).counts
+    assert (later.read, later.quarantined, later.duplicate) == (2, 0, 1)
+    server.execute(
+        "update customers set real_name = 'new', updated_at = updated_at where customer_no = 'C2'"
+    )
+    assert store.load(Sql()).counts.quarantined == 1
+    assert len(store.query("select * from raw_crm.quarantine")) == 2
+
+
 def test_a_clock_that_is_ahead_hides_no_rows(
     store: RawStore, server: Server, configure: Configure
 ) -> None:
@@ -299,20 +320,24 @@ def test_events_by_a_number_and_whole_invoices(
     server.execute(
         "insert into happened values (15, 'E9', 'late', '2024-01-01 08:00:00')",
         "update happened set event_type = 'changed' where number = 20",
-        "insert into bills values ('1', 'B', 1, '2024-01-01', 2.5, 17850, '2024-01-02 08:00:00')",
+        "insert into bills values ('1', 'B', 1, '2024-01-01', 2.5, 17850, '2024-01-02 08:00:00'), "
+        "(null, 'N', 1, '2024-01-01', 2.5, 17850, '2024-01-02 08:00:00')",
     )
     later = app.load(Sql()).counts
     assert (later.read, later.loaded, later.duplicate, later.quarantined) == (4, 1, 2, 1)
     assert app.query("select distinct event_time::varchar from raw_app.events") == [
         ("2024-01-01 00:00:00",)
     ]
-    assert retail.load(Sql()).counts.loaded == 3
+    counts = retail.load(Sql()).counts
+    assert (counts.loaded, counts.quarantined) == (3, 1)
     server.execute(
         "insert into bills values ('1', 'C', 1, '2024-01-01', 2.5, 17850, '2024-01-03 08:00:00')"
     )
     # A load states all lines of the invoices that it names, so it must read all of them.
     again = retail.load(Sql()).counts
-    assert (again.read, again.withdrawn) == (4, 0)
+    assert (again.read, again.withdrawn) == (5, 0)
+    # The line without an invoice, in the lag still, was quarantined before.
+    assert (again.quarantined, again.duplicate) == (0, 1)
     lines = "select stock_code, customer_id from raw_retail.transactions where not is_withdrawn"
     found = sorted(retail.query(lines))
     assert found == [("A", "17850"), ("A", "17850"), ("B", "17850"), ("C", "17850")]
