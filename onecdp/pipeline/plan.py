@@ -8,7 +8,7 @@ built; what can't be told apart from a change counts as one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class LastBuild:
 
 
 @dataclass(frozen=True)
-class _Build:
+class Build:
     """What a build was made of.
 
     Attributes:
@@ -88,12 +88,17 @@ def plan_run(context: Context, as_of: date | None) -> Plan:
         now = _describe(context, private, as_of)
     if missing := _missing_selectors(context.project.folder):
         return Plan(Scope.ALL, f"selectors.yml has no {missing[0]}")
-    if now.code != last.code:
-        return Plan(Scope.ALL, "a model, a setting or the library has changed")
     # Also where the clock went back, or no audit would be due until it has caught up.
     age = datetime.now(UTC) - last.audited_at if last.audited_at else None
     if age is None or not timedelta(0) <= age <= AUDIT_INTERVAL:
         return Plan(Scope.ALL, "the weekly audit is due")
+    return plan_from(last, now)
+
+
+def plan_from(last: Build, now: Build) -> Plan:
+    """Returns what has to be built after a build that ended well, and left no older test behind."""
+    if now.code != last.code:
+        return Plan(Scope.ALL, "a model, a setting or the library has changed")
     seeds = sorted(name for name in now.seeds if now.seeds[name] != last.seeds.get(name))
     if seeds:
         changed = f"{' and '.join(seeds)} {'has' if len(seeds) == 1 else 'have'} changed"
@@ -126,16 +131,27 @@ def read_last_build(warehouse: Warehouse) -> LastBuild | None:
     return LastBuild(last.built_at, warnings)
 
 
-def note_build(context: Context, as_of: date | None, *, is_audited: bool) -> None:
+def describe_build(context: Context, as_of: date | None) -> Build:
+    """Returns what a build that begins now is made of.
+
+    Args:
+        context: The project and its warehouse.
+        as_of: As it is given to the build.
+    """
+    with connect(context.warehouse.build_file, read_only=True) as private:
+        return _describe(context, private, as_of)
+
+
+def note_build(context: Context, began: Build, *, is_audited: bool) -> None:
     """Notes what a build that ended well was made of.
 
     Args:
         context: The project and its warehouse.
-        as_of: As it was given to the build.
+        began: From before the build: what changed meanwhile, midnight included, was not built.
         is_audited: Whether it asked all data tests.
     """
     with connect(context.warehouse.build_file, read_only=False) as private:
-        last, now = _read(private), _describe(context, private, as_of)
+        last, now = _read(private), replace(began, built_at=newest_node(private))
         audited_at = now.built_at if is_audited else last and last.audited_at
         private.execute(
             f"create or replace table {_LAST_BUILD} as select $1 as code,"
@@ -160,7 +176,7 @@ def note_audit(warehouse: Warehouse) -> None:
         private.execute(f"update {_LAST_BUILD} set built_at = {newest}, audited_at = {newest}")
 
 
-def _read(private: duckdb.DuckDBPyConnection) -> _Build | None:
+def _read(private: duckdb.DuckDBPyConnection) -> Build | None:
     private.execute("set TimeZone = 'UTC'")
     try:
         row = private.execute(
@@ -169,12 +185,12 @@ def _read(private: duckdb.DuckDBPyConnection) -> _Build | None:
     except (duckdb.CatalogException, duckdb.BinderException):
         # There is none, or one by a version that noted less.
         return None
-    return _Build(*row) if row else None
+    return Build(*row) if row else None
 
 
-def _describe(context: Context, private: duckdb.DuckDBPyConnection, as_of: date | None) -> _Build:
+def _describe(context: Context, private: duckdb.DuckDBPyConnection, as_of: date | None) -> Build:
     code = read_code(context.project)
-    return _Build(
+    return Build(
         code=code.rest,
         seeds=code.seeds,
         raw=digest(*_raw_state(private)),

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from onecdp.errors import OnecdpError
 from onecdp.project.dbt_report import BuildReport, read_results, reason_in
 from onecdp.project.find import Project
+from onecdp.project.fingerprint import code_fingerprint
 from onecdp.project.parsed import keep_manifest, read_manifest
 from onecdp.project.progress import Progress
 from onecdp.project.quality import read_quality
@@ -125,12 +126,13 @@ class Dbt:
         self._progress.update("reading the project")
         if kept := read_manifest(self._project):
             return kept
+        code = code_fingerprint(self._project)
         answer = self.invoke("parse")
         if answer.exception is not None:
             raise OnecdpError(
                 f"dbt: {reason_in(str(answer.exception), self._project)}"
             ) from answer.exception
-        keep_manifest(self._project, answer.result)
+        keep_manifest(self._project, answer.result, code)
         return answer.result
 
     def build(self, nodes: Nodes, *, as_of: date | None, full_refresh: bool) -> BuildReport:

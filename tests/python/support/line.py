@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from dataclasses import dataclass
 from datetime import date
@@ -12,7 +13,7 @@ import pyarrow as pa
 
 from onecdp.pipeline import Context, ingest
 from onecdp.pipeline.ingest import SourceReport
-from onecdp.pipeline.plan import note_build, plan_run
+from onecdp.pipeline.plan import describe_build, plan_from
 from onecdp.project.dbt import Dbt, Nodes, Scope, options_of
 from onecdp.project.find import Project, open_project
 from onecdp.project.parsed import MANIFEST
@@ -72,19 +73,21 @@ class Line:
     def ingest(self) -> list[SourceReport]:
         return list(ingest(Context(self.project), self.data).sources)
 
-    def build(self, *options: str, tests: bool = True, as_of: str = "2026-06-06") -> None:
+    def build(self, *options: str, tests: bool = True, as_of: str = "2026-06-06") -> Nodes:
         """Runs dbt build; without tests where a test looks at the marts itself, many times.
 
         As `onecdp run` does, it builds everything at first, after a change of the project and after
         a build that was stopped, what is downstream of seeds if only they have changed, and
-        otherwise what new rows change, also if there is none.
+        otherwise what new rows change, also if there is none. Returns which nodes these were.
         """
-        context, day = Context(self.project), date.fromisoformat(as_of)
+        mark = self.project.warehouse.folder / ".built"
+        began = describe_build(Context(self.project), date.fromisoformat(as_of))
         skipped = ("--exclude-resource-type", "unit_test", *(() if tests else ("test",)))
         nodes: Nodes = Scope.ALL
-        if not options:
-            nodes = plan_run(context, day).nodes or Scope.NEW_ROWS
+        if not options and mark.exists():
+            nodes = plan_from(pickle.loads(mark.read_bytes()), began).nodes or Scope.NEW_ROWS
             nodes = Scope.NEW_ROWS if nodes is Scope.NEW_DATE else nodes
+        mark.unlink(missing_ok=True)
         dbt = Dbt(self.project, Quiet())
         answer = dbt.invoke(
             "build",
@@ -100,10 +103,12 @@ class Line:
         ]
         assert not failed, failed[:5]
         if options in ((), ("--full-refresh",)):
-            note_build(context, day, is_audited=nodes is Scope.ALL)
+            mark.write_bytes(pickle.dumps(began))
+        return nodes
 
     def build_part(self, select: str) -> None:
         """Builds a part and goes no further, as a run that is stopped in the middle."""
+        (self.project.warehouse.folder / ".built").unlink(missing_ok=True)
         dbt = Dbt(self.project, Quiet())
         answer = dbt.invoke(
             "run",
