@@ -32,7 +32,7 @@ from .landing.land import land
 from .landing.landed import Landed
 from .landing.resources import resources
 from .project_settings import PROJECT, project_settings, with_settings
-from .readers.live import list_arrivals, live_readers
+from .readers.live import LiveReader, list_arrivals, live_readers
 from .readers.objects import ObjectFolder
 from .readers.reader import Context
 from .sources import SOURCES
@@ -189,7 +189,13 @@ def _is_absent(source: str, data_dir: Path | ObjectFolder, work: Path) -> bool:
         return False
     if os.path.lexists(data_dir / source) or has_pending_load(work / source):
         return False
-    return data_dir.resolve() == SAMPLE or not live_readers(source)
+    return not live_beside(source, data_dir)
+
+
+def live_beside(source: str, data_dir: Path | ObjectFolder) -> list[LiveReader]:
+    """The live readers of a source beside a data folder; the sample comes alone."""
+    is_sample = isinstance(data_dir, Path) and data_dir.resolve() == SAMPLE
+    return [] if is_sample else live_readers(source)
 
 
 def _nothing(source: str) -> SourceReport:
@@ -213,8 +219,7 @@ def _load_source(
             context = Context(
                 data_dir / source.name, loaded, scratch, notify, partial(find_gone, connection)
             )
-            is_sample = isinstance(data_dir, Path) and data_dir.resolve() == SAMPLE
-            live = [] if is_sample else live_readers(source.name)
+            live = live_beside(source.name, data_dir)
             return list_arrivals(source.reader, live, specs, context)
 
         database = Warehouse(warehouse).build_file

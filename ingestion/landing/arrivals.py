@@ -73,6 +73,8 @@ class Place:
         stream: The stream that the place is a range of, such as a partition of a topic. The last
             position of its chunks is stored with its rows. Its name tells the range, so that it is
             no new version of an earlier one; a load has one place of a stream at most.
+        repeats: Whether it has rows that earlier places of the stream had, too. Those that were
+            quarantined then are duplicates.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Place:
     chunks: Callable[[], Iterator[Chunk]]
     content: str | None = None
     stream: str | None = None
+    repeats: bool = False
 
 
 @dataclass(frozen=True)

@@ -205,7 +205,7 @@ class _Load:
         )
         write_warnings(connection, results, name + WARNINGS)
         write_superseded(connection, results, name + SUPERSEDED)
-        write_loads(connection, spec, results, name + LOADS)
+        write_loads(connection, spec, results, name + QUARANTINE, name + LOADS)
         find_plain(connection, spec, results, name + PLAIN)
         show_outcomes(connection, spec, results, f"{name}outcomes")
         return _LandedTable(
@@ -276,14 +276,22 @@ def _list_places(connection: duckdb.DuckDBPyConnection, arrivals: Arrivals, into
     """Makes `into`, the relation `Results.places`; the new places come first."""
     connection.execute(
         f"create table {into} (_place_no integer, name varchar, fingerprint varchar, "
-        "is_new boolean, content varchar, stream varchar)"
+        "is_new boolean, content varchar, stream varchar, repeats boolean)"
     )
     rows = [
-        (no, place.name, place.fingerprint, no < len(arrivals.new), place.content, place.stream)
+        (
+            no,
+            place.name,
+            place.fingerprint,
+            no < len(arrivals.new),
+            place.content,
+            place.stream,
+            place.repeats,
+        )
         for no, place in enumerate([*arrivals.new, *arrivals.unchanged])
     ]
     if rows:
-        connection.executemany(f"insert into {into} values ($1, $2, $3, $4, $5, $6)", rows)
+        connection.executemany(f"insert into {into} values ($1, $2, $3, $4, $5, $6, $7)", rows)
 
 
 def _set_load_time(connection: duckdb.DuckDBPyConnection, stored: Stored) -> None:

@@ -17,6 +17,8 @@ from .deduplicate import Outcomes
 from .renamed import own_names_json
 from .staging import Staged, payload
 
+REPEATED = "_repeated"
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -93,7 +95,8 @@ def write_quarantine(
 ) -> None:
     """Makes `into`: a row per bad row, and one without a line per refused place.
 
-    The latter only if `stored`, the quarantine so far, does not say it already.
+    The latter only if `stored`, the quarantine so far, does not say it already; nor does it get a
+    row that a place repeats of its stream. How many these are by place is in `into` + REPEATED.
 
     Args:
         connection: Where the relations are.
@@ -111,7 +114,7 @@ def write_quarantine(
         # Then the text need not be read again.
         is_conflict = "false"
     connection.execute(
-        f"""create table {into} as
+        f"""create temp table {into}_bad as
         with bad as (
             select _place_no, _part, _line, reason, payload from {results.checked.bad}
             union all
@@ -121,8 +124,25 @@ def write_quarantine(
         )
         select md5(concat_ws(chr(10), {place}, fingerprint, _line)) as quarantine_id,
             {place} as file, fingerprint, _line as line, reason, payload,
-            (select loaded_at from {results.load_time}) as quarantined_at
-        from bad inner join {results.places} as p using (_place_no)
+            (select loaded_at from {results.load_time}) as quarantined_at,
+            _place_no, if(repeats, stream, null) as _stream
+        from bad inner join {results.places} as p using (_place_no)"""
+    )
+    connection.execute(
+        f"""create temp table {into}_known as
+        select distinct b.quarantine_id
+        from {into}_bad as b inner join {stored} as s using (reason, payload)
+        where starts_with(s.file, b._stream || '/')"""
+    )
+    connection.execute(
+        f"""create table {into}{REPEATED} as
+        select _place_no, count(*) as rows_repeated
+        from {into}_bad semi join {into}_known using (quarantine_id) group by all"""
+    )
+    connection.execute(
+        f"""create table {into} as
+        select * exclude (_place_no, _stream)
+        from {into}_bad anti join {into}_known using (quarantine_id)
         order by file, line"""
     )
     for name, (fingerprint, reason) in sorted(refused.items()):
@@ -178,11 +198,22 @@ def write_superseded(connection: duckdb.DuckDBPyConnection, results: Results, in
 
 
 def write_loads(
-    connection: duckdb.DuckDBPyConnection, spec: TableSpec, results: Results, into: str
+    connection: duckdb.DuckDBPyConnection,
+    spec: TableSpec,
+    results: Results,
+    quarantine: str,
+    into: str,
 ) -> None:
     """Makes `into`: a row per place that was loaded, with what became of its rows.
 
     Also one per place that was not, but no longer names invoices that are withdrawn.
+
+    Args:
+        connection: Where the relations are.
+        spec: The table.
+        results: Of the steps before.
+        quarantine: What `write_quarantine` made.
+        into: The name of the new relation.
 
     Raises:
         AssertionError: a row that was read is in none of the counts; nothing may be written.
@@ -223,8 +254,8 @@ def write_loads(
         select name as file, fingerprint,
             coalesce(rows_read, 0) as rows_read,
             coalesce(rows_loaded, 0) as rows_loaded,
-            coalesce(rows_quarantined, 0) as rows_quarantined,
-            coalesce(rows_duplicate, 0) as rows_duplicate,
+            coalesce(rows_quarantined, 0) - coalesce(rows_repeated, 0) as rows_quarantined,
+            coalesce(rows_duplicate, 0) + coalesce(rows_repeated, 0) as rows_duplicate,
             coalesce(rows_superseded, 0) as rows_superseded,
             coalesce(rows_withdrawn, 0) as rows_withdrawn,
             coalesce(rows_erased, 0) as rows_erased,
@@ -239,6 +270,7 @@ def write_loads(
         left join staged using (_place_no)
         left join counted using (_place_no)
         left join withdrawn using (_place_no)
+        left join {quarantine}{REPEATED} using (_place_no)
         where not list_contains($refused, _place_no) and (is_new or rows_withdrawn > 0)
         order by _place_no""",
         {

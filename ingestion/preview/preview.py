@@ -6,17 +6,21 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
 from ..declaration import TableSpec
 from ..landing.arrivals import Arrivals, Ledger, Notify, Refused
+from ..landing.gone import find_gone
 from ..landing.land import land
 from ..landing.landed import Landed
 from ..landing.scratch import open_scratch
+from ..pipelines import live_beside
 from ..readers.discover import SourceFile, source_file
 from ..readers.files import Files
+from ..readers.live import list_arrivals
 from ..readers.objects import ObjectFolder, list_files
 from ..readers.reader import Context
 from ..sources.source import Source
@@ -49,7 +53,8 @@ def preview_source(
     folder = data_dir / source.name
 
     def list_places(context: Context) -> Mapping[str, Arrivals]:
-        return source.reader.arrivals(tables, context)
+        live = live_beside(source.name, data_dir)
+        return list_arrivals(source.reader, live, tables, context)
 
     try:
         files = {file.name: file for file in list_files(folder, excel=True).files}
@@ -105,7 +110,8 @@ def _preview(
     with _scratch() as (connection, scratch):
 
         def places(loaded: Ledger) -> Mapping[str, Arrivals]:
-            listed.update(list_places(Context(folder, loaded, scratch, notify)))
+            context = Context(folder, loaded, scratch, notify, partial(find_gone, connection))
+            listed.update(list_places(context))
             return listed
 
         landed = land(connection, tables, places, database, notify)

@@ -196,7 +196,7 @@ def run_document(report: RunReport) -> dict[str, Any]:
     """The JSON document of a run."""
     return {
         "is_unchanged": report.unchanged_since is not None,
-        "built": report.plan.scope.name.lower() if report.plan.scope else "nothing",
+        "built": report.plan.nodes.value if report.plan.nodes else "nothing",
         "built_because": report.plan.reason,
         "published": str(report.published.file) if report.published else None,
         "tables_changed": list(report.published.changed) if report.published else [],

@@ -66,7 +66,7 @@ class _Shown:
 
 
 def _did_something(report: RunReport) -> bool:
-    return report.plan.scope is not None or any(s.rows_read for s in report.ingest.sources)
+    return report.plan.nodes is not None or any(s.rows_read for s in report.ingest.sources)
 
 
 def _complaints(report: RunReport) -> list[str]:

@@ -101,7 +101,9 @@ async def _refuse(_: Request, refusal: Any) -> Response:
 
 async def _http_error(_: Request, error: Any) -> Response:
     code = str(error.detail).lower().replace(" ", "_")
-    return await _refuse(_, Refusal(error.status_code, code, str(error.detail)))
+    answer = await _refuse(_, Refusal(error.status_code, code, str(error.detail)))
+    answer.headers.update(error.headers or {})  # such as Allow
+    return answer
 
 
 async def _bug(_: Request, error: Exception) -> Response:

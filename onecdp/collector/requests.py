@@ -101,10 +101,17 @@ def parse(body: bytes) -> Any:
     except orjson.JSONDecodeError:
         # JavaScript cuts a text in the middle of a character, and one such event must not refuse
         # its batch: half a character becomes a question mark, a number that is none becomes null.
-        document = json.loads(body, parse_constant=lambda _: None, parse_float=_finite)
+        document = json.loads(
+            body, parse_constant=lambda _: None, parse_float=_finite, parse_int=_whole
+        )
         return orjson.loads(json.dumps(document, ensure_ascii=False).encode(errors="replace"))
 
 
 def _finite(text: str) -> float | None:
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def _whole(text: str) -> int | None:
+    # A longer one is infinite where it is read next, and Python refuses thousands of digits.
+    return int(text) if len(text) <= 300 else None

@@ -162,13 +162,15 @@ class SegmentWriter:
         """Sets where the segments are and when they end; creates none."""
         self._folder, self._max_bytes, self._max_seconds = folder, max_bytes, max_seconds
         self._segment: Segment | None = None
+        self._try_again_at: float | None = None
 
     @property
     def due_in(self) -> float | None:
-        """Seconds until the open segment ends by age; None if none is open."""
-        if self._segment is None:
-            return None
-        return max(0.0, self._segment.created + self._max_seconds - time.monotonic())
+        """Seconds until a segment is to be closed; None if none is open or could not be closed."""
+        ends = [] if self._try_again_at is None else [self._try_again_at]
+        if self._segment is not None:
+            ends.append(self._segment.created + self._max_seconds)
+        return max(0.0, min(ends) - time.monotonic()) if ends else None
 
     def append(self, lines: bytes) -> None:
         """Writes whole lines; they are durable when it returns.
@@ -189,11 +191,17 @@ class SegmentWriter:
             self.close_if_due(force=True)
 
     def close_if_due(self, force: bool = False) -> None:
-        """Closes the segment if its time has come.
+        """Closes the segment if its time has come, and those that could not be closed before.
 
-        What can't be closed keeps its durable lines, hidden until `close_abandoned`.
+        What can't be closed keeps its durable lines, hidden until it can.
         """
-        if force or self.due_in == 0:
+        now = time.monotonic()
+        if self._try_again_at is not None and (force or self._try_again_at <= now):
+            self._try_again_at = now + self._max_seconds
+            with contextlib.suppress(OSError):
+                close_abandoned(self._folder)
+                self._try_again_at = None
+        if self._segment and (force or self._segment.created + self._max_seconds <= now):
             with contextlib.suppress(OSError):
                 self.close()
 
@@ -205,4 +213,6 @@ class SegmentWriter:
         """
         segment, self._segment = self._segment, None
         if segment is not None:
+            self._try_again_at, before = time.monotonic() + self._max_seconds, self._try_again_at
             segment.close()
+            self._try_again_at = before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import shutil
 import tempfile
 import urllib.error
@@ -87,7 +88,7 @@ def _fetch(url: str, folder: Path, code: Any) -> Path:
             shutil.copyfileobj(answer, stream)
     except urllib.error.HTTPError as error:
         raise OnecdpError(f"{shown} can't be fetched: {error.code} {error.reason}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise OnecdpError(f"{shown} can't be fetched: {reason}") from None
     return folder / name

@@ -8,9 +8,9 @@ from pathlib import Path
 from onecdp.destinations.receipts import copy_receipts
 from onecdp.errors import OnecdpError
 from onecdp.pipeline.context import Context
-from onecdp.pipeline.plan import note_build
+from onecdp.pipeline.plan import describe_build, note_build
 from onecdp.project import dbt_packages, seeds
-from onecdp.project.dbt import Dbt, Scope
+from onecdp.project.dbt import Dbt, Nodes, Scope
 from onecdp.project.dbt_report import BuildReport
 from onecdp.warehouse.files import connect
 from onecdp.warehouse.schemas import RAW_PREFIX
@@ -38,7 +38,7 @@ def build(
 
 
 def build_tables(
-    context: Context, scope: Scope, *, as_of: date | None = None, full_refresh: bool = False
+    context: Context, nodes: Nodes, *, as_of: date | None = None, full_refresh: bool = False
 ) -> BuildReport:
     """Builds, with the dbt packages installed and the lock held by the caller."""
     project = context.project
@@ -48,9 +48,10 @@ def build_tables(
         raise OnecdpError("nothing was ingested yet; run `onecdp ingest` first")
     seeds.check(project.folder)
     copy_receipts(project.warehouse)
-    report = Dbt(project, context.progress).build(scope, as_of=as_of, full_refresh=full_refresh)
+    began = describe_build(context, as_of)
+    report = Dbt(project, context.progress).build(nodes, as_of=as_of, full_refresh=full_refresh)
     if report.ok:
-        note_build(context, as_of, is_audited=scope is Scope.ALL)
+        note_build(context, began, is_audited=nodes is Scope.ALL)
     return report
 
 

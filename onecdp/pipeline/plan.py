@@ -1,4 +1,4 @@
-"""What a run has to build: everything, what new rows change, what the date changes, or nothing.
+"""What a run has to build: everything, what new rows, seeds or the date change, or nothing.
 
 A build depends on the raw tables, the project's files, the library and the as-of date. Every build
 that ended well notes a fingerprint of each. What differs at the next run decides how much of it is
@@ -8,7 +8,7 @@ built; what can't be told apart from a change counts as one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -16,8 +16,8 @@ import duckdb
 import yaml
 
 from onecdp.pipeline.context import Context
-from onecdp.project.dbt import Scope
-from onecdp.project.fingerprint import code_fingerprint, digest
+from onecdp.project.dbt import ChangedSeeds, Nodes, Scope
+from onecdp.project.fingerprint import digest, read_code
 from onecdp.warehouse.files import Warehouse, connect
 from onecdp.warehouse.schemas import AUDIT, RAW_ERASURE, RAW_PREFIX
 from onecdp.warehouse.sql_text import quoted
@@ -35,11 +35,11 @@ class Plan:
     """What a run builds.
 
     Attributes:
-        scope: Which nodes; None builds nothing.
+        nodes: Which nodes; None builds nothing.
         reason: Why, in a few words.
     """
 
-    scope: Scope | None
+    nodes: Nodes | None
     reason: str
 
 
@@ -57,11 +57,12 @@ class LastBuild:
 
 
 @dataclass(frozen=True)
-class _Build:
+class Build:
     """What a build was made of.
 
     Attributes:
-        code: Fingerprint of the project's files and the library.
+        code: Fingerprint of the project's files, without the content of seeds, and the library.
+        seeds: Fingerprint of each seed's content.
         raw: Fingerprint of the raw tables.
         as_of: The as-of date that was asked for, or the day.
         built_at: When its last node ended; None before the first build (UTC).
@@ -69,6 +70,7 @@ class _Build:
     """
 
     code: str
+    seeds: dict[str, str]
     raw: str
     as_of: str
     built_at: datetime | None
@@ -86,12 +88,23 @@ def plan_run(context: Context, as_of: date | None) -> Plan:
         now = _describe(context, private, as_of)
     if missing := _missing_selectors(context.project.folder):
         return Plan(Scope.ALL, f"selectors.yml has no {missing[0]}")
-    if now.code != last.code:
-        return Plan(Scope.ALL, "a model, a seed, a setting or the library has changed")
     # Also where the clock went back, or no audit would be due until it has caught up.
     age = datetime.now(UTC) - last.audited_at if last.audited_at else None
     if age is None or not timedelta(0) <= age <= AUDIT_INTERVAL:
         return Plan(Scope.ALL, "the weekly audit is due")
+    return plan_from(last, now)
+
+
+def plan_from(last: Build, now: Build) -> Plan:
+    """Returns what has to be built after a build that ended well, and left no older test behind."""
+    if now.code != last.code:
+        return Plan(Scope.ALL, "a model, a setting or the library has changed")
+    seeds = sorted(name for name in now.seeds if now.seeds[name] != last.seeds.get(name))
+    if seeds:
+        changed = f"{' and '.join(seeds)} {'has' if len(seeds) == 1 else 'have'} changed"
+        if now.raw != last.raw or now.as_of != last.as_of:
+            return Plan(Scope.ALL, f"{changed}, and rows or the date")
+        return Plan(ChangedSeeds(seeds), f"only {changed}")
     if now.raw != last.raw:
         return Plan(Scope.NEW_ROWS, "rows were loaded or erased")
     if now.as_of != last.as_of:
@@ -118,21 +131,41 @@ def read_last_build(warehouse: Warehouse) -> LastBuild | None:
     return LastBuild(last.built_at, warnings)
 
 
-def note_build(context: Context, as_of: date | None, *, is_audited: bool) -> None:
+def describe_build(context: Context, as_of: date | None) -> Build:
+    """Returns what a build that begins now is made of.
+
+    Args:
+        context: The project and its warehouse.
+        as_of: As it is given to the build.
+    """
+    with connect(context.warehouse.build_file, read_only=True) as private:
+        return _describe(context, private, as_of)
+
+
+def note_build(context: Context, began: Build, *, is_audited: bool) -> None:
     """Notes what a build that ended well was made of.
 
     Args:
         context: The project and its warehouse.
-        as_of: As it was given to the build.
+        began: From before the build: what changed meanwhile, midnight included, was not built.
         is_audited: Whether it asked all data tests.
     """
     with connect(context.warehouse.build_file, read_only=False) as private:
-        last, now = _read(private), _describe(context, private, as_of)
+        last, now = _read(private), replace(began, built_at=newest_node(private))
         audited_at = now.built_at if is_audited else last and last.audited_at
         private.execute(
-            f"create or replace table {_LAST_BUILD} as select $1 as code, $2 as raw, $3 as as_of,"
-            " $4::timestamptz as built_at, $5::timestamptz as audited_at",
-            [now.code, now.raw, now.as_of, now.built_at, audited_at],
+            f"create or replace table {_LAST_BUILD} as select $1 as code,"
+            " map($2::varchar[], $3::varchar[]) as seeds, $4 as raw, $5 as as_of,"
+            " $6::timestamptz as built_at, $7::timestamptz as audited_at",
+            [
+                now.code,
+                list(now.seeds),
+                list(now.seeds.values()),
+                now.raw,
+                now.as_of,
+                now.built_at,
+                audited_at,
+            ],
         )
 
 
@@ -143,20 +176,23 @@ def note_audit(warehouse: Warehouse) -> None:
         private.execute(f"update {_LAST_BUILD} set built_at = {newest}, audited_at = {newest}")
 
 
-def _read(private: duckdb.DuckDBPyConnection) -> _Build | None:
+def _read(private: duckdb.DuckDBPyConnection) -> Build | None:
     private.execute("set TimeZone = 'UTC'")
     try:
         row = private.execute(
-            f"select code, raw, as_of, built_at, audited_at from {_LAST_BUILD}"
+            f"select code, seeds, raw, as_of, built_at, audited_at from {_LAST_BUILD}"
         ).fetchone()
-    except duckdb.CatalogException:
+    except (duckdb.CatalogException, duckdb.BinderException):
+        # There is none, or one by a version that noted less.
         return None
-    return _Build(*row) if row else None
+    return Build(*row) if row else None
 
 
-def _describe(context: Context, private: duckdb.DuckDBPyConnection, as_of: date | None) -> _Build:
-    return _Build(
-        code=code_fingerprint(context.project),
+def _describe(context: Context, private: duckdb.DuckDBPyConnection, as_of: date | None) -> Build:
+    code = read_code(context.project)
+    return Build(
+        code=code.rest,
+        seeds=code.seeds,
         raw=digest(*_raw_state(private)),
         as_of=str(as_of or f"today {datetime.now(UTC).date()}"),
         built_at=newest_node(private),

@@ -124,12 +124,12 @@ def _run(
         plan = Plan(Scope.ALL, "asked for" if full_refresh or audit else "an erasure is unfinished")
     else:
         plan = plan_run(context, as_of)
-    if plan.scope is None:
+    if plan.nodes is None:
         progress.note("build: nothing has changed since the last build; skipped")
         built, unchanged_since = NOTHING_BUILT, read_last_build(warehouse)
     else:
         unchanged_since = None
-        built = build_tables(context, plan.scope, as_of=as_of, full_refresh=full_refresh)
+        built = build_tables(context, plan.nodes, as_of=as_of, full_refresh=full_refresh)
     after = count_ids(warehouse)
     audiences = _read_audiences(warehouse) if built.ok else ()
     built_as_of, later_events = read_later_events(warehouse) if built.ok else (None, 0)

@@ -39,19 +39,31 @@ def watch(
         Whether the last batch ended well.
 
     Raises:
-        UsageProblem: There is no such data.
+        UsageProblem: There is no such data when it starts.
     """
+    is_first = True
     while True:
         started = time.monotonic()
         try:
             report = run(context, data, as_of=as_of)
-        except UsageProblem:
-            raise
-        except OnecdpError as error:
+        except Exception as error:
+            # A setting that is half-written, a share that is away: later, the next batch may do.
+            if is_first and isinstance(error, UsageProblem):
+                raise
             is_well = False
-            show(error)
+            show(error if isinstance(error, OnecdpError) else _told(error))
         else:
             is_well = report.build.ok
             show(report)
+        is_first = False
         if stop.wait(max(0.0, started + seconds - time.monotonic())):
             return is_well
+
+
+def _told(error: Exception) -> OnecdpError:
+    """An error that nobody foresaw; its text may have values of a row."""
+    if isinstance(error, OSError) and error.strerror:
+        return OnecdpError(": ".join(filter(None, (str(error.filename or ""), error.strerror))))
+    return OnecdpError(
+        f"the batch failed: {type(error).__name__}; a single `onecdp run` shows more of it"
+    )

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 from onecdp.errors import OnecdpError
 from onecdp.project.dbt_report import BuildReport, read_results, reason_in
 from onecdp.project.find import Project
+from onecdp.project.fingerprint import code_fingerprint
 from onecdp.project.parsed import keep_manifest, read_manifest
 from onecdp.project.progress import Progress
 from onecdp.project.quality import read_quality
@@ -32,6 +33,29 @@ class Scope(Enum):
     ALL = "all"
     NEW_ROWS = "new_rows"
     NEW_DATE = "new_date"
+
+
+@dataclass(frozen=True)
+class ChangedSeeds:
+    """The nodes that a build builds where only these seeds have another content.
+
+    Attributes:
+        names: The seeds; they, all that is downstream of them, and the data quality rules.
+    """
+
+    names: Sequence[str]
+    value: ClassVar[str] = "changed_seeds"
+
+
+Nodes = Scope | ChangedSeeds
+"""Which nodes a build builds."""
+
+
+def options_of(nodes: Nodes) -> list[str]:
+    """Returns the options by which `dbt build` builds these nodes."""
+    if isinstance(nodes, ChangedSeeds):
+        return ["--select", *(f"{name}+" for name in nodes.names), "tag:data_quality"]
+    return [] if nodes is Scope.ALL else ["--selector", nodes.value]
 
 
 class Dbt:
@@ -102,31 +126,30 @@ class Dbt:
         self._progress.update("reading the project")
         if kept := read_manifest(self._project):
             return kept
+        code = code_fingerprint(self._project)
         answer = self.invoke("parse")
         if answer.exception is not None:
             raise OnecdpError(
                 f"dbt: {reason_in(str(answer.exception), self._project)}"
             ) from answer.exception
-        keep_manifest(self._project, answer.result)
+        keep_manifest(self._project, answer.result, code)
         return answer.result
 
-    def build(self, scope: Scope, *, as_of: date | None, full_refresh: bool) -> BuildReport:
+    def build(self, nodes: Nodes, *, as_of: date | None, full_refresh: bool) -> BuildReport:
         """Builds and tests the data.
 
         dbt's unit tests look at the SQL, not at the data, so they are for those who change it:
         `dbt build` and `dbt test` run them.
 
         Args:
-            scope: Which nodes.
+            nodes: Which nodes.
             as_of: The as-of date, the last day included; None leaves it to dbt_project.yml.
             full_refresh: Rebuild incremental models from the raw tables.
 
         Raises:
             OnecdpError: dbt couldn't start, such as for a mistake in a model or a locked warehouse.
         """
-        options = ["--exclude-resource-type", "unit_test"]
-        if scope is not Scope.ALL:
-            options += ["--selector", scope.value]
+        options = ["--exclude-resource-type", "unit_test", *options_of(nodes)]
         if full_refresh:
             options.append("--full-refresh")
         return self._report("build", options, as_of)

@@ -7,6 +7,7 @@ import os
 import platform
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from onecdp.project.scaffold import PROJECT_PARTS
 
 _LIBRARY = Path(__file__).resolve().parents[1]
 _PACKAGES = "dbt_packages"
+_SEEDS = "seeds"
 # The sample is data: what was loaded of it is in the raw tables.
 _LEFT_OUT = ("__pycache__", ".pyc", "ingestion/sample/")
 _ENV_VAR = re.compile(rb"env_var\(\s*['\"]([^'\"]+)")
@@ -26,22 +28,47 @@ _NO_CODE = ("ONECDP_WAREHOUSE", "ONECDP_AS_OF")
 _DISTRIBUTIONS = ("dbt-core", "dbt-duckdb", "duckdb", "numpy", "pyarrow", "pyroaring", "splink")
 
 
+@dataclass(frozen=True)
+class Code:
+    """Hashes of what a build depends on besides its data.
+
+    Attributes:
+        seeds: Of the content of each file with a seed, by the seed's name.
+        rest: Of everything else, the names of these files included.
+    """
+
+    seeds: dict[str, str]
+    rest: str
+
+
 def code_fingerprint(project: Project) -> str:
-    """Returns a hash of the project's files, its dbt packages, this library and its libraries.
+    """Returns one hash of all code, the seeds included."""
+    code = read_code(project)
+    return digest(code.rest, *(f"{name} {content}" for name, content in sorted(code.seeds.items())))
+
+
+def read_code(project: Project) -> Code:
+    """Returns hashes of the project's files, its dbt packages, this library and its libraries.
 
     Environment variables that the files name count with their values.
     """
     folder = project.folder
     named = {"DBT_PROFILE", "DBT_TARGET"}
+    seeds = {}
     lines = [f"python {platform.python_version()}"]
     lines += [f"{name} {_version(name)}" for name in _DISTRIBUTIONS]
     for part in dict.fromkeys((*PROJECT_PARTS, *_dbt_paths(folder), _PACKAGES)):
         for name, content in _files(folder, part):
-            lines.append(f"{name} {hashlib.sha256(content).hexdigest()}")
+            content_hash = hashlib.sha256(content).hexdigest()
+            if part == _SEEDS and name.endswith(".csv"):
+                seeds[Path(name).stem] = content_hash
+                lines.append(name)
+                continue
+            lines.append(f"{name} {content_hash}")
             named.update(found.decode(errors="replace") for found in _ENV_VAR.findall(content))
     lines += [f"{name} {hashlib.sha256(content).hexdigest()}" for name, content in _files(_LIBRARY)]
     lines += [f"{name}={os.environ.get(name)}" for name in sorted(named.difference(_NO_CODE))]
-    return digest(*lines)
+    return Code(seeds, digest(*lines))
 
 
 def digest(*texts: str) -> str:

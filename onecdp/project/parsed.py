@@ -34,13 +34,20 @@ def read_manifest(project: Project) -> Any:
         return None
 
 
-def keep_manifest(project: Project, manifest: Any) -> None:
-    """Keeps dbt's Manifest of the project as it is now."""
+def keep_manifest(project: Project, manifest: Any, code: str) -> None:
+    """Keeps dbt's Manifest of the project.
+
+    Args:
+        project: The project.
+        manifest: What dbt read.
+        code: `code_fingerprint` from before dbt began to read: what was changed meanwhile may not
+            be in the manifest.
+    """
     file = _file(project)
     file.parent.mkdir(exist_ok=True)
     half = file.with_suffix(f".{os.getpid()}")
     with half.open("wb") as written:
-        pickle.dump(code_fingerprint(project), written)
+        pickle.dump(code, written)
         pickle.dump(_parts(manifest), written)
     half.replace(file)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,21 +12,22 @@ import orjson
 import pymysql
 import sqlalchemy as sa
 from pymysqlreplication import BinLogStreamReader
-from pymysqlreplication.event import QueryEvent
+from pymysqlreplication.constants.NONE_SOURCE import COLS_BITMAP
+from pymysqlreplication.event import ExecuteLoadQueryEvent, QueryEvent
 from pymysqlreplication.row_event import DeleteRowsEvent, UpdateRowsEvent, WriteRowsEvent
 
 from ...landing.arrivals import Refused
 from ..sql.remote import statement
+from ..sql.scope import Scope
+from .statements import Statements
 
 Key = tuple[Any, ...]
 MOST_KEYS = 500_000
 """Of one table; to read more rows by their keys takes longer than to read them all."""
 _PURGED = 1236
 _UNTIL_VISIBLE = 1.0
+_ROWS = (WriteRowsEvent, UpdateRowsEvent, DeleteRowsEvent)
 _NOT_ALLOWED = (1044, 1045, 1227)
-_CHANGES = re.compile(
-    r"\b(alter|create|drop|rename|truncate|insert|update|delete|replace|load)\b", re.IGNORECASE
-)
 
 
 class Gap(Exception):
@@ -58,7 +58,7 @@ class Stored:
 
     server: str
     position: Position
-    columns: tuple[str, ...]
+    scope: Scope
 
     def text(self) -> str:
         """As it is stored."""
@@ -67,7 +67,7 @@ class Stored:
                 "server": self.server,
                 "file": self.position.file,
                 "byte": self.position.byte,
-                "columns": self.columns,
+                **self.scope.document(),
             }
         ).decode()
 
@@ -78,7 +78,7 @@ class Stored:
             return None
         found = orjson.loads(text)
         position = Position.of(found["file"], found["byte"])
-        return cls(found["server"], position, tuple(found["columns"]))
+        return cls(found["server"], position, Scope.read(found))
 
 
 @dataclass
@@ -178,17 +178,18 @@ def read_changes(
         log_file=begin.file,
         log_pos=begin.byte,
         resume_stream=True,
-        only_events=[WriteRowsEvent, UpdateRowsEvent, DeleteRowsEvent, QueryEvent],
+        only_events=[*_ROWS, QueryEvent, ExecuteLoadQueryEvent],
         only_schemas=sorted({schema for schema, _ in changes}),
         only_tables=sorted({table for _, table in changes}),
         enable_logging=False,
         pymysql_wrapper=_connect_twice(),
     )
+    statements = Statements(changes)
     try:
         while (event := stream.fetchone()) is not None:
             at = Position.of(stream.log_file, stream.log_pos)
-            if isinstance(event, QueryEvent):
-                _note_statement(event, changes, at)
+            if not isinstance(event, _ROWS):
+                statements.note(event, at)
             elif (event.schema, event.table) in changes:
                 _note_rows(event, changes[event.schema, event.table], at)
             if at >= end:
@@ -200,7 +201,7 @@ def read_changes(
                 "(binlog_expire_logs_seconds), or load more often"
             ) from None
         raise
-    except (ValueError, LookupError, NotImplementedError) as error:
+    except Exception as error:
         # The client does not know all that servers write: bytes that are no text, compressed
         # columns. Without its changes a table is read as a whole.
         for one in changes.values():
@@ -213,30 +214,17 @@ def _note_rows(event: Any, changes: Changes, at: Position) -> None:
     if at <= changes.since or changes.is_whole:
         return
     for row in event.rows:
-        for image in ("values", "before_values", "after_values"):
-            if image in row:
-                values = row[image]
-                if any(name not in values for name in changes.key):
-                    changes.is_whole = "has other columns than its log"
-                    return
-                changes.keys.add(tuple(values[name] for name in changes.key))
+        for image in ("", "before_", "after_"):
+            if (values := row.get(f"{image}values")) is None:
+                continue
+            missing = row[f"{image}none_sources"]
+            if any(n not in values or missing.get(n) == COLS_BITMAP for n in changes.key):
+                changes.is_whole = "has other columns than its log"
+                return
+            changes.keys.add(tuple(values[name] for name in changes.key))
     if len(changes.keys) > MOST_KEYS:
         changes.is_whole = f"has more than {MOST_KEYS:,} changed rows"
         changes.keys.clear()
-
-
-def _note_statement(
-    event: QueryEvent, changes: Mapping[tuple[str, str], Changes], at: Position
-) -> None:
-    """A statement in the log is no row: it changed the table itself, or its rows untold."""
-    text = event.query.decode(errors="replace") if isinstance(event.query, bytes) else event.query
-    verb = _CHANGES.search(text)
-    if verb is None:
-        return
-    for (schema, table), one in changes.items():
-        names = re.search(rf"(?<!\w)({re.escape(table)}|{re.escape(schema)})(?!\w)", text, re.I)
-        if names and at > one.since:
-            one.is_whole = f"was changed by {verb[0].upper()}"
 
 
 def _connect_twice() -> Any:

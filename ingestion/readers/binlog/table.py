@@ -17,6 +17,7 @@ from ..reader import Context
 from ..sql.columns import deletion
 from ..sql.reader import now
 from ..sql.remote import RemoteTable, find_table, statement
+from ..sql.scope import Scope
 from ..sql.settings import Database
 from .log import Changes, Position, Stored
 from .rows import as_text, is_known, padded, read_by_keys
@@ -33,6 +34,7 @@ class Table:
         spec: The raw table.
         remote: The table there.
         remote_name: Its schema and name, as the log has them.
+        scope: What is read of it.
         stored: Where the next load goes on; None before the first one.
         context: Of the load.
         changes: What the log says; None where the table must be read as a whole.
@@ -43,6 +45,7 @@ class Table:
     spec: TableSpec
     remote: RemoteTable
     remote_name: tuple[str, str]
+    scope: Scope
     stored: Stored | None
     context: Context
     changes: Changes | None = None
@@ -72,8 +75,8 @@ class Table:
             self.gap = "the server is another one than before"
         elif self.stored.position > end:
             self.gap = "the server's log begins anew"
-        elif added := sorted(set(self.remote.header.names) - set(self.stored.columns)):
-            self.notice = f"has a new column {', '.join(added)}: it is read as a whole"
+        elif news := self.scope.news_since(self.stored.scope):
+            self.notice = f"{news}: it is read as a whole"
         else:
             key = [column.remote for column in self.remote.header.remote_of(self.key)]
             self.changes = Changes(self.stored.position, key)
@@ -90,7 +93,7 @@ class Table:
         if self.gap and not self.remote.database.takes_snapshot:
             advice = 'to read the table as a whole where the log has a gap, set on_gap = "snapshot"'
             return Arrivals(refused={self.stream: f"{self.gap}; {advice}"})
-        position = Stored(server, end, tuple(sorted(self.remote.header.names))) if end else None
+        position = Stored(server, end, self.scope) if end else None
         changes = None if self.gap else self.changes
         if changes is None or changes.is_whole:
             if changes is not None:
@@ -99,7 +102,7 @@ class Table:
                 self.notice = f"is read as a whole: {self.gap}"
             name = f"{self.stream}/{end or 'no-log'}/{now()}"
             chunks = partial(self._snapshot, position.text() if position else None)
-            place = Place(name, name, chunks, stream=self.stream)
+            place = Place(name, name, chunks, stream=self.stream, repeats=True)
             told = {name: f"{self.remote.table} {self.notice}"} if self.notice else {}
             return Arrivals([place], notices=told)
         if position is None or self.stored is None:
@@ -112,12 +115,11 @@ class Table:
             return Arrivals(idle=1)
         name = f"{self.stream}/{before}-{position.position}"
         keys = sorted(padded(changes.keys, self.key_types), key=repr)
-        gone = sorted(set(self.stored.columns) - set(self.remote.header.names))
-        text = f"{self.remote.table} has no column {', '.join(gone)} any more; its values stay"
+        gone = self.scope.gone_since(self.stored.scope)
+        told = {name: f"{self.remote.table} {gone}"} if gone else {}
         chunks = partial(self._changed, keys, position.text())
-        return Arrivals(
-            [Place(name, name, chunks, stream=self.stream)], notices={name: text} if gone else {}
-        )
+        place = Place(name, name, chunks, stream=self.stream, repeats=True)
+        return Arrivals([place], notices=told)
 
     def _snapshot(self, position: str | None) -> Iterator[Chunk]:
         """Yields all rows, then what was deleted of those that an earlier load brought."""
@@ -140,7 +142,12 @@ class Table:
             yield Chunk(self.remote.header.chunk_table(rows, line))
             line += rows.num_rows
             without_row += map(as_text, gone)
-        if without_row and not self.spec.group:
+        if without_row and self.spec.group:
+            # A document states its lines; that it has none any more can't be stated.
+            what = f"{len(without_row):,} of {self.spec.group} have no row any more: "
+            what += f"{self.spec.table} keeps those that it has"
+            yield Chunk(self.remote.header.empty(), notice=what)
+        elif without_row:
             columns = [pa.array(values, pa.string()) for values in zip(*without_row, strict=True)]
             written = pa.table(columns, self.key)
             gone = self.context.find_gone(self.spec, [written], among=True)
@@ -181,7 +188,8 @@ def look_at(
     if connection.execute(statement("select @@lower_case_table_names")).scalar() == 1:
         where = (schema.lower(), remote.table.lower())
     stored = Stored.read(context.loaded.positions.get(f"binlog/{spec.table}"))
-    table = Table(spec, remote, where, stored, context)
+    scope = Scope.of(remote, connection.engine.url.database)
+    table = Table(spec, remote, where, scope, stored, context)
     for kind in table.key_types:
         if not is_known(kind):
             raise Refused(f"a key of type {kind} can't be read from the log; use the reader sql")

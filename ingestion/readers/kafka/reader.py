@@ -42,7 +42,7 @@ class KafkaReader:
             table = settings.tables[partition.topic]
             stream = f"kafka/{partition.topic}/{partition.number}"
             stored = context.loaded.positions.get(stream)
-            start, gap = _start(partition, stored)
+            start, gap = _start(partition, table, stored)
             if gap and not settings.skips_gaps:
                 refused[table][stream] = (
                     f'{gap}; on_gap = "earliest" in [sources.{specs[table].source}.kafka] goes '
@@ -68,11 +68,14 @@ class KafkaReader:
         }
 
 
-def _start(partition: Partition, stored: str | None) -> tuple[int, str | None]:
+def _start(partition: Partition, table: str, stored: str | None) -> tuple[int, str | None]:
     """Where to begin, and what is missing before it."""
     if stored is None:
         return partition.begin, None
     position = orjson.loads(stored)
+    if position.get("table", table) != table:
+        # The settings have given the topic to another table since.
+        return partition.begin, None
     offset, known = position["offset"], position["topic_id"]
     if (known and partition.topic_id and known != partition.topic_id) or offset > partition.end:
         return partition.begin, (
@@ -94,5 +97,9 @@ def _chunks(
     if start < partition.end:
         lines = MessageLines(spec, is_debezium)
         yield from lines.chunks(broker.messages(partition, start))
-    position = {"offset": max(start, partition.end), "topic_id": partition.topic_id}
+    position = {
+        "offset": max(start, partition.end),
+        "topic_id": partition.topic_id,
+        "table": spec.table,
+    }
     yield Chunk(string_table([], [], []), position=orjson.dumps(position).decode())

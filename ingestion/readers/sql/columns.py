@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -158,7 +159,24 @@ def _in_utc(column: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
     # Zero dates look like times, too.
     is_zero = pc.match_substring_regex(column, "^0000|^....-00|^....-..-00")
     is_time = pc.and_(is_time, pc.invert(pc.fill_null(is_zero, False)))
-    times = pc.if_else(is_time, column, pa.scalar(None, pa.string())).cast(pa.timestamp("us"))
+    times = _as_times(pc.if_else(is_time, column, pa.scalar(None, pa.string())))
+    is_time = times.is_valid()
     times = pc.assume_timezone(times, zone, ambiguous="earliest", nonexistent="earliest")
     text: Any = times.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us")).cast(pa.string())
     return pc.if_else(is_time, text, column)
+
+
+def _as_times(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Texts as times; null for days that no calendar has, which a server may let in."""
+    try:
+        return texts.cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        found = [_as_time(text) for text in texts.to_pylist()]
+        return pa.chunked_array([found], pa.timestamp("us"))
+
+
+def _as_time(text: str | None) -> dt.datetime | None:
+    try:
+        return None if text is None else dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None

@@ -14,6 +14,7 @@ from ...declaration import TableSpec
 from ...landing.arrivals import Arrivals, Chunk, Place, Refused
 from ..reader import Context
 from .cursor import EARLIEST, Cursor, make_cursor
+from .scope import Scope
 from .settings import NEEDS_EXTRA, Database, TableSettings, is_configured, read_settings
 
 if TYPE_CHECKING:
@@ -29,17 +30,17 @@ class Position:
     Attributes:
         cursor: The newest cursor that was read.
         window: A hash of the rows that late commits may still join or change.
-        columns: What was read.
+        scope: What was read.
     """
 
     cursor: str
     window: str
-    columns: tuple[str, ...]
+    scope: Scope
 
     def text(self) -> str:
         """As it is stored."""
         return orjson.dumps(
-            {"cursor": self.cursor, "window": self.window, "columns": self.columns}
+            {"cursor": self.cursor, "window": self.window, **self.scope.document()}
         ).decode()
 
     @classmethod
@@ -48,7 +49,7 @@ class Position:
         if text is None:
             return None
         found = orjson.loads(text)
-        return cls(found["cursor"], found["window"], tuple(found["columns"]))
+        return cls(found["cursor"], found["window"], Scope.read(found))
 
 
 class Sql:
@@ -106,7 +107,8 @@ def _arrivals(
     end = table.newest(connection)
     if end is None and table.has_rows(connection):
         end = EARLIEST.isoformat(" ") if cursor.is_time else "0"
-    lower, told = _lower(remote, cursor, stored)
+    scope = Scope.of(remote, connection.engine.url.database, cursor.remote)
+    lower, told = _lower(scope, settings.table, cursor, stored)
     notices += told
     places: list[Place] = []
     if end is not None:
@@ -117,11 +119,11 @@ def _arrivals(
         except ValueError:
             raise Refused(f"{settings.table}: its largest {cursor.remote} is {end}") from None
         window = table.digest(connection, recent)
-        position = Position(end, window, tuple(sorted(remote.header.names)))
+        position = Position(end, window, scope)
         if position != stored:
             name = f"{stream}/{end.replace(' ', 'T')}/{now()}"
             chunks = partial(_chunks, remote, table.window(lower, end), position.text())
-            places.append(Place(name, name, chunks, stream=stream))
+            places.append(Place(name, name, chunks, stream=stream, repeats=True))
     if deleted := find_deletions(remote, spec, settings, context, now()):
         places.append(deleted)
     shown = {(places[0].name if places else stream): "; ".join(notices)} if notices else {}
@@ -129,17 +131,15 @@ def _arrivals(
 
 
 def _lower(
-    remote: RemoteTable, cursor: Cursor, stored: Position | None
+    scope: Scope, table: str, cursor: Cursor, stored: Position | None
 ) -> tuple[str | None, list[str]]:
     """From where to read, None for all, and what to tell of a table that has changed."""
     if stored is None:
         return None, []
-    names, table = set(remote.header.names), remote.table
-    if added := sorted(names - set(stored.columns)):
-        return None, [f"{table} has a new column {', '.join(added)}: it is read as a whole"]
-    told = []
-    if gone := sorted(set(stored.columns) - names):
-        told = [f"{table} has no column {', '.join(gone)} any more; its values stay"]
+    if news := scope.news_since(stored.scope):
+        return None, [f"{table} {news}: it is read as a whole"]
+    gone = scope.gone_since(stored.scope)
+    told = [f"{table} {gone}"] if gone else []
     try:
         return cursor.before_lag(stored.cursor), told
     except ValueError:

@@ -63,7 +63,7 @@ def connected(database: Database) -> Iterator[sa.Connection]:
 
 
 def make_engine(database: Database) -> sa.Engine:
-    """An engine that waits some seconds for a connection, and gets times of PostgreSQL in UTC."""
+    """An engine that waits some seconds for a connection, and whose sessions are in UTC."""
     url = sa.engine.make_url(database.url)
     if "@" in (url.host or ""):
         # The message of a driver would show the end of the password.
@@ -79,9 +79,12 @@ def make_engine(database: Database) -> sa.Engine:
     if url.drivername in ("mysql", "mariadb"):
         url = url.set(drivername=f"{url.drivername}+pymysql")
     url = url.update_query_dict({"charset": "utf8mb4"})
-    return sa.create_engine(url, connect_args={"connect_timeout": CONNECT_SECONDS})
+    arguments = {"connect_timeout": CONNECT_SECONDS, "init_command": _MYSQL_IN_UTC}
+    return sa.create_engine(url, connect_args=arguments)
 
 
+# In a zone whose clocks are put back, a literal of a TIMESTAMP would mean two instants.
+_MYSQL_IN_UTC = "set time_zone = '+00:00'"
 _IN_UTC = "-c TimeZone=UTC -c DateStyle=ISO"
 
 
@@ -122,7 +125,9 @@ class RemoteTable:
         """
         if self.group is not None:
             group = self.dialect.name(self.group.remote)
-            where = f"{group} in (select {group} from {self.name} where {where})"
+            # Rows of no document are quarantined.
+            alone = f"{group} is null and ({where})"
+            where = f"{group} in (select {group} from {self.name} where {where}) or {alone}"
         yield from self.read(self.header.columns, where)
 
     def read(self, columns: Sequence[RemoteColumn], where: str | None = None) -> Iterator[pa.Table]:
@@ -133,6 +138,7 @@ class RemoteTable:
         query = f"select {texts} from {self.name}{f' where {where}' if where else ''}"
         engine = make_engine(self.database)
         fast = _connectorx_url(engine.url)
+        first = [_MYSQL_IN_UTC] if self.dialect.is_mysql else []
         try:
             found = sql_table(
                 engine,
@@ -142,7 +148,13 @@ class RemoteTable:
                 chunk_size=CHUNK_ROWS,
                 reflection_level="minimal",
                 backend="connectorx" if fast else "pyarrow",
-                backend_kwargs={"conn": fast, "return_type": "arrow_stream"} if fast else {},
+                backend_kwargs={
+                    "conn": fast,
+                    "return_type": "arrow_stream",
+                    "pre_execution_query": first,
+                }
+                if fast
+                else {},
                 query_adapter_callback=lambda *_: statement(query),
             )
             for rows in found:

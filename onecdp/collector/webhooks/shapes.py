@@ -58,6 +58,7 @@ class Shape:
             where `event_type` has them: an event of a type that nobody wants.
         form: The field of a form that has the JSON; empty if the body is JSON.
         items: Where the list of what happened stands; empty if the body is one, or such a list.
+        only: What a `type` begins with that is of this source; items without one are, too.
     """
 
     source: str
@@ -66,6 +67,7 @@ class Shape:
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     form: str = ""
     items: str = ""
+    only: str = ""
 
     @property
     def folder(self) -> str:
@@ -101,6 +103,8 @@ class Shape:
             yield item
 
     def _row(self, item: dict[str, Any], personal: PersonalData) -> Row | None:
+        if not str(item.get("type") or self.only).startswith(self.only):
+            return None
         row: Row = {}
         for column in TABLES[self.source][1]:
             paths = self.columns.get(column, ())
@@ -175,6 +179,7 @@ ZENDESK = Shape(
         "updated_at": ("detail.updated_at", "ticket.updated_at", "updated_at", "time"),
         "solved_at": ("detail.solved_at", "ticket.solved_at", "solved_at"),
     },
+    only="zen:event-type:ticket.",
 )  # fmt: skip
 
 MAILCHIMP = Shape(

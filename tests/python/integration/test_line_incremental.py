@@ -197,35 +197,6 @@ def assert_equals_rebuild(line: Line, folder: Path) -> None:
     assert not differences(line.marts(), rebuilt.marts())
 
 
-@pytest.mark.soak
-def test_a_changed_seed_counts_for_rows_of_before(tmp_path: Path) -> None:
-    """No row is new: another type of event, a blocked value, and links that merge no more."""
-    project = copy_project(tmp_path / "project")
-    line = Line.at(tmp_path / "line", project)
-    first_day(line)
-    line.run(tests=False)
-    types = "select event_type, count(*) from marts.unified_events group by all order by all"
-    before = line.query(types)
-
-    for seed, old, new in (
-        ("retail_non_product_codes", "stock_code,kind\n", "stock_code,kind\nK,a test\n"),
-        ("id_blocklist", "*,exact,,empty\n", "*,exact,,empty\ndevice_id,exact,D1,a test\n"),
-        ("id_types", "open_id,7,true,20,,0.95", "open_id,7,true,20,,0.5"),
-    ):
-        file = project / "seeds" / f"{seed}.csv"
-        assert file.read_text().count(old) == 1
-        file.write_text(file.read_text().replace(old, new))
-    line.build()
-
-    assert line.query(types) != before
-    assert not line.query("from marts.id_map where id_value = 'D1'")
-    # The device's row has a union id and an open id, whose link is weak now.
-    assert line.query(
-        "select count(distinct one_id) from marts.id_map where id_value in ('U1', 'O1')"
-    ) == [(2,)]
-    assert_equals_rebuild(line, tmp_path)
-
-
 def test_changed_models_count_for_rows_of_before(tmp_path: Path) -> None:
     """No row is new: what an event is worth, how sums are made, and which events there are."""
     project = copy_project(tmp_path / "project")

@@ -15,7 +15,7 @@ from support.cli import BuiltProject, clean_environment, run_cli
 
 from onecdp.pipeline import Context, ingest
 from onecdp.pipeline.plan import plan_run
-from onecdp.project.dbt import Dbt, Scope
+from onecdp.project.dbt import ChangedSeeds, Dbt, Nodes, Scope
 from onecdp.project.find import open_project
 from onecdp.project.fingerprint import code_fingerprint
 from onecdp.project.parsed import read_manifest
@@ -24,8 +24,8 @@ from onecdp.project.progress import Silent
 AS_OF = date(2026, 6, 6)
 
 
-def scope_of(project: BuiltProject, as_of: date | None = AS_OF) -> Scope | None:
-    return plan_run(Context(open_project(project.folder, project.warehouse, {})), as_of).scope
+def nodes_of(project: BuiltProject, as_of: date | None = AS_OF) -> Nodes | None:
+    return plan_run(Context(open_project(project.folder, project.warehouse, {})), as_of).nodes
 
 
 def append(file: Path, line: str) -> None:
@@ -47,8 +47,14 @@ def load_another_event(project: BuiltProject) -> None:
     ingest(Context(open_project(project.folder, project.warehouse, {})))
 
 
-CHANGES: dict[str, Callable[[BuiltProject], None]] = {
-    "a seed": lambda p: append(p.folder / "seeds/channels.csv", "kiosk,A kiosk\n"),
+def add_channel(project: BuiltProject) -> None:
+    append(project.folder / "seeds/channels.csv", "kiosk,A kiosk\n")
+
+
+CHANGES: dict[str, Callable[[BuiltProject], object]] = {
+    "another seed": lambda p: (p.folder / "seeds/shops.csv").write_text("shop\nLeeds\n"),
+    "a seed and rows": lambda p: (add_channel(p), load_another_event(p)),
+    "a seed and a model": lambda p: (add_channel(p), CHANGES["a model"](p)),
     "a model": lambda p: append(p.folder / "models/marts/identity/id_map.sql", "\n"),
     "a macro": lambda p: append(p.folder / "macros/customers/as_of_date.sql", "\n"),
     "a var": lambda p: append(p.folder / "dbt_project.yml", "\n# another\n"),
@@ -75,20 +81,38 @@ CHANGES: dict[str, Callable[[BuiltProject], None]] = {
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_all_is_built_and_asked_after(project: BuiltProject, what: str) -> None:
-    assert scope_of(project) is None
+    assert nodes_of(project) is None
     CHANGES[what](project)
-    assert scope_of(project) is Scope.ALL
+    assert nodes_of(project) is Scope.ALL
 
 
 def test_what_new_rows_change_is_built_after_a_load(project: BuiltProject) -> None:
     load_another_event(project)
-    assert scope_of(project) is Scope.NEW_ROWS
-    assert scope_of(project, date(2026, 6, 7)) is Scope.NEW_ROWS
+    assert nodes_of(project) is Scope.NEW_ROWS
+    assert nodes_of(project, date(2026, 6, 7)) is Scope.NEW_ROWS
 
 
 def test_what_the_date_changes_is_built_on_another_day(project: BuiltProject) -> None:
-    assert scope_of(project, date(2026, 6, 7)) is Scope.NEW_DATE
-    assert scope_of(project, None) is Scope.NEW_DATE
+    assert nodes_of(project, date(2026, 6, 7)) is Scope.NEW_DATE
+    assert nodes_of(project, None) is Scope.NEW_DATE
+
+
+def test_what_is_downstream_of_a_seed_is_built_after_its_change(project: BuiltProject) -> None:
+    append(project.folder / "seeds/audiences.csv", 'PKG900,Everybody,NOT "Nobody",,0\n')
+    assert nodes_of(project) == ChangedSeeds(["audiences"])
+    assert nodes_of(project, date(2026, 6, 7)) is Scope.ALL
+
+    done = run_cli("run", "--as-of", "2026-06-06", "--json", cwd=project.folder)
+
+    assert done.code == 0
+    assert done.document()["built"] == "changed_seeds"
+    assert done.document()["built_because"] == "only audiences has changed"
+    assert 0 < done.document()["models"]["passed"] < 30
+    assert nodes_of(project) is None
+    by_part = rows_of(project.warehouse / "marts.duckdb")
+    assert any("PKG900" in row for row in by_part["audience_package_summary"])
+    again = run_cli("run", "--as-of", "2026-06-06", "--audit", "--json", cwd=project.folder)
+    assert again.document()["built"] == "all"
 
 
 @pytest.mark.parametrize("what", ["gone", "touched"])
@@ -126,11 +150,11 @@ def test_a_day_leaves_out_the_weekly_tests_and_an_audit_asks_them(project: Built
     assert 20 < day["tests"]["passed"] < 60
 
     execute("update audit.last_build set audited_at = audited_at - interval 8 days")(project)
-    assert scope_of(project) is Scope.ALL
+    assert nodes_of(project) is Scope.ALL
     asked = run_cli("audit", cwd=project.folder)
     assert asked.code == 0
     assert int(asked.stdout.split()[1]) > 150
-    assert scope_of(project) is None
+    assert nodes_of(project) is None
 
 
 def test_a_run_with_nothing_new_starts_no_dbt_and_says_so(project: BuiltProject) -> None:
@@ -215,4 +239,4 @@ def test_a_full_refresh_always_builds(project: BuiltProject) -> None:
     done = run_cli("run", "--as-of", "2026-06-06", "--full-refresh", "--json", cwd=project.folder)
     assert done.document()["is_unchanged"] is False
     assert done.document()["models"]["passed"] > 0
-    assert scope_of(project) is None
+    assert nodes_of(project) is None

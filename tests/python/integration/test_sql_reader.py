@@ -12,6 +12,7 @@ from support.raw_store import RawStore
 from support.sql_servers import Server
 
 from ingestion.landing.arrivals import Ledger
+from ingestion.preview import preview
 from ingestion.readers.files import Files
 from ingestion.readers.live import list_arrivals
 from ingestion.readers.reader import Context
@@ -133,6 +134,27 @@ def test_a_second_change_with_the_same_cursor_is_read(
     store.load(Sql())
     assert members(store) == ["C1|second|2024-01-01 00:00:00"]
     assert store.load(Sql()).places_loaded == 0
+
+
+def test_a_row_in_the_quarantine_comes_there_once(
+    store: RawStore, server: Server, configure: Configure
+) -> None:
+    """What has no time to believe is read with every load."""
+    configure(server)
+    insert(
+        server,
+        "'C1', null, 'one', null, 1, '2024-01-01 08:00:00'",
+        "'C2', null, 'ahead', null, 1, '2030-01-01 08:00:00'",
+    )
+    assert store.load(Sql()).counts.quarantined == 1
+    insert(server, "'C3', null, 'three', null, 1, '2024-01-01 08:10:00'")
+    later = store.load(Sql()).counts
+    assert (later.read, later.quarantined, later.duplicate) == (3, 0, 2)
+    server.execute(
+        "update customers set real_name = 'new', updated_at = updated_at where customer_no = 'C2'"
+    )
+    assert store.load(Sql()).counts.quarantined == 1
+    assert len(store.query("select * from raw_crm.quarantine")) == 2
 
 
 def test_a_clock_that_is_ahead_hides_no_rows(
@@ -298,20 +320,49 @@ def test_events_by_a_number_and_whole_invoices(
     server.execute(
         "insert into happened values (15, 'E9', 'late', '2024-01-01 08:00:00')",
         "update happened set event_type = 'changed' where number = 20",
-        "insert into bills values ('1', 'B', 1, '2024-01-01', 2.5, 17850, '2024-01-02 08:00:00')",
+        "insert into bills values ('1', 'B', 1, '2024-01-01', 2.5, 17850, '2024-01-02 08:00:00'), "
+        # Without the number of the invoice anywhere, of which it might else be a line.
+        "(null, 'N', 2, '2024-02-02', 2.5, 77, '2024-01-02 08:00:00')",
     )
     later = app.load(Sql()).counts
     assert (later.read, later.loaded, later.duplicate, later.quarantined) == (4, 1, 2, 1)
     assert app.query("select distinct event_time::varchar from raw_app.events") == [
         ("2024-01-01 00:00:00",)
     ]
-    assert retail.load(Sql()).counts.loaded == 3
+    counts = retail.load(Sql()).counts
+    assert (counts.loaded, counts.quarantined) == (3, 1)
     server.execute(
         "insert into bills values ('1', 'C', 1, '2024-01-01', 2.5, 17850, '2024-01-03 08:00:00')"
     )
     # A load states all lines of the invoices that it names, so it must read all of them.
     again = retail.load(Sql()).counts
-    assert (again.read, again.withdrawn) == (4, 0)
+    assert (again.read, again.withdrawn) == (5, 0)
+    # Three lines are as before; that without an invoice is in the lag still, and in the quarantine.
+    assert (again.quarantined, again.duplicate) == (0, 4)
     lines = "select stock_code, customer_id from raw_retail.transactions where not is_withdrawn"
     found = sorted(retail.query(lines))
     assert found == [("A", "17850"), ("A", "17850"), ("B", "17850"), ("C", "17850")]
+
+
+def test_check_shows_what_a_table_would_bring(
+    tmp_path: Path, server: Server, configure: Configure
+) -> None:
+    configure(server)
+    insert(
+        server,
+        "'C1', null, 'one', '1990-02-03', 1, '2024-01-01 08:00:00'",
+        "'C2', null, 'two', '1850-01-01', 1, '2024-01-01 08:00:00'",
+        "'C3', null, 'three', null, 1, '2030-01-01 08:00:00'",
+    )
+    found = preview(tmp_path, "crm", tmp_path / "warehouse", lambda _: None)
+    assert (found.report.rows_read, found.report.rows_loaded) == (3, 2)
+    (layout,) = found.shown.layouts
+    assert {"member_id", "real_name", "updated_at"} < {c.column for c in layout.columns}
+    (unreadable,) = (c.unreadable for c in layout.columns if c.column == "birthday")
+    assert unreadable == 1
+    assert {group.outcome for group in found.shown.groups} >= {"loaded", "quarantined"}
+    configure(server, cursor="none")
+    ((name, reason),) = preview(tmp_path, "crm", tmp_path / "w", lambda _: None).report.refused
+    assert (name, reason.partition(" has ")[2]) == (
+        "sql/members", "no column none, which is its cursor"
+    )  # fmt: skip

@@ -46,11 +46,11 @@ INJECTIONS = [
 ]  # fmt: skip
 
 
-def make_tenants(folder: Path) -> Path:
+def make_tenants(folder: Path, more: str = "access_log = true") -> Path:
     """Publishes both; returns the project, whose keys are those of `support.api`."""
     other = folder / "other"
     other.mkdir()
     publish_world(other, OTHER)
-    made = make_api_project(folder / "project", settings(other, "access_log = true"))
+    made = make_api_project(folder / "project", settings(other, more))
     publish_world(made / "warehouse", OWN)
     return made

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -11,9 +13,9 @@ import pyarrow as pa
 
 from onecdp.pipeline import Context, ingest
 from onecdp.pipeline.ingest import SourceReport
-from onecdp.project.dbt import Dbt, Scope
+from onecdp.pipeline.plan import describe_build, plan_from
+from onecdp.project.dbt import Dbt, Nodes, Scope, options_of
 from onecdp.project.find import Project, open_project
-from onecdp.project.fingerprint import code_fingerprint
 from onecdp.project.parsed import MANIFEST
 from onecdp.project.scaffold import PROJECT_PARTS
 
@@ -71,23 +73,25 @@ class Line:
     def ingest(self) -> list[SourceReport]:
         return list(ingest(Context(self.project), self.data).sources)
 
-    def build(self, *options: str, tests: bool = True, as_of: str = "2026-06-06") -> None:
+    def build(self, *options: str, tests: bool = True, as_of: str = "2026-06-06") -> Nodes:
         """Runs dbt build; without tests where a test looks at the marts itself, many times.
 
         As `onecdp run` does, it builds everything at first, after a change of the project and after
-        a build that was stopped, and otherwise what new rows change.
+        a build that was stopped, what is downstream of seeds if only they have changed, and
+        otherwise what new rows change, also if there is none. Returns which nodes these were.
         """
         mark = self.project.warehouse.folder / ".built"
-        code = code_fingerprint(self.project)
+        began = describe_build(Context(self.project), date.fromisoformat(as_of))
         skipped = ("--exclude-resource-type", "unit_test", *(() if tests else ("test",)))
-        is_whole = options in ((), ("--full-refresh",))
-        if not options and mark.exists() and mark.read_text() == code:
-            options = ("--selector", Scope.NEW_ROWS.value)
+        nodes: Nodes = Scope.ALL
+        if not options and mark.exists():
+            nodes = plan_from(pickle.loads(mark.read_bytes()), began).nodes or Scope.NEW_ROWS
+            nodes = Scope.NEW_ROWS if nodes is Scope.NEW_DATE else nodes
         mark.unlink(missing_ok=True)
         dbt = Dbt(self.project, Quiet())
         answer = dbt.invoke(
             "build",
-            options=[*skipped, *options],
+            options=[*skipped, *options_of(nodes), *options],
             environment={"ONECDP_AS_OF": as_of},
             manifest=dbt.manifest(),
         )
@@ -98,8 +102,9 @@ class Line:
             if str(result.status) in ("error", "fail")
         ]
         assert not failed, failed[:5]
-        if is_whole:
-            mark.write_text(code)
+        if options in ((), ("--full-refresh",)):
+            mark.write_bytes(pickle.dumps(began))
+        return nodes
 
     def build_part(self, select: str) -> None:
         """Builds a part and goes no further, as a run that is stopped in the middle."""

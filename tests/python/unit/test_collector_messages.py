@@ -14,7 +14,7 @@ from onecdp.collector.refusals import BadEvent
 from onecdp.collector.settings import Settings
 from onecdp.collector.times import as_iso_time, is_iso_time
 from onecdp.collector.tracking_plan import TrackingPlan, read_plan
-from onecdp.collector.webhooks.shapes import MAILCHIMP, BadCall
+from onecdp.collector.webhooks.shapes import MAILCHIMP, ZENDESK, BadCall
 from onecdp.identity.personal import hash_address, hash_phone, without_addresses
 
 
@@ -109,6 +109,17 @@ def test_an_item_without_its_id_does_not_refuse_the_others() -> None:
     assert [row["event_id"] for row in rows(click, sync)] == ["x-click-1780302360", None]
     with pytest.raises(BadCall, match="it has no event_id"):
         rows(sync)
+
+
+def test_events_of_zendesk_that_are_of_no_ticket_are_left_out() -> None:
+    def rows(kind: str) -> list[dict[str, str | None]]:
+        call = {"type": f"zen:event-type:{kind}", "detail": {"id": "7", "status": "OPEN"}}
+        return ZENDESK.rows(json.dumps(call).encode())
+
+    assert [row["ticket_id"] for row in rows("ticket.status_changed")] == ["7"]
+    # Its `detail` is a user, whose number some ticket has, too.
+    assert rows("user.created") == []
+    assert ZENDESK.rows(b'{"ticket_id": 8, "status": "open"}')[0]["ticket_id"] == "8"
 
 
 def test_the_plan_names_what_an_event_breaks(tmp_path: Path) -> None:

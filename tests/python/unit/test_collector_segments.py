@@ -105,3 +105,27 @@ def test_another_process_that_closes_a_new_segment_costs_nothing(
     writer.close()
 
     assert closed(tmp_path) == [b"1\n"]
+
+
+def test_a_segment_that_could_not_be_closed_is_closed_when_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else acknowledged lines would wait for the next start of the collector."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async def send() -> None:
+        journal = Journal(tmp_path, 1 << 20, 0.1)
+        with monkeypatch.context() as broken:
+            broken.setattr(Path, "rename", fail)
+            await journal.append({"app": b"1\n"})
+            await asyncio.sleep(0.3)
+        deadline = asyncio.get_running_loop().time() + 10
+        while any(path.name.startswith(".") for path in (tmp_path / "app").iterdir()):
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.05)
+        assert closed(tmp_path / "app") == [b"1\n"]
+        await journal.stop()
+
+    asyncio.run(send())

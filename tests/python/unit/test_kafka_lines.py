@@ -187,10 +187,14 @@ def test_what_is_no_envelope_says_so(value: bytes) -> None:
         ({"offset": 3, "topic_id": "A"}, 5, "offsets 3 to 4 were deleted"),
         ({"offset": 12, "topic_id": "A"}, 5, "created anew"),
         ({"offset": 7, "topic_id": "B"}, 5, "created anew"),
+        # A topic that the settings gave another table.
+        ({"offset": 7, "topic_id": "A", "table": "events"}, 7, None),
+        ({"offset": 7, "topic_id": "A", "table": "others"}, 5, None),
     ],
 )
 def test_where_a_partition_goes_on(stored: object, start: int, gap: str | None) -> None:
-    found, told = _start(Partition("t", "A", 0, 5, 9), json.dumps(stored) if stored else None)
+    position = json.dumps(stored) if stored else None
+    found, told = _start(Partition("t", "A", 0, 5, 9), "events", position)
 
     assert found == start
     assert (gap or "") in (told or "")

@@ -108,6 +108,14 @@ def test_what_cannot_work_is_told_and_nothing_is_written(
     assert files(project) == before
 
 
+def test_an_address_that_cannot_be_asked_is_one_line(project: Path) -> None:
+    done = add(project, "calls", "--from", "http://127.0.0.1:9/my calls.csv")
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[-1].startswith(
+        "onecdp: http://127.0.0.1:9/my calls.csv can't be fetched: URL can't contain control"
+    )
+
+
 def test_a_failure_leaves_nothing_and_files_that_are_there_stay(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
