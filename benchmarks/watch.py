@@ -6,9 +6,9 @@
 A project as `onecdp init` makes it is watched by one process. For each event a file appears in the
 data folder, at another moment between two batches. Counted is from its rename until the batch that
 brought it is printed; then the event must be in the published file. `waiting` is what no stage
-counts: until that batch begins, or below 0 where it had begun. `cpu` are seconds of all processors, batches without
-news included: of a busy machine it says more than wall time. Memory is that of the process, after
-the first event and after the last.
+counts: until that batch begins, or below 0 where it had begun. `cpu` are seconds of all processors,
+batches without news included: of a busy machine it says more than wall time. Memory is that of the
+process, after the first event and after the last.
 
     sample   the worked example; goal: 15 s
     shop     a generated shop; goal: 60 s at 200,000 customers
