@@ -16,14 +16,13 @@ from functools import partial
 from pathlib import Path
 
 import duckdb
-from dlt.common.runtime.run_context import switched_run_context
 from dlt.extract import DltResource
 
 from onecdp.warehouse.files import Warehouse
 
 from .data_folder import REMEMBERED, opened_data, top_level
 from .declaration import BadDeclaration, TableSpec
-from .dlt_load import IngestError, PrepareLoad, ProjectContext, run_load
+from .dlt_load import IngestError, PrepareLoad, run_load
 from .identifiers import DeclaredIdentifier, attach_identifiers, read_identifiers
 from .landing.absent import complete_sources, has_pending_load
 from .landing.arrivals import Arrivals, Ledger
@@ -31,7 +30,7 @@ from .landing.gone import find_gone
 from .landing.land import land
 from .landing.landed import Landed
 from .landing.resources import resources
-from .project_settings import PROJECT, project_settings, with_settings
+from .project_settings import PROJECT, only_settings, project_settings, with_settings
 from .readers.live import LiveReader, list_arrivals, live_readers
 from .readers.objects import ObjectFolder
 from .readers.reader import Context
@@ -86,11 +85,12 @@ def source_names() -> tuple[str, ...]:
 
 
 def live_sources() -> tuple[str, ...]:
-    """The sources that have a live reader by the settings; they need no folder with files."""
-    with (
-        tempfile.TemporaryDirectory() as work,
-        switched_run_context(ProjectContext(PROJECT, Path(work))),
-    ):
+    """The sources that have a live reader by the settings; they need no folder with files.
+
+    Raises:
+        IngestError: A file of the settings can't be read.
+    """
+    with tempfile.TemporaryDirectory() as work, only_settings(Path(work)):
         return tuple(source.name for source in SOURCES if live_readers(source.name))
 
 

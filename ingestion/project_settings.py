@@ -14,6 +14,7 @@ from dlt.common.runtime.telemetry import stop_telemetry
 
 from onecdp.errors import UsageProblem
 from onecdp.project.personal_data import read_personal_data
+from onecdp.project.settings import read_section
 
 from .column_names import BadColumns, with_own_names
 from .declaration import DateOrder, TableSpec
@@ -25,14 +26,30 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 @contextmanager
 def project_settings(work: Path) -> Iterator[None]:
-    """Sets dlt to the settings of the project, and to `work` as its folder."""
-    context = ProjectContext(PROJECT, work)
-    with switched_run_context(context):
+    """Sets dlt to the settings of the project, and to `work` as its folder.
+
+    Raises:
+        IngestError: A file of the settings can't be read.
+    """
+    with only_settings(work) as context:
         # Before the switch dlt has started by the settings of the current folder, which may have
         # none: then it would report every load to its makers.
         stop_telemetry()
         context.initialize_runtime()
         yield
+
+
+@contextmanager
+def only_settings(work: Path) -> Iterator[ProjectContext]:
+    """As `project_settings`, for who asks for settings and loads nothing."""
+    try:
+        # dlt ends with a traceback there.
+        read_section(PROJECT, "sources", os.environ)
+    except UsageProblem as error:
+        raise IngestError(str(error)) from error
+    context = ProjectContext(PROJECT, work)
+    with switched_run_context(context):
+        yield context
 
 
 def with_settings(declared: Sequence[TableSpec]) -> list[TableSpec]:

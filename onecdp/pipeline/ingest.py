@@ -134,16 +134,17 @@ def check(
     expected = "expected a folder with any of " + " ".join(f"{source}/" for source in chosen)
     if isinstance(data, Path) and not data.is_dir():
         raise UsageProblem(f"{data} is not a folder; {expected}")
-    is_live = bool(set(chosen) & set(pipelines.live_sources()))
-    if isinstance(data, Path):
-        names = _names(data, known)
-    else:
-        try:
+    problem = None
+    try:
+        is_live = bool(set(chosen) & set(pipelines.live_sources()))
+        if isinstance(data, Path):
+            names = _names(data, known)
+        else:
             names, problem = pipelines.top_level(data)
-        except pipelines.IngestError as error:
-            raise OnecdpError(str(error)) from error
-        if problem and not is_live:
-            raise OnecdpError(f"{data} {problem}")
+    except pipelines.IngestError as error:
+        raise OnecdpError(str(error)) from error
+    if problem and not is_live:
+        raise OnecdpError(f"{data} {problem}")
     left_out, foreign = _outside(names, known)
     has_files = any(is_folder and name in chosen for name, is_folder in names)
     if not has_files and not is_live:

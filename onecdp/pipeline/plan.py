@@ -151,7 +151,9 @@ def note_build(context: Context, began: Build, *, is_audited: bool) -> None:
         is_audited: Whether it asked all data tests.
     """
     with connect(context.warehouse.build_file, read_only=False) as private:
-        last, now = _read(private), replace(began, built_at=newest_node(private))
+        last, now = _read(private), _describe(context, private, None)
+        # The build itself makes raw tables that are missing, and the lock keeps loads away.
+        now = replace(now, code=began.code, as_of=began.as_of)
         audited_at = now.built_at if is_audited else last and last.audited_at
         private.execute(
             f"create or replace table {_LAST_BUILD} as select $1 as code,"

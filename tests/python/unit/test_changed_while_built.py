@@ -65,6 +65,9 @@ def test_the_next_run_builds_it(
             monkeypatch.setattr(Clock, "at", datetime(2026, 6, 2, 0, 0, 10, tzinfo=UTC))
         with duckdb.connect(str(project.warehouse.build_file)) as private:
             private.execute("insert into audit.node_status values ('success', $1)", [Clock.at])
+            private.execute(
+                "create schema raw_erasure; create table raw_erasure.tombstones (h int)"
+            )
         return SimpleNamespace(ok=True)
 
     monkeypatch.setattr(plan, "datetime", Clock)

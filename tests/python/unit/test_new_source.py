@@ -116,6 +116,21 @@ def test_an_address_that_cannot_be_asked_is_one_line(project: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("command", [("check", "crm", "--data"), ("ingest", "--data")])
+def test_settings_that_cannot_be_read_are_one_line(
+    project: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "data" / "crm").mkdir(parents=True)
+    (project / ".dlt").mkdir(exist_ok=True)
+    (project / ".dlt" / "secrets.toml").write_text("[sources.crm.sql\npassword = 'hidden'\n")
+    folders = (str(tmp_path / "data"), "--project-dir", str(project))
+    done = CliRunner().invoke(main, [*command, *folders])
+    assert done.exit_code == 1
+    told = done.stderr.splitlines()[-1]
+    assert told.startswith(f"onecdp: {project / '.dlt' / 'secrets.toml'}: ")
+    assert told.endswith("(at line 1, column 17)")
+
+
 def test_a_failure_leaves_nothing_and_files_that_are_there_stay(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
