@@ -151,9 +151,7 @@ def note_build(context: Context, began: Build, *, is_audited: bool) -> None:
         is_audited: Whether it asked all data tests.
     """
     with connect(context.warehouse.build_file, read_only=False) as private:
-        last, now = _read(private), _describe(context, private, None)
-        # The build itself makes raw tables that are missing, and the lock keeps loads away.
-        now = replace(now, code=began.code, as_of=began.as_of)
+        last, now = _read(private), _ended(private, began)
         audited_at = now.built_at if is_audited else last and last.audited_at
         private.execute(
             f"create or replace table {_LAST_BUILD} as select $1 as code,"
@@ -169,6 +167,11 @@ def note_build(context: Context, began: Build, *, is_audited: bool) -> None:
                 audited_at,
             ],
         )
+
+
+def _ended(private: duckdb.DuckDBPyConnection, began: Build) -> Build:
+    """A build at its end: it makes raw tables that are missing, and the lock keeps loads away."""
+    return replace(began, raw=digest(*_raw_state(private)), built_at=newest_node(private))
 
 
 def note_audit(warehouse: Warehouse) -> None:
