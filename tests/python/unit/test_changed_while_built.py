@@ -16,7 +16,7 @@ import pytest
 from onecdp.pipeline import plan
 from onecdp.pipeline.context import Context
 from onecdp.project import seeds
-from onecdp.project.dbt import Dbt, Scope
+from onecdp.project.dbt import ChangedSeeds, Dbt, Scope
 from onecdp.project.find import Project
 from onecdp.project.fingerprint import code_fingerprint
 from onecdp.project.parsed import MANIFEST
@@ -75,8 +75,10 @@ def test_the_next_run_builds_it(
     monkeypatch.setattr(seeds, "check", lambda _: None)
     context = Context(project)
     module.build_tables(context, Scope.ALL)
-    expected = {"nothing": None, "a seed": Scope.ALL, "the day": Scope.NEW_DATE}[changed]
-    assert plan.plan_run(context, None).scope == expected
+    expected = {"nothing": None, "a seed": ChangedSeeds(["tags"]), "the day": Scope.NEW_DATE}[
+        changed
+    ]
+    assert plan.plan_run(context, None).nodes == expected
 
 
 @dataclass
