@@ -32,6 +32,8 @@ TICKETS = "support/tickets/webhooks"
 """Where rows of tickets go."""
 WEBHOOK_FOLDERS = frozenset(f"{folder}/webhooks" for folder, _ in TABLES.values())
 """Where rows of webhooks go, also of those that are not set any more."""
+_ABSENT = object()
+"""In place of a value that a call does not name."""
 REQUIRED = ("ticket_id", "event_id", "event_type")
 _HASHES = {"requester_email": hash_address, "email": hash_address, "requester_phone": hash_phone}
 _TIMES = ("created_at", "updated_at", "solved_at", "event_time")
@@ -107,10 +109,11 @@ class Shape:
             return None
         row: Row = {}
         for column in TABLES[self.source][1]:
-            paths = self.columns.get(column, ())
-            value = next(
-                (v for path in paths if (v := _joined(item, path)) not in (None, "")), None
-            )
+            stated = [_joined(item, path) for path in self.columns.get(column, ())]
+            if all(value is _ABSENT for value in stated) and column not in REQUIRED:
+                # To say that it is empty would take what an earlier call said of it.
+                continue
+            value = next((v for v in stated if v not in (_ABSENT, None, "")), None)
             row[column] = _text(column, value, personal)
             if (known := self.values.get(column)) and row[column] is not None:
                 row[column] = known.get(str(row[column]))
@@ -128,9 +131,9 @@ def _at(document: Any, path: str) -> Any:
         if isinstance(document, list) and key.isdecimal() and int(key) < len(document):
             document = document[int(key)]
         elif isinstance(document, dict):
-            document = document.get(key)
+            document = document.get(key, _ABSENT)
         else:
-            return None
+            return None if document is None else _ABSENT
     return document
 
 
@@ -138,7 +141,7 @@ def _joined(item: Any, path: str) -> Any:
     if "+" not in path:
         return _at(item, path)
     parts = [_at(item, part) for part in path.split("+")]
-    return None if None in parts else "-".join(map(str, parts))
+    return _ABSENT if _ABSENT in parts or None in parts else "-".join(map(str, parts))
 
 
 def _text(column: str, value: Any, personal: PersonalData) -> str | None:

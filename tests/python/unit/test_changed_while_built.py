@@ -75,10 +75,9 @@ def test_the_next_run_builds_it(
     monkeypatch.setattr(seeds, "check", lambda _: None)
     context = Context(project)
     module.build_tables(context, Scope.ALL)
-    expected = {"nothing": None, "a seed": ChangedSeeds(["tags"]), "the day": Scope.NEW_DATE}[
-        changed
-    ]
-    assert plan.plan_run(context, None).nodes == expected
+    nodes = plan.plan_run(context, None).nodes
+    tags = ChangedSeeds(["tags"])
+    assert nodes == {"nothing": None, "a seed": tags, "the day": Scope.NEW_DATE}[changed]
 
 
 @dataclass

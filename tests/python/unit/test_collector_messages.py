@@ -122,6 +122,14 @@ def test_events_of_zendesk_that_are_of_no_ticket_are_left_out() -> None:
     assert ZENDESK.rows(b'{"ticket_id": 8, "status": "open"}')[0]["ticket_id"] == "8"
 
 
+def test_a_call_says_nothing_of_what_it_does_not_name() -> None:
+    """The requester stays, if only the state is told; what is empty there is empty here."""
+    detail = {"id": "7", "status": "open", "solved_at": None}
+    call = {"type": "zen:event-type:ticket.x", "detail": detail}
+    (row,) = ZENDESK.rows(json.dumps(call).encode())
+    assert row == {"ticket_id": "7", "status": "open", "solved_at": None}
+
+
 def test_the_plan_names_what_an_event_breaks(tmp_path: Path) -> None:
     (tmp_path / "plan.csv").write_text(
         "event,property,type,required\nA,n,integer,true\nA,t,text,\nB,,,\n"
