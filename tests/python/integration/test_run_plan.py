@@ -47,14 +47,15 @@ def load_another_event(project: BuiltProject) -> None:
     ingest(Context(open_project(project.folder, project.warehouse, {})))
 
 
-def add_channel(project: BuiltProject) -> None:
+def also_add_channel(project: BuiltProject, change: Callable[[BuiltProject], object]) -> None:
     append(project.folder / "seeds/channels.csv", "kiosk,A kiosk\n")
+    change(project)
 
 
 CHANGES: dict[str, Callable[[BuiltProject], object]] = {
     "another seed": lambda p: (p.folder / "seeds/shops.csv").write_text("shop\nLeeds\n"),
-    "a seed and rows": lambda p: (add_channel(p), load_another_event(p)),
-    "a seed and a model": lambda p: (add_channel(p), CHANGES["a model"](p)),
+    "a seed and rows": lambda p: also_add_channel(p, load_another_event),
+    "a seed and a model": lambda p: also_add_channel(p, CHANGES["a model"]),
     "a model": lambda p: append(p.folder / "models/marts/identity/id_map.sql", "\n"),
     "a macro": lambda p: append(p.folder / "macros/customers/as_of_date.sql", "\n"),
     "a var": lambda p: append(p.folder / "dbt_project.yml", "\n# another\n"),
