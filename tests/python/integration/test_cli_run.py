@@ -177,6 +177,7 @@ def test_a_run_with_bad_input_publishes_the_rest_and_says_so(
 
     with (project.folder / "seeds" / "id_link_overrides.csv").open("a") as overrides:
         overrides.write("cannot_link,member_id,M9,member_id,NOBODY,never seen\n")
+        overrides.write("cannot_link,member_id,MBR001,member_id,MBR002,twins\n")
 
     finished = run_cli(
         "run", "--as-of", "2026-06-06", "--data", str(data), "--warehouse", str(tmp_path / "mine"),
