@@ -16,6 +16,7 @@ from onecdp.identity.graph_service import sql_functions as id_graph
 _OF_FEW_DAYS = {
     "int_customers__profile_days",
     "int_customers__profile_changes",
+    "customer_profiles_daily",
     "customer_profiles_as_of",
     "segment_daily",
 }
