@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,16 +65,17 @@ def _live(
 ) -> None:
     read_features(context.project.folder)
     triggers = open_triggers(context, notify)
+    logs = open_logs(context, data)
     with only_live(context.warehouse):
-        _follow(context, data, triggers, stop, notify)
+        _follow(context, data, logs, triggers, stop, notify)
     notify("stopped")
 
 
 def _follow(
-    context: Context, data: Path | None, triggers: Triggers | None, stop: threading.Event,
-    notify: Callable[[str], None],
+    context: Context, data: Path | None, logs: Logs, triggers: Triggers | None,
+    stop: threading.Event, notify: Callable[[str], None],
 ) -> None:  # fmt: skip
-    follower = open_follower(context, data, triggers)
+    follower = open_follower(context, logs, triggers)
     try:
         follower.catch_up()
         notify(f"following {data or 'Kafka'} into {context.warehouse.live_file}")
@@ -124,13 +125,9 @@ def open_triggers(context: Context, notify: Callable[[str], None]) -> Triggers |
     )
 
 
-def open_follower(
-    context: Context, data: Path | None, triggers: Triggers | None = None
-) -> Follower:
-    """Opens the log and the state; arguments and errors are those of `live`."""
-    project = context.project.folder
-    tickets = _ticket_columns(project)
-    logs = _logs(project, data, os.environ, has_tickets=tickets is not None)
+def open_follower(context: Context, logs: Logs, triggers: Triggers | None = None) -> Follower:
+    """Opens the state, which is made if it is not there; errors are those of `live`."""
+    tickets = _ticket_columns(context.project.folder)
     columns = id_columns(context)
     file = context.warehouse.live_file
     state = LiveState(file, has_triggers=triggers is not None)
@@ -167,10 +164,11 @@ def _ticket_columns(project: Path) -> TicketColumns | None:
     return TicketColumns(names, identifier_columns(project, "support", "tickets"))
 
 
-def _logs(
-    project: Path, data: Path | None, environment: Mapping[str, str], *, has_tickets: bool
-) -> Logs:
-    kafka = read_kafka(project, environment)
+def open_logs(context: Context, data: Path | None) -> Logs:
+    """Opens what is followed; arguments and errors are those of `live`."""
+    project = context.project.folder
+    has_tickets = _ticket_columns(project) is not None
+    kafka = read_kafka(project, os.environ)
     if (data is None) == (kafka is None):
         raise UsageProblem(
             "the collector writes to Kafka, as [collector.kafka] says; leave out --data"

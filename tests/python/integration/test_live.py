@@ -19,7 +19,7 @@ from support.serving import Person, World, publish_world
 
 from onecdp.live.kept import LiveEvents
 from onecdp.pipeline.context import Context
-from onecdp.pipeline.live import open_follower
+from onecdp.pipeline.live import open_follower, open_logs
 from onecdp.project.find import open_project
 from onecdp.serving.batch_state import BatchState
 
@@ -82,7 +82,7 @@ def test_what_a_publication_has_is_neither_read_again_nor_kept(
         wait_until(lambda: known(warehouse) == {"late", "new"})
     # As the follower does it each minute; a reader may still answer from the publication before.
     context = Context(open_project(project, warehouse, {}))
-    follower = open_follower(context, data)
+    follower = open_follower(context, open_logs(context, data))
     assert [follower.prune(), follower.prune()] == [0, 1]
     assert known(warehouse) == {"new"}
     follower.state.close()
