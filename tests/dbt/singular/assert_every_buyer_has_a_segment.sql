@@ -1,5 +1,6 @@
--- If the last rule of seeds/rfm_segment_rules.csv had a limit, or the bands of seeds/value_bands.csv
--- a gap, some buyers would match none, and would count as if they had never bought.
+-- If the last rule of seeds/rfm_segment_rules.csv had a limit, or the bands of
+-- seeds/value_bands.csv a gap, some buyers would match none, and would count as if they had never
+-- bought.
 
 {%- set schemes = ['rfm', 'recency', 'frequency', 'monetary'] %}
 
