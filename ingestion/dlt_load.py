@@ -12,6 +12,7 @@ import dlt
 import duckdb
 from dlt.common.exceptions import DltException
 from dlt.common.runtime.run_context import RunContext
+from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 from dlt.extract import DltResource
 
 from onecdp.warehouse.files import Warehouse, is_lock_problem, opening_problem
@@ -42,6 +43,29 @@ class ProjectContext(RunContext):
     def global_dir(self) -> str:
         """The folder that dlt works in."""
         return str(self._work)
+
+
+class _Duckdb(dlt.destinations.duckdb):
+    """dlt's destination, whose settings dlt looks up some thirty times a load: here once."""
+
+    def __init__(self, database: Path) -> None:
+        """The destination is one DuckDB file."""
+        super().__init__(str(database))
+        self._resolved: dict[tuple[str, bool], DuckDbClientConfiguration] = {}
+
+    @property
+    def destination_type(self) -> str:
+        """The name that dlt keeps of it: that of its own class."""
+        return "dlt.destinations.duckdb"
+
+    def configuration(
+        self, initial_config: DuckDbClientConfiguration, accept_partial: bool = False
+    ) -> DuckDbClientConfiguration:
+        """The settings that environment and files add to these."""
+        asked = repr(initial_config), accept_partial
+        if asked not in self._resolved:
+            self._resolved[asked] = super().configuration(initial_config, accept_partial)
+        return self._resolved[asked]
 
 
 def run_load(
@@ -96,14 +120,15 @@ def _run(
     database = Warehouse(warehouse).build_file
     pipeline = dlt.pipeline(
         source,
-        destination=dlt.destinations.duckdb(str(database)),
+        destination=_Duckdb(database),
         dataset_name=f"raw_{source}",
         pipelines_dir=str(warehouse / ".dlt"),
     )
     if pipeline.has_pending_data:
         notify(f"{source}: finishing an interrupted load")
         remove_copies(pipeline, database)
-        pipeline.run()
+        with _kept_open(database):
+            pipeline.run()
     with tempfile.TemporaryDirectory(prefix="scratch", dir=warehouse / ".dlt") as folder:
         scratch = Path(folder)
         connection = open_scratch(scratch)
@@ -112,10 +137,16 @@ def _run(
             if not landed.is_empty:
                 notify(f"{source}: writing {landed.counts.loaded:,} rows")
                 to_write = dlt.source(lambda: written, name=source, section=source)()
-                pipeline.run(to_write, loader_file_format="parquet")
+                with _kept_open(database):
+                    pipeline.run(to_write, loader_file_format="parquet")
         finally:
             connection.close()
     return landed
+
+
+def _kept_open(database: Path) -> duckdb.DuckDBPyConnection:
+    """Spares the file a checkpoint and a reading of its catalogue at each of dlt's connections."""
+    return duckdb.connect(str(database))
 
 
 def _root(error: BaseException) -> str:
