@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.cli import REPOSITORY, BuiltProject, clean_environment
+from support.cli import REPOSITORY, BuiltProject, clean_environment, run_cli
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MAKE = re.compile(r"^([a-z]+):", re.MULTILINE)
@@ -29,11 +29,17 @@ def commands(document: str, program: str) -> list[list[str]]:
 
 
 def run(words: list[str], folder: Path) -> str:
-    program = {"onecdp": ["-m", "onecdp"], "dbt": ["-m", "dbt.cli.main"]}[words[0]]
+    done = run_cli(*words[1:], cwd=folder)
+    assert done.code == 0, f"{shlex.join(words)}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def run_dbt(folder: Path, *words: str) -> str:
     done = subprocess.run(
-        [sys.executable, *program, *words[1:]],
+        [sys.executable, "-m", "dbt.cli.main", *words],
         cwd=folder,
-        env=clean_environment(),
+        # By a variable, as --vars would make dbt read the whole project for each command.
+        env={**clean_environment(), "ONECDP_AS_OF": "2026-06-06"},
         capture_output=True,
         text=True,
         check=False,
@@ -84,10 +90,10 @@ def test_plain_dbt_works_as_the_readme_says(project: Path) -> None:
     assert {"dbt build", "dbt test", "dbt docs generate"} <= set(
         re.findall(r"`(dbt [a-z ]+)`", (REPOSITORY / "README.md").read_text())
     )
-    as_of = ["--vars", "{as_of_date: 2026-06-06}"]
-    # The build has asked all tests; one is enough to see that `dbt test` asks them by itself.
-    test = ["dbt", "test", "--select", "customer_profiles", *as_of]
-    for words in (["dbt", "build", *as_of], test, ["dbt", "docs", "generate"]):
-        printed = run(words, project)
+    # The build has asked all tests; one model is enough to see that `dbt test` asks them by itself,
+    # and that documentation is made.
+    one = ["--select", "customer_profiles"]
+    for words in (["build"], ["test", *one], ["docs", "generate", *one]):
+        printed = run_dbt(project, *words)
         assert "WARN" not in printed.replace("WARN=0", ""), printed
     assert (project / "target" / "catalog.json").is_file()

@@ -21,11 +21,17 @@ _MODULES = (
     "dbt.adapters.duckdb.impl",
     "dbt.cli.main",
     "dbt.task.build",
+    "dlt.common.libs.sql_alchemy_compat",
     "dlt.destinations",
     "dlt.destinations.impl.duckdb.duck",
+    "numba",
+    "onecdp.audiences.tags",
     "onecdp.cli.main",
     "onecdp.cli.output",
+    "onecdp.identity.resolution.resolve",
     "onecdp.pipeline",
+    "onecdp.value",
+    "pandas",
     "pyarrow",
 )
 
