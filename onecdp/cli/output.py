@@ -18,6 +18,7 @@ from rich.text import Text
 from onecdp.pipeline.ingest import IngestReport, SourceReport
 from onecdp.pipeline.plan import LastBuild
 from onecdp.pipeline.run import RunReport
+from onecdp.project.dbt import name_of
 from onecdp.project.dbt_report import BuildReport, Counts, Finding
 
 SHOWN_ROWS = 1000
@@ -196,7 +197,7 @@ def run_document(report: RunReport) -> dict[str, Any]:
     """The JSON document of a run."""
     return {
         "is_unchanged": report.unchanged_since is not None,
-        "built": report.plan.nodes.value if report.plan.nodes else "nothing",
+        "built": name_of(report.plan.nodes) if report.plan.nodes else "nothing",
         "built_because": report.plan.reason,
         "published": str(report.published.file) if report.published else None,
         "tables_changed": list(report.published.changed) if report.published else [],

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any
 
 from onecdp.errors import OnecdpError
 from onecdp.project.dbt_report import BuildReport, read_results, reason_in
@@ -44,11 +44,15 @@ class ChangedSeeds:
     """
 
     names: Sequence[str]
-    value: ClassVar[str] = "changed_seeds"
 
 
 Nodes = Scope | ChangedSeeds
 """Which nodes a build builds."""
+
+
+def name_of(nodes: Nodes) -> str:
+    """Returns what reports call these nodes."""
+    return "changed_seeds" if isinstance(nodes, ChangedSeeds) else nodes.value
 
 
 def options_of(nodes: Nodes) -> list[str]:
