@@ -84,13 +84,14 @@ def test_every_day_equals_a_rebuild(tmp_path: Path, project: Path) -> None:
         line.run(tests=number == 4)
         assert not line.outdated_versions()
 
-        if number % 2 == 0:
+        # Random days compare each with a rebuild; these four end with one.
+        if number == 4:
             marts = line.marts()
             line.run(tests=False)
             assert not differences(marts, line.marts()), "a run with nothing new changed a mart"
             assert not compared_whole(project), "a run with nothing new compared everything"
 
-            assert_equals_rebuild(line, tmp_path / str(number))
+            assert_equals_rebuild(line, tmp_path)
 
         assert shop(line) == SHOP[number - 1]
         assert_profiles(line, number)
@@ -118,7 +119,8 @@ def test_every_day_equals_a_rebuild(tmp_path: Path, project: Path) -> None:
             assert one_id_of(line, "device_id", "D9") == one_id_of(line, "union_id", "U9")
 
     fresh = Line(Line.at(tmp_path / "fresh", project).project, line.data)
-    fresh.run(tests=False)
+    fresh.ingest()
+    fresh.build("--select", "+id_map", tests=False)
     assert people(line) == people(fresh)
 
     # Day 3 gave member M2 the shop number; day 4 took its invoices away.
@@ -170,7 +172,7 @@ def test_a_build_that_stopped_halfway_forgets_no_customer_of_a_split(
     line.ingest()
     line.build_part("+int_events__resolved")
     write_link(line, "M2", "U1")
-    line.run()
+    line.run(tests=False)
     assert_equals_rebuild(line, tmp_path)
 
 
