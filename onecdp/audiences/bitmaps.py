@@ -106,8 +106,9 @@ def intersection(bitmaps: Sequence[BitMap]) -> BitMap:
 
 
 def union(bitmaps: Sequence[BitMap]) -> BitMap:
-    """Returns the customers in at least one bitmap."""
-    return BitMap.union(*bitmaps)
+    """Returns the customers in at least one bitmap; of one bitmap, itself."""
+    # Of one, pyroaring would return a copy.
+    return BitMap.union(*bitmaps) if len(bitmaps) > 1 else bitmaps[0]
 
 
 def difference(bitmap: BitMap, others: Sequence[BitMap]) -> BitMap:
