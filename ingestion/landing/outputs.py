@@ -130,9 +130,13 @@ def write_quarantine(
     )
     connection.execute(
         f"""create temp table {into}_known as
-        select distinct b.quarantine_id
-        from {into}_bad as b inner join {stored} as s using (reason, payload)
-        where starts_with(s.file, b._stream || '/')"""
+        with said as (
+            -- Distinct before it is compared: a place may repeat one bad row thousands of times.
+            select distinct s.reason, s.payload, b._stream
+            from {stored} as s inner join (select distinct _stream from {into}_bad) as b
+                on starts_with(s.file, b._stream || '/')
+        )
+        select quarantine_id from {into}_bad semi join said using (reason, payload, _stream)"""
     )
     connection.execute(
         f"""create table {into}{REPEATED} as
