@@ -25,6 +25,7 @@ from .invoice_notices import notices_of_lines
 from .landed import Landed
 from .missing_invoices import find_missing, named_groups, notices_of_missing
 from .outputs import (
+    REPEATED,
     Results,
     replaces_rows,
     totals,
@@ -86,12 +87,13 @@ def land(
     _set_load_time(connection, stored)
     load = _Load(connection, stored, tombstones, loaded, renamed, notify, withdraw_missing)
     landed = [load.land(spec, arrivals.get(spec.table, Arrivals())) for spec in tables]
-    for name in (QUARANTINE, WARNINGS, SUPERSEDED, LOADS):
+    for name in (QUARANTINE, QUARANTINE + REPEATED, WARNINGS, SUPERSEDED, LOADS):
         _unite(connection, tables, name)
     found_plain = [f"{spec.table}__{PLAIN}" for spec in tables]
     write_plain(connection, found_plain, stored.plain, LOAD_TIME, PLAIN)
     if tombstones:
-        hide_quarantined(connection, QUARANTINE, tombstones.holds_value)
+        for name in (QUARANTINE, QUARANTINE + REPEATED):
+            hide_quarantined(connection, name, tombstones.holds_value)
         hide_quarantined(connection, WARNINGS, tombstones.holds_value, "value")
     # A load that brings rows is one of a place.
     relations = [QUARANTINE, LOADS]
@@ -107,6 +109,7 @@ def land(
         ),
         outcomes={spec.table: t.outcomes for spec, t in zip(tables, landed, strict=True)},
         quarantine=QUARANTINE,
+        repeated=QUARANTINE + REPEATED,
         warnings=WARNINGS,
         superseded=SUPERSEDED,
         plain=PLAIN,

@@ -24,6 +24,7 @@ class Landed:
         replacing: Those of them in which a new row takes the place of a stored one.
         outcomes: The view of each table's sound rows (`row_outcomes`), by the table's name.
         quarantine: The relation of quarantined rows.
+        repeated: The relation of bad rows that the quarantine has of an earlier load.
         warnings: The relation of values that could not be read and are null in loaded rows.
         superseded: The relation of superseded rows.
         plain: The relation of plain values that the settings want kept.
@@ -46,6 +47,7 @@ class Landed:
     replacing: frozenset[str]
     outcomes: Mapping[str, str]
     quarantine: str
+    repeated: str
     warnings: str
     superseded: str
     plain: str

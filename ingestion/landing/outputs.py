@@ -96,7 +96,7 @@ def write_quarantine(
     """Makes `into`: a row per bad row, and one without a line per refused place.
 
     The latter only if `stored`, the quarantine so far, does not say it already; nor does it get a
-    row that a place repeats of its stream. How many these are by place is in `into` + REPEATED.
+    row that a place repeats of its stream. These are in `into` + REPEATED, with `_place_no`.
 
     Args:
         connection: Where the relations are.
@@ -129,20 +129,20 @@ def write_quarantine(
         from bad inner join {results.places} as p using (_place_no)"""
     )
     connection.execute(
-        f"""create temp table {into}_known as
-        select distinct b.quarantine_id
-        from {into}_bad as b inner join {stored} as s using (reason, payload)
-        where starts_with(s.file, b._stream || '/')"""
-    )
-    connection.execute(
         f"""create table {into}{REPEATED} as
-        select _place_no, count(*) as rows_repeated
-        from {into}_bad semi join {into}_known using (quarantine_id) group by all"""
+        with said as (
+            -- Distinct before it is compared: a place may repeat one bad row thousands of times.
+            select distinct s.reason, s.payload, b._stream
+            from {stored} as s inner join (select distinct _stream from {into}_bad) as b
+                on starts_with(s.file, b._stream || '/')
+        )
+        select * exclude (_stream)
+        from {into}_bad semi join said using (reason, payload, _stream)"""
     )
     connection.execute(
         f"""create table {into} as
         select * exclude (_place_no, _stream)
-        from {into}_bad anti join {into}_known using (quarantine_id)
+        from {into}_bad anti join {into}{REPEATED} using (quarantine_id)
         order by file, line"""
     )
     for name, (fingerprint, reason) in sorted(refused.items()):
@@ -250,6 +250,9 @@ def write_loads(
         ),
         withdrawn as (
             select _place_no, count(*) as rows_withdrawn from {removed} group by all
+        ),
+        repeated as (
+            select _place_no, count(*) as rows_repeated from {quarantine}{REPEATED} group by all
         )
         select name as file, fingerprint,
             coalesce(rows_read, 0) as rows_read,
@@ -270,7 +273,7 @@ def write_loads(
         left join staged using (_place_no)
         left join counted using (_place_no)
         left join withdrawn using (_place_no)
-        left join {quarantine}{REPEATED} using (_place_no)
+        left join repeated using (_place_no)
         where not list_contains($refused, _place_no) and (is_new or rows_withdrawn > 0)
         order by _place_no""",
         {

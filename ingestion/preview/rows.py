@@ -24,7 +24,7 @@ def row_groups(landed: Landed) -> Iterator[RowGroup]:
     """Yields the groups: loaded rows, quarantined ones, values that become null, and the others."""
     for spec, _ in landed.tables:
         yield from _sound(landed, spec, "loaded", "''")
-    yield from _quarantined(landed)
+    yield from _bad(landed, "quarantined", landed.quarantine)
     yield from _null(landed)
     for spec, _ in landed.tables:
         again = f"the same {', '.join(_key(spec))} with nothing new"
@@ -32,6 +32,7 @@ def row_groups(landed: Landed) -> Iterator[RowGroup]:
         yield from _sound(landed, spec, "duplicate", told)
         newer = f"a newer row of its {', '.join(_key(spec))} says otherwise"
         yield from _sound(landed, spec, "superseded", literal(newer))
+    yield from _bad(landed, "duplicate", landed.repeated, "in the quarantine already: ")
 
 
 def _key(spec: TableSpec) -> tuple[str, ...]:
@@ -57,10 +58,10 @@ def _sound(landed: Landed, spec: TableSpec, outcome: str, reason: str) -> Iterat
         yield RowGroup(outcome, text, count, tuple(shown))
 
 
-def _quarantined(landed: Landed) -> Iterator[RowGroup]:
-    for reason, count, examples in _grouped(landed.connection, landed.quarantine, "payload"):
+def _bad(landed: Landed, outcome: str, relation: str, told: str = "") -> Iterator[RowGroup]:
+    for reason, count, examples in _grouped(landed.connection, relation, "payload"):
         shown = (Example(e["file"], e["line"], _payload(e["payload"])) for e in examples)
-        yield RowGroup("quarantined", reason, count, tuple(shown))
+        yield RowGroup(outcome, f"{told}{reason}", count, tuple(shown))
 
 
 def _null(landed: Landed) -> Iterator[RowGroup]:

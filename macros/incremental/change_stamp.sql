@@ -1,7 +1,7 @@
 {#-
-    When this run writes: its start, or a moment after the last stamp of the table where the clock
-    went back. Readers take what is later than the last stamp they saw, so it must only grow, through
-    a full refresh, too.
+    When this run writes: its start, or a moment after the last stamp of the table, or of its removed
+    rows, where the clock went back. Readers take what is later than the last stamp they saw, so it
+    must only grow, through a full refresh, too.
 -#}
 {% macro change_stamp() -%}
     {%- set started = "cast('" ~ run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") ~ "' as timestamp)" -%}
@@ -10,7 +10,12 @@
         before and 'changed_at' in adapter.get_columns_in_relation(before) | map(attribute='name')
     ) -%}
         (
-            select greatest({{ started }}, max(written.changed_at) + interval '1' microsecond)
+            select
+                greatest(
+                    {{ started }},
+                    {{ latest_stamp(this.identifier, 'written.changed_at') }}
+                    + interval '1' microsecond
+                )
             from {{ this }} as written
         )
     {%- else -%}

@@ -42,6 +42,9 @@ def deliver(
     the last delivery there, and the keys of those that are gone. After an interruption, run the
     same command again.
 
+    A package whose rule failed in the last build is left there as it was: the others are delivered,
+    and the exit code is 1.
+
     Exit code 3 means that the destination refused some rows: they are in dead-letters/ of the
     warehouse, and are sent again with the next delivery.
 
@@ -62,7 +65,7 @@ def deliver(
     if to is None:
         raise UsageProblem("--to is missing: a name of the settings, a folder or an address")
     from onecdp.cli.progress import progress
-    from onecdp.destinations.deliver import Order
+    from onecdp.destinations.deliver import FailedPackages, Order
     from onecdp.destinations.deliver import deliver as send
     from onecdp.destinations.kinds import find_target
     from onecdp.destinations.selection import PROFILES
@@ -87,6 +90,10 @@ def deliver(
             receipts = send(project.warehouse, order, target, shown)
     except KeyboardInterrupt:
         raise Stopped("stopped; run the same command again") from None
+    except FailedPackages as error:
+        if error.receipts or as_json:
+            _print(error.receipts, as_json, with_details=True)
+        raise
     _print(receipts, as_json, with_details=True)
     sys.exit(3 if any(receipt["rows_refused"] for receipt in receipts) else 0)
 

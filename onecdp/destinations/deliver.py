@@ -39,6 +39,19 @@ ATTEMPTS = 5
 _WAIT = wait_exponential(multiplier=0.5, max=30)
 
 
+class FailedPackages(OnecdpError):
+    """The rules of some packages failed in the last build; all others were delivered.
+
+    Attributes:
+        receipts: Of the others, as `deliver` returns them.
+    """
+
+    def __init__(self, text: str, receipts: list[dict[str, Any]]) -> None:
+        """Sets the line for the user, and the receipts."""
+        super().__init__(text)
+        self.receipts = receipts
+
+
 @dataclass(frozen=True)
 class Order:
     """What is to be delivered.
@@ -79,8 +92,8 @@ def deliver(
 
     Raises:
         OnecdpError: A delivery failed; those before it are complete, and nothing of it has stayed
-            but what a destination confirms in batches. Or the rule of a package failed in the last
-            build; all others are complete.
+            but what a destination confirms in batches.
+        FailedPackages: The rules of some failed in the last build; all others are complete.
     """
     with Memory(warehouse) as memory:
         selections, failed = [], []
@@ -105,7 +118,7 @@ def deliver(
         rewrite(warehouse)
     if failed:
         others = "; the others were delivered" if receipts and not order.is_dry else ""
-        raise OnecdpError(f"{'; '.join(failed)}; nothing was changed there{others}")
+        raise FailedPackages(f"{'; '.join(failed)}; nothing was changed there{others}", receipts)
     return receipts
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from onecdp.destinations.receipts import copy_receipts
 from onecdp.errors import OnecdpError
 from onecdp.pipeline.context import Context
-from onecdp.pipeline.plan import describe_build, note_build
+from onecdp.pipeline.plan import Build, describe_build, note_build
 from onecdp.project import dbt_packages, seeds
 from onecdp.project.dbt import Dbt, Nodes, Scope
 from onecdp.project.dbt_report import BuildReport
@@ -38,9 +38,23 @@ def build(
 
 
 def build_tables(
-    context: Context, nodes: Nodes, *, as_of: date | None = None, full_refresh: bool = False
+    context: Context,
+    nodes: Nodes,
+    began: Build | None = None,
+    *,
+    as_of: date | None = None,
+    full_refresh: bool = False,
 ) -> BuildReport:
-    """Builds, with the dbt packages installed and the lock held by the caller."""
+    """Builds, with the dbt packages installed and the lock held by the caller.
+
+    Args:
+        context: The project and its warehouse.
+        nodes: Which nodes.
+        began: By what the nodes were chosen: what was changed since, they may lack. None for all
+            nodes, which takes what is there now.
+        as_of: As for `build`.
+        full_refresh: As for `build`.
+    """
     project = context.project
     # dbt would notice a locked file only after it has read the whole project, and report missing
     # raw tables once per staging model.
@@ -48,7 +62,7 @@ def build_tables(
         raise OnecdpError("nothing was ingested yet; run `onecdp ingest` first")
     seeds.check(project.folder)
     copy_receipts(project.warehouse)
-    began = describe_build(context, as_of)
+    began = began or describe_build(context, as_of)
     report = Dbt(project, context.progress).build(nodes, as_of=as_of, full_refresh=full_refresh)
     if report.ok:
         note_build(context, began, is_audited=nodes is Scope.ALL)

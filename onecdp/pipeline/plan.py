@@ -77,15 +77,19 @@ class Build:
     audited_at: datetime | None
 
 
-def plan_run(context: Context, as_of: date | None) -> Plan:
-    """Returns what a run has to build."""
+def plan_run(context: Context, now: Build) -> Plan:
+    """Returns what a run has to build.
+
+    Args:
+        context: The project and its warehouse.
+        now: What a build would be made of; the build that follows is to note the same.
+    """
     with connect(context.warehouse.build_file, read_only=True) as private:
         last = _read(private)
         if last is None:
             return Plan(Scope.ALL, "the first build, or the last one did not end well")
         if newest_node(private) != last.built_at or _has_bad_node(private):
             return Plan(Scope.ALL, "dbt ran since the last build of onecdp")
-        now = _describe(context, private, as_of)
     if missing := _missing_selectors(context.project.folder):
         return Plan(Scope.ALL, f"selectors.yml has no {missing[0]}")
     # Also where the clock went back, or no audit would be due until it has caught up.
@@ -138,8 +142,16 @@ def describe_build(context: Context, as_of: date | None) -> Build:
         context: The project and its warehouse.
         as_of: As it is given to the build.
     """
+    code = read_code(context.project)
     with connect(context.warehouse.build_file, read_only=True) as private:
-        return _describe(context, private, as_of)
+        return Build(
+            code=code.rest,
+            seeds=code.seeds,
+            raw=digest(*_raw_state(private)),
+            as_of=str(as_of or f"today {datetime.now(UTC).date()}"),
+            built_at=newest_node(private),
+            audited_at=None,
+        )
 
 
 def note_build(context: Context, began: Build, *, is_audited: bool) -> None:
@@ -193,18 +205,6 @@ def _read(private: duckdb.DuckDBPyConnection) -> Build | None:
     return Build(*row) if row else None
 
 
-def _describe(context: Context, private: duckdb.DuckDBPyConnection, as_of: date | None) -> Build:
-    code = read_code(context.project)
-    return Build(
-        code=code.rest,
-        seeds=code.seeds,
-        raw=digest(*_raw_state(private)),
-        as_of=str(as_of or f"today {datetime.now(UTC).date()}"),
-        built_at=newest_node(private),
-        audited_at=None,
-    )
-
-
 def newest_node(private: duckdb.DuckDBPyConnection) -> datetime | None:
     """Returns when dbt last ended a node, with `onecdp` or without (UTC)."""
     private.execute("set TimeZone = 'UTC'")
@@ -232,6 +232,7 @@ def _has_bad_node(private: duckdb.DuckDBPyConnection) -> bool:
 
 def _raw_state(private: duckdb.DuckDBPyConnection) -> Iterator[str]:
     """The loads of every source, and how many identifiers were erased; loading adds to both."""
+    private.execute("set TimeZone = 'UTC'")
     tables = private.execute(
         "select schema_name, table_name from duckdb_tables()"
         " where starts_with(schema_name, $1) and (table_name = 'loads' or schema_name = $2)"

@@ -13,7 +13,7 @@ from onecdp.pipeline.audit import read_later_events
 from onecdp.pipeline.build import build_tables
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.ingest import Delivery, IngestReport, check, load
-from onecdp.pipeline.plan import LastBuild, Plan, plan_run, read_last_build
+from onecdp.pipeline.plan import LastBuild, Plan, describe_build, plan_run, read_last_build
 from onecdp.pipeline.publish import Published, online_stores, publish_marts
 from onecdp.pipeline.unreported import count_since_published
 from onecdp.project import dbt_packages, seeds
@@ -120,16 +120,19 @@ def _run(
     loaded = load(context, delivery)
     ingested = replace(loaded, sources=count_since_published(warehouse, loaded.sources))
     clock.lap("ingest")
+    # One reading for the plan and for the note of what was built: a file that is edited in between
+    # would be noted as built.
+    began = describe_build(context, as_of)
     if full_refresh or audit or is_interrupted:
         plan = Plan(Scope.ALL, "asked for" if full_refresh or audit else "an erasure is unfinished")
     else:
-        plan = plan_run(context, as_of)
+        plan = plan_run(context, began)
     if plan.nodes is None:
         progress.note("build: nothing has changed since the last build; skipped")
         built, unchanged_since = NOTHING_BUILT, read_last_build(warehouse)
     else:
         unchanged_since = None
-        built = build_tables(context, plan.nodes, as_of=as_of, full_refresh=full_refresh)
+        built = build_tables(context, plan.nodes, began, as_of=as_of, full_refresh=full_refresh)
     after = count_ids(warehouse)
     audiences = _read_audiences(warehouse) if built.ok else ()
     built_as_of, later_events = read_later_events(warehouse) if built.ok else (None, 0)

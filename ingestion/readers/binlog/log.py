@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
@@ -89,13 +90,22 @@ class Changes:
         since: Where to begin.
         key: The key's columns there.
         keys: The keys of rows that were inserted, updated or deleted.
-        is_whole: Whether the table must be read as a whole instead, and why.
+        is_whole: Whether the table must be read as a whole instead, and why first.
     """
 
     since: Position
     key: Sequence[str]
     keys: set[Key] = field(default_factory=set)
     is_whole: str | None = None
+
+    def counts(self, at: Position) -> bool:
+        """Whether what ends at a position says something of the table that is not known yet."""
+        return at > self.since and not self.is_whole
+
+    def mark_whole(self, why: str) -> None:
+        """Has the table read as a whole, which needs no keys."""
+        self.is_whole = self.is_whole or why
+        self.keys.clear()
 
 
 def current(connection: sa.Connection) -> tuple[str, Position]:
@@ -186,12 +196,12 @@ def read_changes(
     )
     statements = Statements(changes)
     try:
-        while (event := stream.fetchone()) is not None:
+        while (event := _decoded(stream.fetchone)) is not None:
             at = Position.of(stream.log_file, stream.log_pos)
             if not isinstance(event, _ROWS):
                 statements.note(event, at)
-            elif (event.schema, event.table) in changes:
-                _note_rows(event, changes[event.schema, event.table], at)
+            elif (one := changes.get((event.schema, event.table))) and one.counts(at):
+                _note_rows(_decoded(partial(getattr, event, "rows")), one)
             if at >= end:
                 break
     except pymysql.err.MySQLError as error:
@@ -201,30 +211,42 @@ def read_changes(
                 "(binlog_expire_logs_seconds), or load more often"
             ) from None
         raise
-    except Exception as error:
-        # The client does not know all that servers write: bytes that are no text, compressed
-        # columns. Without its changes a table is read as a whole.
+    except _Undecodable as error:
         for one in changes.values():
-            one.is_whole = f"has a log that can't be decoded ({type(error).__name__})"
+            one.mark_whole(f"has a log that can't be decoded ({error})")
     finally:
         stream.close()
 
 
-def _note_rows(event: Any, changes: Changes, at: Position) -> None:
-    if at <= changes.since or changes.is_whole:
-        return
-    for row in event.rows:
+class _Undecodable(Exception):
+    """The client does not know all that servers write: bytes that are no text, compressed columns.
+
+    The message is the type of its error.
+    """
+
+
+def _decoded(read: Callable[[], Any]) -> Any:
+    """What the client reads of the log; the server's errors pass."""
+    try:
+        return read()
+    except pymysql.err.MySQLError:
+        raise
+    except Exception as error:
+        raise _Undecodable(type(error).__name__) from error
+
+
+def _note_rows(rows: Sequence[Mapping[str, Any]], changes: Changes) -> None:
+    for row in rows:
         for image in ("", "before_", "after_"):
             if (values := row.get(f"{image}values")) is None:
                 continue
             missing = row[f"{image}none_sources"]
             if any(n not in values or missing.get(n) == COLS_BITMAP for n in changes.key):
-                changes.is_whole = "has other columns than its log"
+                changes.mark_whole("has other columns than its log")
                 return
             changes.keys.add(tuple(values[name] for name in changes.key))
     if len(changes.keys) > MOST_KEYS:
-        changes.is_whole = f"has more than {MOST_KEYS:,} changed rows"
-        changes.keys.clear()
+        changes.mark_whole(f"has more than {MOST_KEYS:,} changed rows")
 
 
 def _connect_twice() -> Any:

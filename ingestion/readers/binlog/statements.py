@@ -30,7 +30,7 @@ class Statements:
         """Notes a statement that ends at a position."""
         if isinstance(event, ExecuteLoadQueryEvent):
             for one in self._changes.values():
-                _is_whole(one, at, "LOAD")
+                _mark(one, at, "LOAD")
             return
         text, schema = _text(event.query), _text(event.schema)
         if distributed := _DISTRIBUTED.match(text):
@@ -49,7 +49,7 @@ class Statements:
         started = self._started.pop(name, None)
         for one in self._changes.values():
             if started is None or started <= one.since:
-                _is_whole(one, at, "XA COMMIT")
+                _mark(one, at, "XA COMMIT")
 
     def _note_change(self, verb: str, schema: str, text: str, at: Position) -> None:
         for (own, table), one in self._changes.items():
@@ -57,12 +57,12 @@ class Statements:
             # Rows may be changed by their name in a view, or by a trigger.
             is_near = verb in _ROWS and schema.casefold() == own.casefold()
             if is_near or re.search(names, text, re.IGNORECASE):
-                _is_whole(one, at, verb)
+                _mark(one, at, verb)
 
 
-def _is_whole(changes: Changes, at: Position, verb: str) -> None:
-    if at > changes.since:
-        changes.is_whole = changes.is_whole or f"was changed by {verb}"
+def _mark(changes: Changes, at: Position, verb: str) -> None:
+    if changes.counts(at):
+        changes.mark_whole(f"was changed by {verb}")
 
 
 def _text(stated: bytes | str) -> str:

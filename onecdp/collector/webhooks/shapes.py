@@ -56,11 +56,12 @@ class Shape:
         signature: How it is signed.
         columns: Where the value of each column stands: paths, of which the first with a value
             counts. A path may join several with `+`.
-        values: The project's value for each of theirs, by column. What is not named is left out
-            where `event_type` has them: an event of a type that nobody wants.
+        values: The project's value for each of theirs, by column. One that is not named says
+            nothing; of `event_type`, it leaves the event out: it is of a type that nobody wants.
         form: The field of a form that has the JSON; empty if the body is JSON.
         items: Where the list of what happened stands; empty if the body is one, or such a list.
-        only: What a `type` begins with that is of this source; items without one are, too.
+        events: What the `type` of an event begins with; of another item, it is a field like others.
+        only: What the `type` of an event goes on with if it is of this source.
     """
 
     source: str
@@ -69,6 +70,7 @@ class Shape:
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     form: str = ""
     items: str = ""
+    events: str = ""
     only: str = ""
 
     @property
@@ -105,7 +107,8 @@ class Shape:
             yield item
 
     def _row(self, item: dict[str, Any], personal: PersonalData) -> Row | None:
-        if not str(item.get("type") or self.only).startswith(self.only):
+        kind = str(item.get("type") or "")
+        if kind.startswith(self.events) and not kind.startswith(self.events + self.only):
             return None
         row: Row = {}
         for column in TABLES[self.source][1]:
@@ -114,11 +117,14 @@ class Shape:
                 # To say that it is empty would take what an earlier call said of it.
                 continue
             value = next((v for v in stated if v not in (_ABSENT, None, "")), None)
-            row[column] = _text(column, value, personal)
-            if (known := self.values.get(column)) and row[column] is not None:
-                row[column] = known.get(str(row[column]))
-                if row[column] is None and column == "event_type":
+            text = _text(column, value, personal)
+            if (known := self.values.get(column)) and text is not None:
+                text = known.get(text)
+                if text is None and column == "event_type":
                     return None
+                if text is None and column not in REQUIRED:
+                    continue
+            row[column] = text
         return row
 
 
@@ -141,7 +147,9 @@ def _joined(item: Any, path: str) -> Any:
     if "+" not in path:
         return _at(item, path)
     parts = [_at(item, part) for part in path.split("+")]
-    return _ABSENT if _ABSENT in parts or None in parts else "-".join(map(str, parts))
+    if _ABSENT in parts:
+        return _ABSENT
+    return None if None in parts else "-".join(map(str, parts))
 
 
 def _text(column: str, value: Any, personal: PersonalData) -> str | None:
@@ -182,7 +190,8 @@ ZENDESK = Shape(
         "updated_at": ("detail.updated_at", "ticket.updated_at", "updated_at", "time"),
         "solved_at": ("detail.solved_at", "ticket.solved_at", "solved_at"),
     },
-    only="zen:event-type:ticket.",
+    events="zen:event-type:",
+    only="ticket.",
 )  # fmt: skip
 
 MAILCHIMP = Shape(

@@ -104,10 +104,18 @@ class MySql:
         with tempfile.TemporaryFile() as file:
             file.write(lines)
             file.seek(0)
-            cursor.execute(
-                f"load data local infile '{_FILES / str(file.fileno())}' into table {table}"
-                f" character set utf8mb4 ({columns})"
-            )
+            try:
+                cursor.execute(
+                    f"load data local infile '{_FILES / str(file.fileno())}' into table {table}"
+                    f" character set utf8mb4 ({columns})"
+                )
+            except AttributeError as error:
+                # The driver ends the file even where the connection was lost within it, and
+                # hides that error by its own: there is no socket any more.
+                lost, client = error.__context__, cursor.connection
+                if client.open or not isinstance(lost, client.OperationalError):
+                    raise
+                raise lost from None
         # Where the file is the client's, the server cuts values and skips rows with a warning.
         if cursor.warning_count:
             cursor.execute("show warnings limit 1")

@@ -16,9 +16,9 @@ from onecdp.destinations.databases.dialects import GONE, STAGE, Names, Problem
 # Connection lost or refused, too many connections, shutting down, serialization, deadlock.
 _MAY_PASS = re.compile(r"08|53300|57P0|40001|40P01|55P03")
 _IS_FINAL = re.compile(r"authentication|does not exist|permission|pg_hba|no password|SSL", re.I)
-_COLUMN = re.compile(r", column ([^:,]+)")
-# A value that can't be read, or is too large, is told in quotes.
-_DATA_EXCEPTION, _VALUE = "22", re.compile('".*"', re.S)
+# Elsewhere in the context there may be a value.
+_COLUMN = re.compile(r"COPY [^,]+, line \d+, column ([^:,]+)")
+_DATA_EXCEPTION = "22"
 
 
 class PostgreSql:
@@ -88,8 +88,9 @@ class PostgreSql:
         # What follows the first line, and the server's detail, may have values.
         text = getattr(diagnostics, "message_primary", None) or str(error).partition("\n")[0]
         if code is not None and code.startswith(_DATA_EXCEPTION):
-            text = _VALUE.sub('"…"', text).partition("\n")[0]
-        if column := _COLUMN.search(getattr(diagnostics, "context", None) or ""):
+            # Its text has the value, in the quotes of the server's language.
+            text = _condition(code)
+        if column := _COLUMN.match(getattr(diagnostics, "context", None) or ""):
             text = f"column {column[1]}: {text}"
         if code is None:
             # The client's own: it could not connect, or lost the connection.
@@ -97,3 +98,14 @@ class PostgreSql:
             lost = type(error).__name__ in ("OperationalError", "InterfaceError", "DatabaseError")
             return Problem(text, lost and not is_final)
         return Problem(text, _MAY_PASS.match(code) is not None)
+
+
+def _condition(code: str) -> str:
+    """What PostgreSQL's documentation calls a SQLSTATE, in English whatever the server speaks."""
+    from psycopg2 import errorcodes
+
+    try:
+        name = errorcodes.lookup(code)
+    except KeyError:
+        name = "DATA_EXCEPTION"
+    return f"{name.lower().replace('_', ' ')} (SQLSTATE {code})"

@@ -102,7 +102,12 @@ def _as_kept(values: pa.ChunkedArray, theirs: TypeEngine[Any]) -> pa.ChunkedArra
         return pc.floor_temporal(values, unit="day")
     if isinstance(theirs, types.Float):
         width = pa.float64() if isinstance(theirs, types.Double) else pa.float32()
-        return pc.cast(values.cast(width).cast(pa.float64()), values.type, safe=False)
+        # Not checked: large integers have no equal there, and the caller compares.
+        kept = values.cast(width, safe=False).cast(pa.float64())
+        # MySQL's FLOAT(7,2).
+        scale = getattr(theirs, "scale", None)
+        kept = kept if scale is None else pc.round(kept, scale)
+        return kept.cast(values.type, safe=False)
     scale = 0 if isinstance(theirs, types.Integer) else getattr(theirs, "scale", None)
     return values if scale is None or scale >= values.type.scale else pc.round(values, scale)
 
@@ -134,8 +139,11 @@ def _create(connection: sa.Connection, dialect: Dialect, name: str, delivery: De
         # With the order of the key, which need not be that of the columns.
         sa.PrimaryKeyConstraint(*key),
         schema=schema or None,
+        # Each name of the dialect reads its own.
         mysql_charset="utf8mb4",
         mysql_engine="InnoDB",
+        mariadb_charset="utf8mb4",
+        mariadb_engine="InnoDB",
     )
     if len(key) > 1:
         sa.Index(f"{table}_{key[-1]}", made.c[key[-1]])
@@ -178,6 +186,7 @@ def _rounding(schema: pa.Schema, found: Mapping[str, Any]) -> dict[str, TypeEngi
             pa.types.is_decimal(schema.field(name).type)
             and isinstance(kind, types.Numeric | types.Float | types.Integer)
         )
+        or (pa.types.is_integer(schema.field(name).type) and isinstance(kind, types.Float))
         or (
             pa.types.is_timestamp(schema.field(name).type)
             and isinstance(kind, types.DateTime | types.Date)

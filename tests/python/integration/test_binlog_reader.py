@@ -17,6 +17,7 @@ from support.raw_store import RawStore
 from support.sql_servers import Server
 
 from ingestion.declaration import TableSpec
+from ingestion.readers.binlog import log
 from ingestion.readers.binlog.reader import Binlog
 from ingestion.readers.live import LiveReader
 from ingestion.readers.sql.reader import Sql
@@ -272,6 +273,22 @@ def test_a_log_that_cannot_be_decoded_is_replaced_by_the_table(
     ]
     assert rows_here(store) == [row[:5] for row in rows_there(server)]
     assert store.load(Binlog()).places_loaded == 0
+
+
+def test_a_fault_of_the_reader_is_no_log_that_cannot_be_decoded(
+    store: RawStore, server: Server, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To read the table as a whole, each time, would hide it."""
+    configure(server, "binlog")
+    store.load(Binlog())
+    server.execute("delete from people where member_id = 'M2'")
+
+    def fail(*_: object) -> None:
+        raise KeyError("missing")
+
+    monkeypatch.setattr(log, "_note_rows", fail)
+    with pytest.raises(KeyError, match="missing"):
+        store.load(Binlog())
 
 
 def test_changes_of_the_table_and_gaps_of_the_log(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.line import Line, copy_project, differences
-from support.line_days import first_day
+from support.line_days import CHOICES, MEMBERS, first_day
 
 from onecdp.project.dbt import ChangedSeeds
 
@@ -56,3 +56,47 @@ def test_every_seed_counts_for_rows_of_before(tmp_path: Path) -> None:
     rebuilt = line.copy_warehouse(tmp_path / "rebuilt")
     rebuilt.build("--full-refresh", tests=False)
     assert not differences(line.marts(), rebuilt.marts())
+
+
+def test_a_blocked_identifier_leaves_its_customer(tmp_path: Path) -> None:
+    """E1 was M1's, and E2 is M2's until it is blocked: no mail address withdraws any more."""
+    project = copy_project(tmp_path / "project")
+    line = Line.at(tmp_path / "line", project)
+    tables = ("customers", "consents")
+    part = ("--select", *(f"+int_customers__{table}" for table in tables))
+
+    def write_members(first_email: str) -> None:
+        line.write(
+            f"crm/{first_email}.csv",
+            MEMBERS,
+            f"M1,H1,{first_email},2024-01-01,offline,gold,,2026-05-0{first_email[1]} 10:00:00",
+            "M2,H2,E2,2024-01-02,online,silver,,2026-05-01 10:00:00",
+        )
+
+    line.write(
+        "consents/day1.csv",
+        CHOICES,
+        "email_hash,E1,news,withdrawn,2026-05-01 07:00:00",
+        "email_hash,E2,news,withdrawn,2026-05-01 07:00:00",
+        "member_id,M1,news,granted,2026-05-01 07:00:00",
+        "member_id,M2,news,granted,2026-05-01 07:00:00",
+    )
+    for email in ("E1", "E3"):
+        write_members(email)
+        line.ingest()
+        line.build(*part, tests=False)
+    status = "select status from intermediate.int_customers__consents order by all"
+    assert line.query(status) == [("withdrawn",), ("withdrawn",)]
+
+    with (project / "seeds" / "id_blocklist.csv").open("a") as seed:
+        seed.write("email_hash,exact,e1,a test\nemail_hash,exact,e2,a test\n")
+    line.build(*part, tests=False)
+    assert line.query(status) == [("granted",), ("granted",)]
+
+    def rows(of: Line) -> list[list[tuple[object, ...]]]:
+        table = "select * exclude (changed_at) from intermediate.int_customers__"
+        return [of.query(f"{table}{name} order by all") for name in tables]
+
+    rebuilt = line.copy_warehouse(tmp_path / "rebuilt")
+    rebuilt.build(*part, "--full-refresh", tests=False)
+    assert rows(line) == rows(rebuilt)

@@ -60,6 +60,30 @@ def test_mistakes_are_one_line(delivered: BuiltProject, words: list[str], told: 
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_what_is_beside_a_failed_package_is_delivered_and_told(
+    built_warehouse: BuiltProject, tmp_path: Path
+) -> None:
+    project = built_warehouse.copy(tmp_path / "project")
+    with duckdb.connect(project.warehouse / "marts.duckdb") as marts:
+        marts.execute(
+            "update audience_package_summary set status = 'failed', error = 'unknown tag'"
+            " where package_id = 'PKG002'"
+        )
+    order = ("deliver", "PKG001", "PKG002", "--to", "./out")
+    told = "PKG002 failed in the last build: unknown tag; nothing was changed there"
+    done = run_cli(*order, "--json", cwd=project.folder)
+    assert (done.code, [receipt["what"] for receipt in done.document()]) == (1, ["PKG001"])
+    assert len(done.stderr.splitlines()) == 1
+    assert f"{told}; the others were delivered" in done.stderr
+    shown = run_cli(*order, cwd=project.folder)
+    assert (shown.code, "PKG001" in shown.stdout, "PKG002" in shown.stdout) == (1, True, False)
+    assert {file.stem for file in (project.folder / "out").glob("*.csv")} == {"PKG001"}
+    # Where nothing is left to deliver, there is a document all the same.
+    alone = run_cli("deliver", "PKG002", "--to", "./out", "--json", cwd=project.folder)
+    assert (alone.code, alone.document()) == (1, [])
+    assert "the others" not in alone.stderr
+
+
 def test_an_erased_person_leaves_the_targets_and_the_memory(delivered: BuiltProject) -> None:
     before = members(delivered, "PKG001")
     query = "select id_value, one_id from id_map where id_type = 'member_id'"

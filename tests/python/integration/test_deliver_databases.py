@@ -129,6 +129,9 @@ def test_a_row_with_the_users_own_columns_keeps_them(crm: Crm) -> None:
         ("gross_revenue", "decimal(18,1)"),
         ("gross_revenue", "bigint"),
         ("gross_revenue", "float(24)"),
+        ("gross_revenue", "double(14,2)"),
+        ("gross_revenue", "float(14,2)"),
+        ("total_points", "float(24)"),
         ("last_event_at", "date"),
         ("member_id", "bigint"),
     ],
@@ -138,6 +141,8 @@ def test_a_narrower_column_changes_nothing(
     crm: Crm, column: str, kind: str, by_file: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By either way of MySQL's: its inserts round without a warning."""
+    if ",2)" in kind and not crm.server.is_mysql:
+        pytest.skip("PostgreSQL's have no scale")
     if not by_file:
         if not crm.server.is_mysql:
             pytest.skip("PostgreSQL has one way")
@@ -154,7 +159,9 @@ def test_a_narrower_column_changes_nothing(
     )
     left = crm.rows()
     crm.marts.publish(
-        10, "update customer_profiles set member_id = 'MBR123456789', gross_revenue = 123456789.55"
+        10,
+        "update customer_profiles set member_id = 'MBR123456789', gross_revenue = 123456789.5555,"
+        " total_points = 123456789",
     )
     with pytest.raises(OnecdpError) as told:
         crm.deliver()
@@ -165,6 +172,40 @@ def test_a_narrower_column_changes_nothing(
     assert "MBR" not in text
     assert "1234" not in text
     assert crm.rows() == left
+
+
+def test_a_column_that_holds_the_values_may_be_a_float(crm: Crm) -> None:
+    scaled = "(14,4)" if crm.server.is_mysql else ""
+    double = f"double{scaled}" if crm.server.is_mysql else "double precision"
+    crm.server.execute(
+        "create table crm.profiles (one_id varchar(40) not null primary key,"
+        f" gross_revenue {double}, total_points float(24))"
+    )
+    if not crm.server.is_mysql:
+        crm.server.execute("alter table crm.profiles owner to writer")
+    crm.marts.publish(10, "update customer_profiles set total_points = 16777216 where one_int = 1")
+    assert crm.deliver() == (10, 0, 0, 0)
+    # MySQL shows six digits of a FLOAT.
+    found = crm.rows(columns="one_id, gross_revenue, total_points * 1e0")
+    wanted = "select one_id, gross_revenue::double, total_points::double from customer_profiles"
+    assert found == crm.marts.read(f"{wanted} order by one_id")
+
+
+def test_either_name_of_the_dialect_makes_the_same_table(crm: Crm) -> None:
+    if not crm.server.is_mysql:
+        pytest.skip("PostgreSQL has one name")
+    crm.marts.publish(5)
+    crm.server.execute("alter database crm character set latin1")
+    made = []
+    for name in ("mysql", "mariadb"):
+        url = crm.url(crm.server.port).replace("mysql+pymysql", name)
+        crm.environment["DESTINATIONS__CRM__CREDENTIALS"] = url
+        assert crm.deliver() == (5, 0, 0, 0)
+        made += crm.server.execute("show create table crm.profiles")
+        crm.server.execute("drop table crm.profiles")
+    crm.server.execute("alter database crm character set utf8mb4")
+    assert made[0] == made[1]
+    assert "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4" in made[0][1]
 
 
 def test_names_of_columns_may_have_any_sign(crm: Crm) -> None:

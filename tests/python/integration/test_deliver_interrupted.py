@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pymysql import connections
 from support.crm import Crm
 
 from onecdp.destinations.databases import destination
@@ -139,6 +140,27 @@ def test_a_server_that_goes_away_is_tried_again(crm: Crm) -> None:
     # Another address is another target, of which nothing is known.
     crm.environment["DESTINATIONS__CRM__CREDENTIALS"] = crm.url(crm.server.port)
     assert crm.deliver() == (410, 0, 0, 0)
+    crm.assert_equal()
+
+
+def test_a_connection_that_breaks_within_a_file_is_tried_again(
+    crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not crm.server.is_mysql:
+        pytest.skip("COPY has a protocol of its own")
+    broken: list[connections.Connection[Any]] = []
+    send = connections._send_local_file
+
+    def break_once(path: str, connection: connections.Connection[Any]) -> None:
+        if not broken:
+            broken.append(connection)
+            connection._sock.shutdown(socket.SHUT_RDWR)
+        send(path, connection)
+
+    monkeypatch.setattr(connections, "_send_local_file", break_once)
+    crm.marts.publish(10)
+    assert crm.deliver() == (10, 0, 0, 0)
+    assert broken
     crm.assert_equal()
 
 

@@ -14,7 +14,7 @@ import pytest
 from support.cli import BuiltProject, clean_environment, run_cli
 
 from onecdp.pipeline import Context, ingest
-from onecdp.pipeline.plan import plan_run
+from onecdp.pipeline.plan import describe_build, plan_run
 from onecdp.project.dbt import ChangedSeeds, Dbt, Nodes, Scope
 from onecdp.project.find import open_project
 from onecdp.project.fingerprint import code_fingerprint
@@ -25,7 +25,8 @@ AS_OF = date(2026, 6, 6)
 
 
 def nodes_of(project: BuiltProject, as_of: date | None = AS_OF) -> Nodes | None:
-    return plan_run(Context(open_project(project.folder, project.warehouse, {})), as_of).nodes
+    context = Context(open_project(project.folder, project.warehouse, {}))
+    return plan_run(context, describe_build(context, as_of)).nodes
 
 
 def append(file: Path, line: str) -> None:

@@ -75,9 +75,35 @@ def test_the_next_run_builds_it(
     monkeypatch.setattr(seeds, "check", lambda _: None)
     context = Context(project)
     module.build_tables(context, Scope.ALL)
-    nodes = plan.plan_run(context, None).nodes
+    nodes = plan.plan_run(context, plan.describe_build(context, None)).nodes
     tags = ChangedSeeds(["tags"])
     assert nodes == {"nothing": None, "a seed": tags, "the day": Scope.NEW_DATE}[changed]
+
+
+def test_a_seed_that_is_edited_after_the_plan_is_built_next(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(*_: object, **__: object) -> Any:
+        with duckdb.connect(str(project.warehouse.build_file)) as private:
+            private.execute("insert into audit.node_status values ('success', now())")
+        return SimpleNamespace(ok=True)
+
+    def edit(_: Path) -> None:
+        (project.folder / "seeds" / "tags.csv").write_text("tag\nnew\n")
+
+    monkeypatch.setattr(Dbt, "build", build)
+    monkeypatch.setattr(seeds, "check", lambda _: None)
+    context = Context(project)
+    module.build_tables(context, Scope.ALL)
+    with duckdb.connect(str(project.warehouse.build_file)) as private:
+        private.execute("insert into raw_crm.loads values (now())")
+    began = plan.describe_build(context, None)
+    planned = plan.plan_run(context, began).nodes
+    assert planned is Scope.NEW_ROWS
+    monkeypatch.setattr(seeds, "check", edit)
+    module.build_tables(context, planned, began)
+    nodes = plan.plan_run(context, plan.describe_build(context, None)).nodes
+    assert nodes == ChangedSeeds(["tags"])
 
 
 @dataclass

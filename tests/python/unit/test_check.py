@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,16 @@ from click.testing import CliRunner, Result
 from support.cli import REPOSITORY
 from support.landing_writer import file_bytes, xlsx_bytes
 from support.odd_files import FORMATS, event, line, link, member
+from support.raw_store import RawStore
 
+from ingestion.declaration import TableSpec
+from ingestion.landing.arrivals import Arrivals, Chunk, Place, string_table
 from ingestion.pipelines import tables
 from ingestion.preview import NoSource, preview
 from ingestion.preview.one_file import find_table
+from ingestion.preview.preview import preview_source
+from ingestion.readers.reader import Context
+from ingestion.sources.source import Source
 from onecdp.cli.main import main
 
 
@@ -107,6 +114,44 @@ def test_command_shows_columns_rows_and_fixes(tmp_path: Path) -> None:
     assert "duplicate, 1 row" in told
     assert "12,5': a decimal comma; export them with a decimal point" in told
     assert not (tmp_path / "warehouse").exists()
+
+
+class Lag:
+    """A stream of one bad row and growing numbers of sound ones, all of them read each time."""
+
+    name = "lag"
+
+    def __init__(self) -> None:
+        self.sound = 0
+
+    def is_configured(self, source: str) -> bool:
+        return True
+
+    def arrivals(self, tables: Sequence[TableSpec], context: Context) -> Mapping[str, Arrivals]:
+        self.sound += 1
+        members = ["4E+11", *(f"M{number}" for number in range(self.sound))]
+        rows = string_table(("member_id",), [members], list(range(len(members))))
+        name = f"lag/{self.sound}"
+        place = Place(
+            name, name, lambda: iter([Chunk(rows, position=name)]), stream="lag", repeats=True
+        )
+        return {tables[0].table: Arrivals([place])}
+
+
+def test_rows_of_all_groups_are_those_that_were_read(tmp_path: Path) -> None:
+    """Also where the quarantine has a bad row already, that a stream repeats."""
+    (crm,) = (spec for spec in tables() if spec.source == "crm")
+    store, lag = RawStore(tmp_path, crm), Lag()
+    store.load(lag)
+    source = Source("crm", (crm,), lag)
+    landed, shown = preview_source(source, [crm], tmp_path, store.database, lambda _: None)
+    assert (landed.counts.read, landed.counts.duplicate) == (3, 2)
+    assert [(g.outcome, g.rows, g.reason.partition(":")[0]) for g in shown.groups] == [
+        ("loaded", 1, ""),
+        ("duplicate", 1, "the same member_id with nothing new, in the warehouse"),
+        ("duplicate", 1, "in the quarantine already"),
+    ]
+    assert shown.groups[-1].examples[0].values == {"member_id": "4E+11"}
 
 
 def test_document(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from onecdp.collector.refusals import BadEvent
 from onecdp.collector.settings import Settings
 from onecdp.collector.times import as_iso_time, is_iso_time
 from onecdp.collector.tracking_plan import TrackingPlan, read_plan
-from onecdp.collector.webhooks.shapes import MAILCHIMP, ZENDESK, BadCall
+from onecdp.collector.webhooks.shapes import MAILCHIMP, ZENDESK, BadCall, make_shape
 from onecdp.identity.personal import hash_address, hash_phone, without_addresses
 
 
@@ -128,6 +128,36 @@ def test_a_call_says_nothing_of_what_it_does_not_name() -> None:
     call = {"type": "zen:event-type:ticket.x", "detail": detail}
     (row,) = ZENDESK.rows(json.dumps(call).encode())
     assert row == {"ticket_id": "7", "status": "open", "solved_at": None}
+
+
+def test_a_zendesk_body_of_ones_own_may_have_a_type() -> None:
+    """The type of a ticket, which is no event's."""
+    (row,) = ZENDESK.rows(b'{"ticket_id": 8, "type": "question", "status": "open"}')
+    assert row == {"ticket_id": "8", "status": "open"}
+
+
+def test_a_state_that_is_not_mapped_says_nothing() -> None:
+    shape = make_shape("zendesk", {"values": {"status": {"open": "new"}}})
+
+    def status(stated: object) -> dict[str, str | None]:
+        (row,) = shape.rows(json.dumps({"ticket_id": 8, "status": stated}).encode())
+        return row
+
+    assert status("open") == {"ticket_id": "8", "status": "new"}
+    assert status("on leave") == {"ticket_id": "8"}
+    assert status(None) == {"ticket_id": "8", "status": None}
+
+
+def test_joined_paths_are_absent_or_empty_as_their_parts_are() -> None:
+    shape = make_shape("zendesk", {"columns": {"priority": "level+team"}})
+
+    def row(**stated: object) -> dict[str, str | None]:
+        (found,) = shape.rows(json.dumps({"ticket_id": 8, **stated}).encode())
+        return found
+
+    assert row(level=1, team="a")["priority"] == "1-a"
+    assert "priority" not in row(level=1)
+    assert row(level=1, team=None)["priority"] is None
 
 
 def test_the_plan_names_what_an_event_breaks(tmp_path: Path) -> None:
