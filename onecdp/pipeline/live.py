@@ -77,7 +77,7 @@ def _follow(
 ) -> None:  # fmt: skip
     follower = open_follower(context, logs, triggers)
     try:
-        follower.catch_up()
+        follower.catch_up_from_start(stop)
         notify(f"following {data or 'Kafka'} into {context.warehouse.live_file}")
         if triggers:
             notify(f"triggers: {', '.join(each.name for each in triggers.watching.triggers)}")

@@ -123,6 +123,8 @@ def test_reading_ends_where_somebody_always_writes(
             for chunk in log.read(positions, Done((), 0.0)):
                 positions[chunk.partition] = chunk.position
                 assert time.monotonic() < began + 5
+    # Though no call was told of the topic's end.
+    assert log.is_caught_up
     log.close()
 
 
