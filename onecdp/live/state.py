@@ -221,23 +221,26 @@ class LiveState:
         identifiers: Collection[Identifier],
         one_ids: Collection[str] = (),
         meanwhile: Callable[[], None] = lambda: None,
+        tickets: Collection[str] = (),
     ) -> int:
         """Drops all events that have one of these identifiers; returns how many.
 
-        What triggers keep of the person goes with them, sent or not.
+        What triggers keep of the person goes with them, sent or not, and so do messages of the
+        person's tickets that name nobody, unless others name somebody else.
 
         Args:
             identifiers: All of the person's.
             one_ids: The person's.
             meanwhile: Takes the person out of the store. Triggers see both at once, or the store
                 without the person would have them tell that the person left.
+            tickets: The person's that were loaded: no message need name the person.
 
         Raises:
             OnecdpError: Another process keeps the file busy, so that bytes of the events may be
                 left; call it again.
         """
         try:
-            return self._erase(identifiers, one_ids, meanwhile)
+            return self._erase(identifiers, one_ids, meanwhile, tickets)
         except sqlite3.OperationalError as error:
             raise OnecdpError(
                 f"{self._file}: {error}; stop `onecdp serve` and `onecdp live` meanwhile"
@@ -248,6 +251,7 @@ class LiveState:
         identifiers: Collection[Identifier],
         one_ids: Collection[str],
         meanwhile: Callable[[], None],
+        tickets: Collection[str],
     ) -> int:
         with self.transaction():
             found = {
@@ -259,15 +263,44 @@ class LiveState:
                 )
             }
             # All identifiers of an event go with it, not only those of the erased person.
+            named = {*tickets, *self._tickets_among(found)}
             self._drop((number,) for number in found)
-            stays.erase_stays(self._state, identifiers, one_ids)
+            gone = [ticket_id for ticket_id in named if not self._has_requester(ticket_id)]
+            nameless = {
+                number
+                for ticket_id in gone
+                for (number,) in self._state.execute(
+                    "select event_int from tickets where ticket_id = ?", (ticket_id,)
+                )
+            }
+            self._drop((number,) for number in nameless)
+            touched = [*identifiers, *((TICKET, ticket_id) for ticket_id in gone)]
+            stays.erase_stays(self._state, touched, one_ids)
             meanwhile()
         # What was there must not stand in free pages or in the log.
         self._state.execute("vacuum")
         ((is_busy, _, _),) = self._state.execute("pragma wal_checkpoint(truncate)").fetchall()
         if is_busy:
             raise sqlite3.OperationalError("another process reads it")
-        return len(found)
+        return len(found) + len(nameless)
+
+    def _tickets_among(self, numbers: Iterable[int]) -> Iterator[str]:
+        for number in numbers:
+            yield from (
+                ticket_id
+                for (ticket_id,) in self._state.execute(
+                    "select ticket_id from tickets where event_int = ?", (number,)
+                )
+            )
+
+    def _has_requester(self, ticket_id: str) -> bool:
+        """Whether a message of a ticket names somebody."""
+        found = self._state.execute(
+            "select 1 from tickets inner join events using (event_int)"
+            " where ticket_id = ? and identifiers != '[]' limit 1",
+            (ticket_id,),
+        )
+        return found.fetchone() is not None
 
     def close(self) -> None:
         """Closes the file."""

@@ -18,7 +18,7 @@ from support.serving import Person, World, write_marts
 from onecdp.live.events import Identifier, microseconds
 from onecdp.live.tickets import ticket_of
 from onecdp.serving.batch_state import BatchState
-from onecdp.serving.batch_tickets import TicketsRead, read_tickets
+from onecdp.serving.batch_tickets import TicketsRead, loaded_tickets_of, read_tickets
 from onecdp.serving.lookups import Store
 from onecdp.serving.places import FilePlace, Place, Publication
 from onecdp.serving.redis_place import RedisPlace
@@ -128,6 +128,22 @@ def load_and_publish(warehouse: Warehouse, place: Place, chance: random.Random) 
     assert store.tickets_of([("customer_id", "C1")]) == {}
     left = [document for ticket in TICKETS if (document := store.ticket(ticket)) is not None]
     assert all(orjson.loads(each).get("customer_id", [0, None])[1] != "C1" for each in left)
+
+
+def test_tickets_of_a_person_are_found_by_any_column(warehouse: Warehouse) -> None:
+    """`onecdp forget` asks for them."""
+    email = "A" * 64
+    warehouse.write(
+        "support/tickets/a.csv", "ticket_id,customer_id,requester_email", "T1,C1,", f"T2,,{email}",
+        "T3,C2,", f"T4,C1,{email}",
+    )  # fmt: skip
+    warehouse.load(source="support")
+    identifiers = [("customer_id", "C1"), ("email_hash", email.lower()), ("member_id", "C2")]
+    with duckdb.connect(Files(warehouse.folder).build_file, read_only=True) as private:
+        assert loaded_tickets_of(private, COLUMNS, identifiers) == {"T1", "T2", "T4"}
+        assert loaded_tickets_of(private, COLUMNS, []) == set()
+    with duckdb.connect() as private:
+        assert loaded_tickets_of(private, COLUMNS, identifiers) == set()
 
 
 def batch_of(tickets: TicketsRead) -> str:

@@ -37,6 +37,7 @@ from onecdp.live.measure import Watermark, measure
 from onecdp.live.person import People
 from onecdp.live.state import LiveState
 from onecdp.live.tickets import TicketColumns, parse_ticket
+from onecdp.live.triggers import stays
 
 NAMES = (
     "ticket_id", "status", "is_deleted", "created_at", "updated_at", "solved_at", "customer",
@@ -245,6 +246,37 @@ def test_erasure_takes_messages_out(tmp_path: Path) -> None:
     assert state.connection.execute("select * from tickets").fetchall() == []
     state.close()
     assert b"T1" not in b"".join(each.read_bytes() for each in tmp_path.iterdir())
+
+
+def test_erasure_takes_out_the_ids_of_tickets(tmp_path: Path) -> None:
+    """Of messages that name nobody, too, and of those that triggers have to look at."""
+    file = tmp_path / "live.sqlite"
+    state = LiveState(file, has_triggers=True)
+    take(state, 1, ticket_id="loaded-before", status="solved")
+    take(state, 2, ticket_id="told-in-a-message", status="open", customer="U1")
+    take(state, 3, ticket_id="told-in-a-message", status="solved")
+    take(state, 4, ticket_id="of-another", status="solved")
+    take(state, 5, ticket_id="handed-over", status="open", customer="U1")
+    take(state, 6, ticket_id="handed-over", status="pending", customer="U2")
+    take(state, 7, ticket_id="handed-over", status="solved")
+    with state.transaction() as connection:
+        stays.recheck_all(connection)
+    # Messages were read and dropped, and triggers have not looked yet.
+    state.prune(NOON + DAY, {"a": 1}, NOON + DAY)
+    gone = {b"told-in-a-message", b"loaded-before"}
+    assert {name for name in gone if name in file.read_bytes() + wal(file)} == gone
+    assert state.erase([U1], tickets=["loaded-before"]) == 3
+    left = state.connection.execute("select ticket_id from tickets order by event_int").fetchall()
+    assert left == [("of-another",), ("handed-over",), ("handed-over",)]
+    touched = state.connection.execute("select id_value from trigger_touched").fetchall()
+    assert {("of-another",), ("handed-over",)} <= {*touched}
+    state.close()
+    assert not [name for name in gone if name in file.read_bytes()]
+    assert open_of(file, Warehouse({U1: 1, U2: 2}), 2) == []
+
+
+def wal(file: Path) -> bytes:
+    return file.with_name(f"{file.name}-wal").read_bytes()
 
 
 def test_file_of_the_version_before_gets_what_it_lacks(tmp_path: Path) -> None:
