@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from onecdp.live.events import LINK, PRICE_UNITS, Event
-from onecdp.live.features import ANY, MICROSECONDS, OPEN, Feature, Window
+from onecdp.live.features import ANY, DAY, MICROSECONDS, OPEN, Feature, Window
 from onecdp.live.kept import Kept, is_taken_in
 
 Value = int | float | bool | str | Decimal | None
-_DAY = 86_400 * MICROSECONDS
 _Measure = Callable[[Sequence[Event], int], Value]
 
 
@@ -86,7 +85,7 @@ class Measures:
         values: dict[str, Value] = dict.fromkeys(self._names)
         for window, features in self._windows.items():
             if window.kind == "batch":
-                end = now - now % _DAY + _DAY
+                end = now - now % DAY + DAY
                 chosen = [
                     kept.event
                     for kept in acts

@@ -17,7 +17,16 @@ from uuid import uuid4
 import orjson
 
 from onecdp.identity.normalise import normalise
-from onecdp.live.events import LINK, Event, Identifier, Version, microseconds, read_time, text_of
+from onecdp.live.events import (
+    LINK,
+    Event,
+    Identifier,
+    Version,
+    microseconds,
+    read_time,
+    row_of,
+    text_of,
+)
 from onecdp.live.features import DAY, TICKET_OPENED
 
 TIMES = ("created_at", "updated_at", "solved_at")
@@ -63,11 +72,8 @@ def parse_ticket(line: bytes, columns: TicketColumns, now: dt.datetime) -> Event
         columns: The columns of tickets.
         now: The time, naive UTC.
     """
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(row, dict):
+    row = row_of(line)
+    if row is None:
         return None
     types = dict(columns.identifiers)
     said = {
