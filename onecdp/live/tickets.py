@@ -27,7 +27,7 @@ from onecdp.live.events import (
     row_of,
     text_of,
 )
-from onecdp.live.features import DAY, TICKET_OPENED
+from onecdp.live.features import DAY
 
 TIMES = ("created_at", "updated_at", "solved_at")
 STATE = ("status", "is_deleted", *TIMES)
@@ -55,13 +55,23 @@ class Ticket(NamedTuple):
 
     Attributes:
         identifiers: The requester's, the best one first.
-        opened_at: Microseconds since 1970.
+        opened_at: Microseconds since 1970; None if no message states a time.
         is_open: Whether it is neither solved nor deleted.
+        may_change_at: When it may be open, or not, without a message: the days on which it is
+            opened and solved, if they are still to come.
     """
 
     identifiers: tuple[Identifier, ...]
-    opened_at: int
+    opened_at: int | None
     is_open: bool
+    may_change_at: tuple[int, ...] = ()
+
+
+class OpenTicket(NamedTuple):
+    """An open ticket, as live features count it: its key, and `opened_at` of `Ticket`."""
+
+    ticket_id: str
+    opened_at: int | None
 
 
 def parse_ticket(line: bytes, columns: TicketColumns, now: dt.datetime) -> Event | None:
@@ -120,19 +130,15 @@ def ticket_of(documents: Iterable[bytes | str], columns: Sequence[Identifier], n
     values = _newest(documents)
     updated_at, solved_at = values.get("updated_at"), values.get("solved_at")
     times = (values.get("created_at"), updated_at, solved_at)
-    opened_at = next((time for time in times if time is not None), 0)
+    opened_at = next((time for time in times if time is not None), None)
     end = now - now % DAY + DAY
     is_solved = solved_at is not None or values.get("status") in SOLVED
-    until = next(time for time in (solved_at, updated_at, opened_at) if time is not None)
-    is_open = opened_at < end and not values.get("is_deleted") and not (is_solved and until < end)
-    return Ticket(identifiers_of(values, columns), opened_at, is_open)
-
-
-def opened(ticket_id: str, ticket: Ticket) -> Event:
-    """The event by which live features count an open ticket."""
-    return Event(
-        ticket_id, ticket.opened_at, TICKET_OPENED, None, None, "support", ticket.identifiers
-    )
+    until = next((time for time in (solved_at, updated_at, opened_at) if time is not None), None)
+    is_begun, is_ended = (time is None or time < end for time in (opened_at, until))
+    is_open = is_begun and not values.get("is_deleted") and not (is_solved and is_ended)
+    to_come = (time for time in (opened_at, until) if time is not None and time >= end)
+    days = tuple(time - time % DAY for time in to_come)
+    return Ticket(identifiers_of(values, columns), opened_at, is_open, days)
 
 
 def _newest(documents: Iterable[bytes | str]) -> dict[str, Any]:

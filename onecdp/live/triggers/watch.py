@@ -198,8 +198,13 @@ class _Look:
         watermark = self._publication.watermark
         tickets = None
         if asks_for_tickets(features):
-            tickets = self._people.open_tickets_of(person, self._now, watermark.taken_in)
-        values = measure(features, events, self._now, watermark, settings.session_gap, tickets)
+            tickets = self._people.tickets_of(person, self._now, watermark.taken_in)
+        values = measure(
+            features, events, self._now, watermark, settings.session_gap,
+            tickets.opened if tickets else None,
+        )  # fmt: skip
+        # A message of a ticket need not name whose it is.
+        is_recent = bool(events or (tickets and tickets.has_messages))
 
         def leaf_holds(leaf: Leaf) -> bool:
             if live_name(leaf) is not None:
@@ -208,13 +213,16 @@ class _Look:
 
         found = stays.find_stays(self._state, one_id)
         due = [next_change(self._watched, events, self._now, settings.session_gap)]
+        due.append(tickets.next_change if tickets else None)
         for trigger in self._watching.triggers:
             stay = found.get(trigger.name)
             if trigger.name not in self._publication.failed:
                 is_in = self._publication.may_reach(trigger, person) and holds(
                     trigger.expression, leaf_holds
                 )
-                stay = self._change(trigger, one_id, person, stay, events, is_in=is_in)
+                stay = self._change(
+                    trigger, one_id, person, stay, events, is_in=is_in, may_enter=is_recent
+                )
             if stay is not None:
                 self._keep_found(stay, person, events)
             if stay is not None and stay.cool_down_until > self._now:
@@ -223,16 +231,16 @@ class _Look:
 
     def _change(
         self, trigger: Trigger, one_id: str, person: int, stay: Stay | None,
-        events: Sequence[Kept], *, is_in: bool,
+        events: Sequence[Kept], *, is_in: bool, may_enter: bool,
     ) -> Stay | None:  # fmt: skip
-        """Brings a stay to what is now; returns it. Who has no recent event enters no trigger."""
+        """Brings a stay to what is now; returns it. Who did nothing lately enters no trigger."""
         arm = arm_of(self._watching.hold_out_key, trigger.name, one_id, trigger.hold_out_share)
         if stay is not None and stay.is_in and (not is_in or stay.arm != arm):
             stay = self._leave(trigger, stay)
         if stay is not None and not stay.is_in and stay.cool_down_until <= self._now:
             stays.drop_stay(self._state, stay)
             stay = None
-        if is_in and stay is None and events:
+        if is_in and stay is None and may_enter:
             stay = Stay(
                 trigger.name, one_id, uuid4().hex, arm, self._now, True,
                 self._now + trigger.cool_down, self._identifier(person, events),

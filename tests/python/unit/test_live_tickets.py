@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from onecdp.live.kept import LiveEvents
 from onecdp.live.measure import Watermark, measure
 from onecdp.live.person import People
 from onecdp.live.state import LiveState
-from onecdp.live.tickets import TicketColumns, parse_ticket
+from onecdp.live.tickets import OpenTicket, TicketColumns, parse_ticket
 from onecdp.live.triggers import stays
 
 NAMES = (
@@ -155,7 +155,7 @@ def test_open_tickets_are_those_of_all_messages(
         for person in (1, 2, 3):
             found = people.open_tickets_of(person, NOON, taken_in)
             assert found is not None
-            assert sorted(each.event_id for each in found) == sorted(
+            assert sorted(each.ticket_id for each in found) == sorted(
                 ticket
                 for ticket, values in merged.items()
                 if is_open(values) and whose(requester(values), warehouse, sets) == person
@@ -209,12 +209,16 @@ def open_of(file: Path, warehouse: Warehouse, person: int = 1) -> list[str]:
     found = People(warehouse, reader, MAX_VALUES).open_tickets_of(person, NOON, {})
     reader.close()
     assert found is not None
-    return [each.event_id for each in found]
+    return [each.ticket_id for each in found]
 
 
 def test_message_without_a_version_is_as_new_as_what_is_known(tmp_path: Path) -> None:
     file, warehouse = tmp_path / "live.sqlite", Warehouse({U1: 1})
     state = LiveState(file)
+    take(state, 1, status="open", customer="U1")
+    reader = LiveEvents(file)
+    assert People(warehouse, reader, MAX_VALUES).open_tickets_of(1, NOON, {}) == [("T1", None)]
+    reader.close()
     take(state, 1, status="open", customer="U1", updated_at="2026-06-06T10:00:00Z")
     assert open_of(file, warehouse) == ["T1"]
     take(state, 2, status="solved")
@@ -298,13 +302,17 @@ def test_features_of_tickets(tmp_path: Path) -> None:
         Feature("count", "ticket_created", "count", Window("open")),
         Feature("since", "ticket_created", "first_time", Window("open")),
     ]
-    tickets = [event(f"T{n}", at=NOON - n * SECOND, kind="ticket_created") for n in (2, 1)]
+    tickets = [OpenTicket(f"T{n}", NOON - n * SECOND) for n in (2, 1)]
+    # No message says when it was opened.
+    timeless = OpenTicket("T3", None)
 
-    def values(tickets: list[Event] | None) -> list[object]:
+    def values(tickets: list[OpenTicket] | None) -> list[object]:
         found = measure(features, [], NOON, Watermark({}, 0), 1, tickets)
         return [*found.values()]
 
     assert values(tickets) == [True, 2, "2026-06-06T11:59:58.000Z"]
+    assert values([*tickets, timeless]) == [True, 3, "2026-06-06T11:59:58.000Z"]
+    assert values([timeless]) == [True, 1, None]
     assert values([]) == [False, 0, None]
     assert values(None) == [None, None, None]
 
@@ -318,6 +326,55 @@ def test_features_of_tickets_that_cannot_be_are_told(tmp_path: Path, row: str) -
     seed.write_text(f"feature,event_type,measure,window\n{row}\n")
     with pytest.raises(UsageProblem, match=r"line 2: window open is of tickets: event_type must"):
         read_features(tmp_path)
+
+
+def test_ticket_that_a_message_without_a_name_opens_again_enters(tmp_path: Path) -> None:
+    """As an export that states what changed; the requester has done nothing else lately."""
+    stage = Stage(tmp_path / "live.sqlite", (trigger("asks", "live.has_ticket"),))
+    stage.customers.people = {U1: 1, U2: 2}
+    solved = [Message("a", ticket, 1, (("status", "solved"), ("customer", ticket)))
+              for ticket in ("U1", "U2")]  # fmt: skip
+    stage.customers.tickets = {each.ticket: document([each]) for each in solved}
+    stage.publish()
+    take(stage.state, 1, ticket_id="U1", status="open", updated_at="2026-06-06T10:00:00Z")
+    stage.look()
+    assert stage.told() == [("asks", "entered", one_id_of(1))]
+    # So does one of whose message a trigger that is declared later is told.
+    assert stage.publication is not None
+    stage.publication = replace(stage.publication, failed={"asks": "no such tag"})
+    take(stage.state, 2, ticket_id="U2", status="open", updated_at="2026-06-06T10:00:00Z")
+    stage.look()
+    assert len(stage.told()) == 1
+    stage.publish()
+    stage.look()
+    assert stage.told()[1:] == [("asks", "entered", one_id_of(2))]
+
+
+def test_ticket_opens_and_is_solved_when_its_day_comes(tmp_path: Path) -> None:
+    """The clock of a help desk may be ahead."""
+    stage = Stage(tmp_path / "live.sqlite", (trigger("asks", "live.has_ticket"),))
+    stage.customers.people = {U1: 1}
+    stage.publish()
+    take(stage.state, 1, status="open", customer="U1", created_at="2026-06-07T10:00:00Z")
+    stage.look()
+    stage.now = TODAY_ENDS - 1
+    stage.look()
+    assert stage.told() == []
+    stage.now = TODAY_ENDS
+    stage.look()
+    assert stage.told() == [("asks", "entered", one_id_of(1))]
+    take(stage.state, 2, status="solved", solved_at="2026-06-07T11:00:00Z")
+    stage.look()
+    assert stage.told()[1:] == [("asks", "left", one_id_of(1))]
+    # Of one of today that is solved tomorrow.
+    stage.now = NOON
+    take(stage.state, 3, ticket_id="T2", customer="U1", created_at="2026-06-06T10:00:00Z",
+         solved_at="2026-06-07T11:00:00Z")  # fmt: skip
+    stage.look()
+    assert stage.told()[2:] == [("asks", "entered", one_id_of(1))]
+    stage.now = TODAY_ENDS
+    stage.look()
+    assert stage.told()[3:] == [("asks", "left", one_id_of(1))]
 
 
 def test_trigger_follows_the_requester(tmp_path: Path) -> None:
