@@ -29,6 +29,7 @@ from onecdp.live.events import (
 )
 from onecdp.live.features import DAY
 
+TICKET_ID = "ticket_id"
 TIMES = ("created_at", "updated_at", "solved_at")
 STATE = ("status", "is_deleted", *TIMES)
 """Columns that say whether a ticket is open."""
@@ -42,7 +43,8 @@ class TicketColumns:
     """The columns of tickets.
 
     Attributes:
-        names: Which column a name in a message is.
+        names: Which column a name in a message is: `TICKET_ID`, those of `STATE` and identifiers;
+            nothing else of a message is kept.
         identifiers: Columns that hold identifiers with their types, the best type first.
     """
 
@@ -91,8 +93,8 @@ def parse_ticket(line: bytes, columns: TicketColumns, now: dt.datetime) -> Event
         for name, value in row.items()
         if (column := columns.names.get(name)) is not None
     }
-    ticket_id = normalise("", text_of(row.get("ticket_id")))
-    if not ticket_id:
+    ticket_id = said.pop(TICKET_ID, None)
+    if ticket_id is None:
         return None
     version = said.get("updated_at")
     document = orjson.dumps({column: (version, value) for column, value in said.items()}).decode()
@@ -155,6 +157,8 @@ def _newest(documents: Iterable[bytes | str]) -> dict[str, Any]:
 def _read(column: str, text: str, types: Mapping[str, str], now: dt.datetime) -> Any:
     if column in TIMES:
         return read_time(text, now)
+    if column == TICKET_ID:
+        return normalise("", text) or None
     if column in types:
         return normalise(types[column], text) or None
     text = text.strip().lower()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import json
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import hypothesis.strategies as st
 import orjson
 import pytest
 from hypothesis import given, settings
+from support.cli import REPOSITORY
 from support.live_worlds import (
     DAY,
     IDENTIFIERS,
@@ -36,7 +39,7 @@ from onecdp.live.kept import LiveEvents
 from onecdp.live.measure import Watermark, measure
 from onecdp.live.person import People
 from onecdp.live.state import LiveState
-from onecdp.live.tickets import OpenTicket, TicketColumns, parse_ticket
+from onecdp.live.tickets import SOLVED, STATE, OpenTicket, TicketColumns, parse_ticket
 from onecdp.live.triggers import stays
 
 NAMES = (
@@ -241,6 +244,21 @@ def test_what_is_no_ticket_is_left_out(line: bytes) -> None:
     assert parse_ticket(line, COLUMNS, NOW) is None
 
 
+def test_columns_are_those_that_say_whose_and_whether_open() -> None:
+    """Of a ticket, nothing else is kept; its key has the names that the project gives it."""
+    # The package has a function of this name.
+    live = importlib.import_module("onecdp.pipeline.live")
+    columns = live._ticket_columns(REPOSITORY)
+    held = {"customer_id", "email_hash", "mobile_hash"}
+    assert {*columns.names.values()} == {"ticket_id", *STATE, *held}
+    assert columns.names["requester_email"] == "email_hash"
+    renamed = replace(columns, names={**columns.names, "number": "ticket_id"})
+    line = json.dumps({"number": " T1 ", "priority": "high", "subject": "x", "status": "open"})
+    parsed = parse_ticket(line.encode(), renamed, NOW)
+    assert parsed is not None
+    assert parsed.version == ("T1", '{"status":[null,"open"]}')
+
+
 def test_erasure_takes_messages_out(tmp_path: Path) -> None:
     file, warehouse = tmp_path / "live.sqlite", Warehouse({U1: 1, U2: 2})
     state = LiveState(file)
@@ -294,6 +312,12 @@ def test_file_of_the_version_before_gets_what_it_lacks(tmp_path: Path) -> None:
     take(state, 2, status="open", customer="U1")
     assert open_of(file, Warehouse({U1: 1})) == ["T1"]
     state.close()
+
+
+def test_states_of_solved_tickets_are_those_of_the_model() -> None:
+    model = (REPOSITORY / "models/intermediate/events/int_events__support.sql").read_text()
+    (states,) = re.findall(r"tickets\.status in \((.*?)\)", model)
+    assert tuple(re.findall(r"'(.*?)'", states)) == SOLVED
 
 
 def test_features_of_tickets(tmp_path: Path) -> None:
