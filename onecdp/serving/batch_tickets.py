@@ -156,7 +156,11 @@ def ticket_changes(
 
 
 def _said(name: str) -> str:
-    """SQL for what is known of a column: whether any row states it, the version, and the value."""
+    """SQL for what is known of a column: whether any row states it, the version, and the value.
+
+    As `_old` in `ingestion/landing/choosing.py` reads it, which is the project's and can't be
+    imported here; `test_live_tickets_loaded.py` compares the two.
+    """
     column, path = quoted(name), literal(f'$."{name}"')
     # A column that another row than the ticket's newest has states its version here.
     told, version = f"json_type({_SOURCES}, {path})", literal(f'$."{name}"[0]')
