@@ -146,14 +146,16 @@ class KafkaLog:
         self._looked_at = time.monotonic()
 
     def _ends_of(self, partitions: Sequence[Any]) -> dict[int, int]:
-        kafka = self._kafka
-        try:
-            return {
-                each.partition: self._consumer.get_watermark_offsets(each, self._timeout)[1]
-                for each in partitions
-            }
-        except kafka.KafkaException as error:
-            raise OnecdpError(f"Kafka can't be reached: {error.args[0].str()}") from None
+        found: dict[int, int] = {}
+        for each in partitions:
+            try:
+                offsets = self._consumer.get_watermark_offsets(each, self._timeout)
+            except self._kafka.KafkaException as error:
+                raise OnecdpError(f"Kafka can't be reached: {error.args[0].str()}") from None
+            if offsets is None:
+                raise OnecdpError(f"Kafka, topic {self._topic}: no answer in time")
+            found[each.partition] = offsets[1]
+        return found
 
     def _name(self, partition: int) -> str:
         return f"kafka/{self._topic}/{partition}"
