@@ -22,6 +22,7 @@ import orjson
 
 from onecdp.errors import OnecdpError
 from onecdp.live.events import TICKET, Event, Identifier
+from onecdp.live.find_events import find_events
 from onecdp.live.kept import COPIES, FORMAT, is_taken_in
 from onecdp.live.triggers import stays
 
@@ -254,27 +255,10 @@ class LiveState:
         tickets: Collection[str],
     ) -> int:
         with self.transaction():
-            found = {
-                number
-                for identifier in identifiers
-                for (number,) in self._state.execute(
-                    "select event_int from event_identifiers where id_type = ? and id_value = ?",
-                    identifier,
-                )
-            }
             # All identifiers of an event go with it, not only those of the erased person.
-            named = {*tickets, *self._tickets_among(found)}
-            self._drop((number,) for number in found)
-            gone = [ticket_id for ticket_id in named if not self._has_requester(ticket_id)]
-            nameless = {
-                number
-                for ticket_id in gone
-                for (number,) in self._state.execute(
-                    "select event_int from tickets where ticket_id = ?", (ticket_id,)
-                )
-            }
-            self._drop((number,) for number in nameless)
-            touched = [*identifiers, *((TICKET, ticket_id) for ticket_id in gone)]
+            found = find_events(self._state, identifiers, tickets)
+            self._drop((number,) for number in found.events)
+            touched = [*identifiers, *((TICKET, ticket_id) for ticket_id in found.tickets)]
             stays.erase_stays(self._state, touched, one_ids)
             meanwhile()
         # What was there must not stand in free pages or in the log.
@@ -282,25 +266,7 @@ class LiveState:
         ((is_busy, _, _),) = self._state.execute("pragma wal_checkpoint(truncate)").fetchall()
         if is_busy:
             raise sqlite3.OperationalError("another process reads it")
-        return len(found) + len(nameless)
-
-    def _tickets_among(self, numbers: Iterable[int]) -> Iterator[str]:
-        for number in numbers:
-            yield from (
-                ticket_id
-                for (ticket_id,) in self._state.execute(
-                    "select ticket_id from tickets where event_int = ?", (number,)
-                )
-            )
-
-    def _has_requester(self, ticket_id: str) -> bool:
-        """Whether a message of a ticket names somebody."""
-        found = self._state.execute(
-            "select 1 from tickets inner join events using (event_int)"
-            " where ticket_id = ? and identifiers != '[]' limit 1",
-            (ticket_id,),
-        )
-        return found.fetchone() is not None
+        return len(found.events)
 
     def close(self) -> None:
         """Closes the file."""

@@ -15,6 +15,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from support.cli import REPOSITORY
+from support.live_tickets import COLUMNS, NOW, open_of, take
 from support.live_worlds import (
     DAY,
     IDENTIFIERS,
@@ -24,13 +25,11 @@ from support.live_worlds import (
     TICKET_COLUMNS,
     TODAY_ENDS,
     U1,
-    U2,
     UNKNOWN,
     Warehouse,
     event,
     whose,
 )
-from support.triggers import Stage, one_id_of, trigger
 
 from onecdp.errors import UsageProblem
 from onecdp.live.events import Event
@@ -39,15 +38,7 @@ from onecdp.live.kept import LiveEvents
 from onecdp.live.measure import Watermark, measure
 from onecdp.live.person import People
 from onecdp.live.state import LiveState
-from onecdp.live.tickets import SOLVED, STATE, OpenTicket, TicketColumns, parse_ticket
-from onecdp.live.triggers import stays
-
-NAMES = (
-    "ticket_id", "status", "is_deleted", "created_at", "updated_at", "solved_at", "customer",
-    "browser",
-)  # fmt: skip
-COLUMNS = TicketColumns({name: name for name in NAMES}, TICKET_COLUMNS)
-NOW = dt.datetime(2026, 6, 6, 12)
+from onecdp.live.tickets import SOLVED, STATE, OpenTicket, parse_ticket
 
 
 @dataclass(frozen=True)
@@ -200,21 +191,6 @@ def _broken() -> Any:
     yield
 
 
-def take(state: LiveState, at: int, **said: object) -> None:
-    line = json.dumps({"ticket_id": "T1", **said}).encode()
-    parsed = parse_ticket(line, COLUMNS, NOW)
-    assert parsed is not None
-    state.take("a", at, [(at, parsed)])
-
-
-def open_of(file: Path, warehouse: Warehouse, person: int = 1) -> list[str]:
-    reader = LiveEvents(file)
-    found = People(warehouse, reader, MAX_VALUES).open_tickets_of(person, NOON, {})
-    reader.close()
-    assert found is not None
-    return [each.ticket_id for each in found]
-
-
 def test_message_without_a_version_is_as_new_as_what_is_known(tmp_path: Path) -> None:
     file, warehouse = tmp_path / "live.sqlite", Warehouse({U1: 1})
     state = LiveState(file)
@@ -259,61 +235,6 @@ def test_columns_are_those_that_say_whose_and_whether_open() -> None:
     assert parsed.version == ("T1", '{"status":[null,"open"]}')
 
 
-def test_erasure_takes_messages_out(tmp_path: Path) -> None:
-    file, warehouse = tmp_path / "live.sqlite", Warehouse({U1: 1, U2: 2})
-    state = LiveState(file)
-    take(state, 1, status="open", customer="U1", updated_at="2026-06-06T10:00:00Z")
-    assert state.erase([U1]) == 1
-    assert open_of(file, warehouse) == []
-    assert state.connection.execute("select * from tickets").fetchall() == []
-    state.close()
-    assert b"T1" not in b"".join(each.read_bytes() for each in tmp_path.iterdir())
-
-
-def test_erasure_takes_out_the_ids_of_tickets(tmp_path: Path) -> None:
-    """Of messages that name nobody, too, and of those that triggers have to look at."""
-    file = tmp_path / "live.sqlite"
-    state = LiveState(file, has_triggers=True)
-    take(state, 1, ticket_id="loaded-before", status="solved")
-    take(state, 2, ticket_id="told-in-a-message", status="open", customer="U1")
-    take(state, 3, ticket_id="told-in-a-message", status="solved")
-    take(state, 4, ticket_id="of-another", status="solved")
-    take(state, 5, ticket_id="handed-over", status="open", customer="U1")
-    take(state, 6, ticket_id="handed-over", status="pending", customer="U2")
-    take(state, 7, ticket_id="handed-over", status="solved")
-    with state.transaction() as connection:
-        stays.recheck_all(connection)
-    # Messages were read and dropped, and triggers have not looked yet.
-    state.prune(NOON + DAY, {"a": 1}, NOON + DAY)
-    gone = {b"told-in-a-message", b"loaded-before"}
-    assert {name for name in gone if name in file.read_bytes() + wal(file)} == gone
-    assert state.erase([U1], tickets=["loaded-before"]) == 3
-    left = state.connection.execute("select ticket_id from tickets order by event_int").fetchall()
-    assert left == [("of-another",), ("handed-over",), ("handed-over",)]
-    touched = state.connection.execute("select id_value from trigger_touched").fetchall()
-    assert {("of-another",), ("handed-over",)} <= {*touched}
-    state.close()
-    assert not [name for name in gone if name in file.read_bytes()]
-    assert open_of(file, Warehouse({U1: 1, U2: 2}), 2) == []
-
-
-def wal(file: Path) -> bytes:
-    return file.with_name(f"{file.name}-wal").read_bytes()
-
-
-def test_file_of_the_version_before_gets_what_it_lacks(tmp_path: Path) -> None:
-    file = tmp_path / "live.sqlite"
-    state = LiveState(file)
-    state.take("a", 1, [(1, event("E1", U1))])
-    state.connection.execute("drop table tickets")
-    state.connection.execute("pragma user_version = 1")
-    state.close()
-    state = LiveState(file)
-    take(state, 2, status="open", customer="U1")
-    assert open_of(file, Warehouse({U1: 1})) == ["T1"]
-    state.close()
-
-
 def test_states_of_solved_tickets_are_those_of_the_model() -> None:
     model = (REPOSITORY / "models/intermediate/events/int_events__support.sql").read_text()
     (states,) = re.findall(r"tickets\.status in \((.*?)\)", model)
@@ -350,79 +271,3 @@ def test_features_of_tickets_that_cannot_be_are_told(tmp_path: Path, row: str) -
     seed.write_text(f"feature,event_type,measure,window\n{row}\n")
     with pytest.raises(UsageProblem, match=r"line 2: window open is of tickets: event_type must"):
         read_features(tmp_path)
-
-
-def test_ticket_that_a_message_without_a_name_opens_again_enters(tmp_path: Path) -> None:
-    """As an export that states what changed; the requester has done nothing else lately."""
-    stage = Stage(tmp_path / "live.sqlite", (trigger("asks", "live.has_ticket"),))
-    stage.customers.people = {U1: 1, U2: 2}
-    solved = [Message("a", ticket, 1, (("status", "solved"), ("customer", ticket)))
-              for ticket in ("U1", "U2")]  # fmt: skip
-    stage.customers.tickets = {each.ticket: document([each]) for each in solved}
-    stage.publish()
-    take(stage.state, 1, ticket_id="U1", status="open", updated_at="2026-06-06T10:00:00Z")
-    stage.look()
-    assert stage.told() == [("asks", "entered", one_id_of(1))]
-    # So does one of whose message a trigger that is declared later is told.
-    assert stage.publication is not None
-    stage.publication = replace(stage.publication, failed={"asks": "no such tag"})
-    take(stage.state, 2, ticket_id="U2", status="open", updated_at="2026-06-06T10:00:00Z")
-    stage.look()
-    assert len(stage.told()) == 1
-    stage.publish()
-    stage.look()
-    assert stage.told()[1:] == [("asks", "entered", one_id_of(2))]
-
-
-def test_ticket_opens_and_is_solved_when_its_day_comes(tmp_path: Path) -> None:
-    """The clock of a help desk may be ahead."""
-    stage = Stage(tmp_path / "live.sqlite", (trigger("asks", "live.has_ticket"),))
-    stage.customers.people = {U1: 1}
-    stage.publish()
-    take(stage.state, 1, status="open", customer="U1", created_at="2026-06-07T10:00:00Z")
-    stage.look()
-    stage.now = TODAY_ENDS - 1
-    stage.look()
-    assert stage.told() == []
-    stage.now = TODAY_ENDS
-    stage.look()
-    assert stage.told() == [("asks", "entered", one_id_of(1))]
-    take(stage.state, 2, status="solved", solved_at="2026-06-07T11:00:00Z")
-    stage.look()
-    assert stage.told()[1:] == [("asks", "left", one_id_of(1))]
-    # Of one of today that is solved tomorrow.
-    stage.now = NOON
-    take(stage.state, 3, ticket_id="T2", customer="U1", created_at="2026-06-06T10:00:00Z",
-         solved_at="2026-06-07T11:00:00Z")  # fmt: skip
-    stage.look()
-    assert stage.told()[2:] == [("asks", "entered", one_id_of(1))]
-    stage.now = TODAY_ENDS
-    stage.look()
-    assert stage.told()[3:] == [("asks", "left", one_id_of(1))]
-
-
-def test_trigger_follows_the_requester(tmp_path: Path) -> None:
-    stage = Stage(tmp_path / "live.sqlite", (trigger("asks", "live.has_ticket"),))
-    stage.customers.people = {U1: 1, U2: 2}
-    stage.publish()
-    told: list[tuple[str, str]] = []
-
-    def look() -> list[tuple[str, str]]:
-        stage.look()
-        waiting = [(e["action"], e["one_id"]) for e in stage.put_out()]
-        new = waiting[len(told) :]
-        told.extend(new)
-        return new
-
-    one, two = one_id_of(1), one_id_of(2)
-    take(stage.state, 1, status="open", customer="U1", updated_at="2026-06-06T10:00:00Z")
-    assert look() == [("entered", one)]
-    # The message names the new requester alone.
-    take(stage.state, 2, status="open", customer="U2", updated_at="2026-06-06T10:01:00Z")
-    assert sorted(look()) == [("entered", two), ("left", one)]
-    # This one names nobody.
-    take(stage.state, 3, status="solved", updated_at="2026-06-06T10:02:00Z")
-    assert look() == [("left", two)]
-    # Late: it changes nothing.
-    take(stage.state, 4, status="open", customer="U1", updated_at="2026-06-06T09:00:00Z")
-    assert look() == []
