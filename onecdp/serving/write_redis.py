@@ -68,13 +68,15 @@ class RedisWriter:
         self._check_memory()
         state = read_state(self._client, self._settings)
         self._check_owner(state)
+        if state:
+            # One that was killed has left those of before, or of its own.
+            self._tickets(state.epoch).remove(but=state.tickets)
         if state and state.publication == publication.name:
             # One that was killed behind the pointer has left the store of before.
             self._remove_epochs(but=state.epoch)
-            self._tickets(state.epoch).remove(but=state.tickets)
             if state.batch == publication.batch:
                 return False
-            tickets = self._put_tickets(state, publication)
+            tickets = self._tickets(state.epoch).put(publication, state)
             now = replace(state, batch=publication.batch, tickets=tickets)
             self._point(now)
             self._remove_tickets(state, now)
@@ -171,7 +173,7 @@ class RedisWriter:
         self._forget_replaced(keys, state.generation)
         self._put(_changes(keys, generation, difference), keys.touched(generation))
         self._put_audiences(keys, generation, difference)
-        tickets = self._put_tickets(state, publication)
+        tickets = self._tickets(state.epoch).put(publication, state)
         id_types = json.dumps(difference.id_types)
         now = State(
             state.epoch, generation, publication.name, id_types, publication.batch, self._owner,
@@ -225,12 +227,6 @@ class RedisWriter:
 
     def _tickets(self, epoch: str) -> RedisTickets:
         return RedisTickets(self._client, self._settings.prefix, epoch)
-
-    def _put_tickets(self, state: State, publication: Publication) -> str:
-        """Writes tickets before the pointer; returns their name."""
-        tickets = self._tickets(state.epoch)
-        tickets.remove(but=state.tickets)
-        return tickets.put(publication, state)
 
     def _remove_tickets(self, before: State, now: State) -> None:
         """Removes tickets that were made anew, when servers have changed to the others."""
