@@ -137,7 +137,10 @@ def then(columns: str) -> str:
 
 
 def _old(merge: Merge, name: str) -> str:
-    """SQL for what a stored row says of a column: is_stated, value, at, file, line."""
+    """SQL for what a stored row says of a column: is_stated, value, at, file, line.
+
+    `_said` in `onecdp/serving/batch_tickets.py` says the same of tickets.
+    """
     column = quoted(name)
     is_declared = any(name == column.name for column in merge.spec.columns)
     if not is_declared and name not in merge.old_extras:

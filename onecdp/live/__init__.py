@@ -7,8 +7,10 @@
     log         the collector's files, also the one that it writes now, read from a position on
     kafka_log   the same for topics, where the collector writes to Kafka
     state       recent events and the positions, in one SQLite file with one writer
+    find_events what of it an erasure takes
     kept        the same as readers see it, of any number of processes
     follow      takes new events from the log into the state
+    tickets     messages of tickets of support, and which are open
     person      which events are a person's; nothing is decided before somebody asks
     measure     the values of features
     flink_sql   the same as Flink SQL, out of the expressions of `flink_values`

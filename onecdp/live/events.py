@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -75,11 +75,8 @@ def parse_event(line: bytes, id_columns: Sequence[Identifier], now: dt.datetime)
         id_columns: Columns that hold identifiers with their types, the best type first.
         now: The time, naive UTC.
     """
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(row, dict):
+    row = row_of(line)
+    if row is None:
         return None
     event_id = normalise("", text_of(row.get("event_id")))
     event_type = text_of(row.get("event_type")).strip().lower()
@@ -110,11 +107,8 @@ def parse_event(line: bytes, id_columns: Sequence[Identifier], now: dt.datetime)
 
 def parse_link(line: bytes) -> Event | None:
     """Returns a link of the ID graph; None if it is none that counts."""
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(row, dict) or text_of(row.get("is_active")) != "true":
+    row = row_of(line)
+    if row is None or text_of(row.get("is_active")) != "true":
         return None
     ends = tuple(
         (id_type, normalise(id_type, text_of(row.get(f"{end}_id_value"))))
@@ -126,6 +120,15 @@ def parse_link(line: bytes) -> Event | None:
         return None
     name = orjson.dumps(ends).decode()
     return Event(name, microseconds(time), LINK, None, None, "", ends)
+
+
+def row_of(line: bytes) -> dict[str, Any] | None:
+    """Returns a line of JSON as a row; None if it is none."""
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return row if isinstance(row, dict) else None
 
 
 def microseconds(time: dt.datetime) -> int:

@@ -30,6 +30,10 @@ _LONGEST = LONGEST_HOURS * 3600 * MICROSECONDS
 class Log(Protocol):
     """Where events come from."""
 
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether all is read that was there when reading began."""
+
     def read(self, positions: Mapping[str, int], done: Done) -> Iterator[Chunk]:
         """Yields what is new behind the positions."""
 
@@ -85,6 +89,19 @@ class Follower:
                 new += self.state.take(chunk.partition, chunk.position, _parsed(chunk, parse))
                 between()
         return new
+
+    def catch_up_from_start(self, stop: threading.Event) -> None:
+        """Reads all that the logs have by now, in as many calls as that takes, or until `stop`.
+
+        Triggers must not judge people by half of what they did.
+        """
+        self.catch_up()
+        while not stop.is_set() and not all(log.is_caught_up for log in self._logs()):
+            self.catch_up()
+
+    def _logs(self) -> list[Log]:
+        logs = (self.logs.links, self.logs.tickets, self.logs.events)
+        return [log for log in logs if log is not None]
 
     def _sources(self, now: dt.datetime) -> Iterator[tuple[Log, Callable[[bytes], Event | None]]]:
         # Links first: they may say whose the events are.

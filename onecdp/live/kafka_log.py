@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from onecdp.errors import OnecdpError
@@ -45,11 +45,14 @@ class KafkaLog:
         self._assigned: set[int] = set()
         # Behind the last message that was read of each partition.
         self._read_to: dict[int, int] = {}
+        # Where partitions ended when they were assigned, of those that are not read to there yet.
+        self._ends: dict[int, int] = {}
         ours = {
             "group.id": "onecdp-live",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
+            "enable.partition.eof": True,
             "log_level": 0,
         }
         try:
@@ -77,11 +80,28 @@ class KafkaLog:
                     found[message.partition()].append((message.offset() + 1, message.value()))
             self._read_to.update((partition, lines[-1][0]) for partition, lines in found.items())
             for message in messages:
-                if (error := message.error()) is not None:
+                if self._is_read(message):
+                    self._ends.pop(message.partition(), None)
+                elif (error := message.error()) is not None:
                     # The others come again: their positions are not stored yet.
                     raise OnecdpError(f"Kafka, topic {self._topic}: {error.str()}")
             for partition, lines in found.items():
                 yield Chunk(self._name(partition), lines[-1][0], lines)
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether all partitions were read up to where they ended when they were found."""
+        return bool(self._assigned) and not self._ends
+
+    def _is_read(self, message: Any) -> bool:
+        """Whether a partition is read up to where it ended, with this message of it."""
+        error = message.error()
+        if error is not None:
+            # Behind its last message a partition may have marks of transactions.
+            return bool(error.code() == self._kafka.KafkaError._PARTITION_EOF)
+        # One to which somebody always writes may have no end.
+        end = self._ends.get(message.partition())
+        return end is not None and message.offset() + 1 >= end
 
     def close(self) -> None:
         """Leaves the broker."""
@@ -120,9 +140,22 @@ class KafkaLog:
             for number in sorted(set(found.partitions) - self._assigned)
         ]
         if new:
+            self._ends.update(self._ends_of(new))
             self._consumer.incremental_assign(new)
             self._assigned.update(set(found.partitions))
         self._looked_at = time.monotonic()
+
+    def _ends_of(self, partitions: Sequence[Any]) -> dict[int, int]:
+        found: dict[int, int] = {}
+        for each in partitions:
+            try:
+                offsets = self._consumer.get_watermark_offsets(each, self._timeout)
+            except self._kafka.KafkaException as error:
+                raise OnecdpError(f"Kafka can't be reached: {error.args[0].str()}") from None
+            if offsets is None:
+                raise OnecdpError(f"Kafka, topic {self._topic}: no answer in time")
+            found[each.partition] = offsets[1]
+        return found
 
     def _name(self, partition: int) -> str:
         return f"kafka/{self._topic}/{partition}"

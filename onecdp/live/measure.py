@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from onecdp.live.events import LINK, PRICE_UNITS, Event
-from onecdp.live.features import ANY, MICROSECONDS, OPEN, Feature, Window
+from onecdp.live.features import ANY, DAY, MICROSECONDS, OPEN, Feature, Window
 from onecdp.live.kept import Kept, is_taken_in
+from onecdp.live.tickets import OpenTicket
 
 Value = int | float | bool | str | Decimal | None
-_DAY = 86_400 * MICROSECONDS
 _Measure = Callable[[Sequence[Event], int], Value]
+_TicketMeasure = Callable[[Sequence[OpenTicket]], Value]
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,11 @@ class Measures:
         """Takes the features."""
         self._names: list[str] = []
         self._windows: dict[Window, list[tuple[str, str, _Measure]]] = {}
-        self._of_tickets: list[tuple[str, _Measure]] = []
+        self._of_tickets: list[tuple[str, _TicketMeasure]] = []
         for feature in features:
             self._names.append(feature.name)
             if feature.window.kind == OPEN:
-                self._of_tickets.append((feature.name, _MEASURES[feature.measure]))
+                self._of_tickets.append((feature.name, _OF_TICKETS[feature.measure]))
                 continue
             self._windows.setdefault(feature.window, []).append(
                 (feature.name, feature.event_type, _MEASURES[feature.measure])
@@ -59,7 +60,7 @@ class Measures:
         now: int,
         watermark: Watermark,
         gap: int,
-        tickets: Sequence[Event] | None = None,
+        tickets: Sequence[OpenTicket] | None = None,
     ) -> dict[str, Value]:
         """Returns the value of each feature.
 
@@ -74,7 +75,7 @@ class Measures:
         """
         values = {**self._of_none} if not events else self._measure(events, now, watermark, gap)
         if tickets is not None:
-            values |= {name: measured(tickets, now) for name, measured in self._of_tickets}
+            values |= {name: measured(tickets) for name, measured in self._of_tickets}
         return values
 
     def _measure(
@@ -86,7 +87,7 @@ class Measures:
         values: dict[str, Value] = dict.fromkeys(self._names)
         for window, features in self._windows.items():
             if window.kind == "batch":
-                end = now - now % _DAY + _DAY
+                end = now - now % DAY + DAY
                 chosen = [
                     kept.event
                     for kept in acts
@@ -114,7 +115,7 @@ def measure(
     now: int,
     watermark: Watermark,
     gap: int,
-    tickets: Sequence[Event] | None = None,
+    tickets: Sequence[OpenTicket] | None = None,
 ) -> dict[str, Value]:
     """Returns the value of each feature; arguments as of `Measures`."""
     return Measures(features).of(events, now, watermark, gap, tickets)
@@ -164,6 +165,14 @@ _MEASURES: Mapping[str, _Measure] = {
     "last_type": lambda events, _: events[-1].event_type if events else None,
     "seconds_since_last": _seconds_since_last,
 }
+
+
+def _first_opened(tickets: Sequence[OpenTicket]) -> Value:
+    times = [each.opened_at for each in tickets if each.opened_at is not None]
+    return iso_time(min(times)) if times else None
+
+
+_OF_TICKETS: Mapping[str, _TicketMeasure] = {"count": len, "any": bool, "first_time": _first_opened}
 
 
 def iso_time(time: int) -> str:

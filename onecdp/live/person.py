@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from onecdp.live.events import LINK, TICKET, Event, Identifier
+from onecdp.live.events import LINK, TICKET, Identifier
 from onecdp.live.kept import Kept, LiveEvents, is_taken_in
-from onecdp.live.tickets import identifiers_in, opened, ticket_of
+from onecdp.live.tickets import OpenTicket, identifiers_in, ticket_of
 
 
 class Directory(Protocol):
@@ -55,6 +55,22 @@ class Answer:
 
     status: Status
     person: int | None = None
+
+
+@dataclass(frozen=True)
+class Tickets:
+    """The tickets of a person.
+
+    Attributes:
+        opened: The open ones, by when they were opened.
+        next_change: The first time at which others may be open without a message, microseconds
+            since 1970; None if never.
+        has_messages: Whether there is a recent message of one of them, open or not.
+    """
+
+    opened: list[OpenTicket]
+    next_change: int | None
+    has_messages: bool
 
 
 class People:
@@ -106,8 +122,15 @@ class People:
 
     def open_tickets_of(
         self, person: int, now: int, taken_in: Mapping[str, int | None]
-    ) -> list[Event] | None:
-        """Returns a person's open tickets by when they were opened; None if that is not known.
+    ) -> list[OpenTicket] | None:
+        """Returns a person's open tickets by when they were opened; as of `tickets_of`."""
+        tickets = self.tickets_of(person, now, taken_in)
+        return None if tickets is None else tickets.opened
+
+    def tickets_of(
+        self, person: int, now: int, taken_in: Mapping[str, int | None]
+    ) -> Tickets | None:
+        """Returns a person's tickets; None if they are not known.
 
         Args:
             person: The customer.
@@ -123,15 +146,20 @@ class People:
         batch = self._directory.tickets_of(held)
         # Messages are links, too: most people have none, and to ask costs as much as the rest.
         told = self._live.tickets_of(held) if has_links else ()
-        found = []
+        found, changes, has_messages = [], set[int](), False
         for ticket_id in {*batch, *told}:
             document = batch.get(ticket_id) or self._directory.ticket(ticket_id)
             messages = self._live.ticket(ticket_id)
             new = [said for said, places in messages if not is_taken_in(places, taken_in)]
             ticket = ticket_of([document, *new] if document else new, columns, now)
-            if ticket.is_open and self._owner(ticket.identifiers) == person:
-                found.append(opened(ticket_id, ticket))
-        return sorted(found, key=lambda event: (event.event_time, event.event_id))
+            if self._owner(ticket.identifiers) != person:
+                continue
+            has_messages = has_messages or bool(messages)
+            changes.update(ticket.may_change_at)
+            if ticket.is_open:
+                found.append(OpenTicket(ticket_id, ticket.opened_at))
+        found.sort(key=lambda each: (each.opened_at is None, each.opened_at or 0, each.ticket_id))
+        return Tickets(found, min(changes, default=None), has_messages)
 
     def concerned(self, identifier: Identifier) -> set[int]:
         """Returns the customers whose events may be others since this identifier was in one."""

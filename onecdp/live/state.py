@@ -22,6 +22,7 @@ import orjson
 
 from onecdp.errors import OnecdpError
 from onecdp.live.events import TICKET, Event, Identifier
+from onecdp.live.find_events import find_events
 from onecdp.live.kept import COPIES, FORMAT, is_taken_in
 from onecdp.live.triggers import stays
 
@@ -221,23 +222,26 @@ class LiveState:
         identifiers: Collection[Identifier],
         one_ids: Collection[str] = (),
         meanwhile: Callable[[], None] = lambda: None,
+        tickets: Collection[str] = (),
     ) -> int:
         """Drops all events that have one of these identifiers; returns how many.
 
-        What triggers keep of the person goes with them, sent or not.
+        What triggers keep of the person goes with them, sent or not, and so do messages of the
+        person's tickets that name nobody, unless others name somebody else.
 
         Args:
             identifiers: All of the person's.
             one_ids: The person's.
             meanwhile: Takes the person out of the store. Triggers see both at once, or the store
                 without the person would have them tell that the person left.
+            tickets: The person's that were loaded: no message need name the person.
 
         Raises:
             OnecdpError: Another process keeps the file busy, so that bytes of the events may be
                 left; call it again.
         """
         try:
-            return self._erase(identifiers, one_ids, meanwhile)
+            return self._erase(identifiers, one_ids, meanwhile, tickets)
         except sqlite3.OperationalError as error:
             raise OnecdpError(
                 f"{self._file}: {error}; stop `onecdp serve` and `onecdp live` meanwhile"
@@ -248,26 +252,21 @@ class LiveState:
         identifiers: Collection[Identifier],
         one_ids: Collection[str],
         meanwhile: Callable[[], None],
+        tickets: Collection[str],
     ) -> int:
         with self.transaction():
-            found = {
-                number
-                for identifier in identifiers
-                for (number,) in self._state.execute(
-                    "select event_int from event_identifiers where id_type = ? and id_value = ?",
-                    identifier,
-                )
-            }
             # All identifiers of an event go with it, not only those of the erased person.
-            self._drop((number,) for number in found)
-            stays.erase_stays(self._state, identifiers, one_ids)
+            found = find_events(self._state, identifiers, tickets)
+            self._drop((number,) for number in found.events)
+            touched = [*identifiers, *((TICKET, ticket_id) for ticket_id in found.tickets)]
+            stays.erase_stays(self._state, touched, one_ids)
             meanwhile()
         # What was there must not stand in free pages or in the log.
         self._state.execute("vacuum")
         ((is_busy, _, _),) = self._state.execute("pragma wal_checkpoint(truncate)").fetchall()
         if is_busy:
             raise sqlite3.OperationalError("another process reads it")
-        return len(found)
+        return len(found.events)
 
     def close(self) -> None:
         """Closes the file."""

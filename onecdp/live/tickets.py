@@ -17,9 +17,19 @@ from uuid import uuid4
 import orjson
 
 from onecdp.identity.normalise import normalise
-from onecdp.live.events import LINK, Event, Identifier, Version, microseconds, read_time, text_of
-from onecdp.live.features import DAY, TICKET_OPENED
+from onecdp.live.events import (
+    LINK,
+    Event,
+    Identifier,
+    Version,
+    microseconds,
+    read_time,
+    row_of,
+    text_of,
+)
+from onecdp.live.features import DAY
 
+TICKET_ID = "ticket_id"
 TIMES = ("created_at", "updated_at", "solved_at")
 STATE = ("status", "is_deleted", *TIMES)
 """Columns that say whether a ticket is open."""
@@ -33,7 +43,8 @@ class TicketColumns:
     """The columns of tickets.
 
     Attributes:
-        names: Which column a name in a message is.
+        names: Which column a name in a message is: `TICKET_ID`, those of `STATE` and identifiers;
+            nothing else of a message is kept.
         identifiers: Columns that hold identifiers with their types, the best type first.
     """
 
@@ -46,13 +57,23 @@ class Ticket(NamedTuple):
 
     Attributes:
         identifiers: The requester's, the best one first.
-        opened_at: Microseconds since 1970.
+        opened_at: Microseconds since 1970; None if no message states a time.
         is_open: Whether it is neither solved nor deleted.
+        may_change_at: When it may be open, or not, without a message: the days on which it is
+            opened and solved, if they are still to come.
     """
 
     identifiers: tuple[Identifier, ...]
-    opened_at: int
+    opened_at: int | None
     is_open: bool
+    may_change_at: tuple[int, ...] = ()
+
+
+class OpenTicket(NamedTuple):
+    """An open ticket, as live features count it: its key, and `opened_at` of `Ticket`."""
+
+    ticket_id: str
+    opened_at: int | None
 
 
 def parse_ticket(line: bytes, columns: TicketColumns, now: dt.datetime) -> Event | None:
@@ -63,11 +84,8 @@ def parse_ticket(line: bytes, columns: TicketColumns, now: dt.datetime) -> Event
         columns: The columns of tickets.
         now: The time, naive UTC.
     """
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(row, dict):
+    row = row_of(line)
+    if row is None:
         return None
     types = dict(columns.identifiers)
     said = {
@@ -75,8 +93,8 @@ def parse_ticket(line: bytes, columns: TicketColumns, now: dt.datetime) -> Event
         for name, value in row.items()
         if (column := columns.names.get(name)) is not None
     }
-    ticket_id = normalise("", text_of(row.get("ticket_id")))
-    if not ticket_id:
+    ticket_id = said.pop(TICKET_ID, None)
+    if ticket_id is None:
         return None
     version = said.get("updated_at")
     document = orjson.dumps({column: (version, value) for column, value in said.items()}).decode()
@@ -114,19 +132,15 @@ def ticket_of(documents: Iterable[bytes | str], columns: Sequence[Identifier], n
     values = _newest(documents)
     updated_at, solved_at = values.get("updated_at"), values.get("solved_at")
     times = (values.get("created_at"), updated_at, solved_at)
-    opened_at = next((time for time in times if time is not None), 0)
+    opened_at = next((time for time in times if time is not None), None)
     end = now - now % DAY + DAY
     is_solved = solved_at is not None or values.get("status") in SOLVED
-    until = next(time for time in (solved_at, updated_at, opened_at) if time is not None)
-    is_open = opened_at < end and not values.get("is_deleted") and not (is_solved and until < end)
-    return Ticket(identifiers_of(values, columns), opened_at, is_open)
-
-
-def opened(ticket_id: str, ticket: Ticket) -> Event:
-    """The event by which live features count an open ticket."""
-    return Event(
-        ticket_id, ticket.opened_at, TICKET_OPENED, None, None, "support", ticket.identifiers
-    )
+    until = next((time for time in (solved_at, updated_at, opened_at) if time is not None), None)
+    is_begun, is_ended = (time is None or time < end for time in (opened_at, until))
+    is_open = is_begun and not values.get("is_deleted") and not (is_solved and is_ended)
+    to_come = (time for time in (opened_at, until) if time is not None and time >= end)
+    days = tuple(time - time % DAY for time in to_come)
+    return Ticket(identifiers_of(values, columns), opened_at, is_open, days)
 
 
 def _newest(documents: Iterable[bytes | str]) -> dict[str, Any]:
@@ -143,6 +157,8 @@ def _newest(documents: Iterable[bytes | str]) -> dict[str, Any]:
 def _read(column: str, text: str, types: Mapping[str, str], now: dt.datetime) -> Any:
     if column in TIMES:
         return read_time(text, now)
+    if column == TICKET_ID:
+        return normalise("", text) or None
     if column in types:
         return normalise(types[column], text) or None
     text = text.strip().lower()

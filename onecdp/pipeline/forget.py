@@ -8,7 +8,7 @@ The same command, given again, finds the tombstone of the identifier and that re
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -24,6 +24,7 @@ from onecdp.errors import OnecdpError
 from onecdp.identity.personal import hashed_identifier
 from onecdp.pipeline.build import build_tables
 from onecdp.pipeline.context import Context
+from onecdp.pipeline.identifier_columns import identifier_columns
 from onecdp.pipeline.publish import Published, online_stores, publish_marts
 from onecdp.project import dbt_packages, seeds
 from onecdp.project.dbt import Dbt, Scope
@@ -185,6 +186,7 @@ def _take_out(
     erasure = ingestion.erasure
     private.execute("set TimeZone = 'UTC'")
     private.execute("begin")
+    tickets = _tickets_of(private, project, person)
     raw = erasure.erase_raw(private, ingestion.pipelines.tables(), person.identifiers)
     removals = [Removal(r.table, r.what, r.rows) for r in raw]
     removals += tables.erase(private, person, rules)
@@ -203,14 +205,26 @@ def _take_out(
     # Before the commit, because a later command doesn't know the values to look for.
     values = [value for _, value in person.identifiers]
     files.clean(project, [*values, *person.one_ids])
-    _take_out_online(project, person, stores)
+    _take_out_online(project, person, tickets, stores)
     # After the live state, of which no event is refused any more.
     erased.mark_erased(project.warehouse, person.one_ids)
     private.execute("commit")
     return plan
 
 
-def _take_out_online(project: Project, person: Person, stores: Stores) -> None:
+def _tickets_of(private: duckdb.DuckDBPyConnection, project: Project, person: Person) -> set[str]:
+    """The person's tickets, of which the live state may have messages that name nobody."""
+    if not project.warehouse.live_file.exists():
+        return set()
+    from onecdp.serving.batch_tickets import loaded_tickets_of
+
+    columns = identifier_columns(project.folder, "support", "tickets")
+    return loaded_tickets_of(private, columns, person.identifiers)
+
+
+def _take_out_online(
+    project: Project, person: Person, tickets: Collection[str], stores: Stores
+) -> None:
     def from_stores() -> None:
         for place in stores.all:
             place.erase(person.identifiers, person.one_ints)
@@ -222,7 +236,7 @@ def _take_out_online(project: Project, person: Person, stores: Stores) -> None:
 
     recent = LiveState(project.warehouse.live_file)
     try:
-        recent.erase(person.identifiers, person.one_ids, from_stores)
+        recent.erase(person.identifiers, person.one_ids, from_stores, tickets)
     finally:
         recent.close()
 

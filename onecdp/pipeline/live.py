@@ -21,7 +21,7 @@ from onecdp.live.kept import LiveEvents
 from onecdp.live.log import FileLog
 from onecdp.live.settings import read_hold_out_key, read_live_settings
 from onecdp.live.state import LiveState
-from onecdp.live.tickets import TicketColumns
+from onecdp.live.tickets import STATE, TICKET_ID, TicketColumns
 from onecdp.live.triggers import stays
 from onecdp.live.triggers.declared import SEED, read_triggers
 from onecdp.live.triggers.receivers import read_receivers
@@ -77,7 +77,7 @@ def _follow(
 ) -> None:  # fmt: skip
     follower = open_follower(context, logs, triggers)
     try:
-        follower.catch_up()
+        follower.catch_up_from_start(stop)
         notify(f"following {data or 'Kafka'} into {context.warehouse.live_file}")
         if triggers:
             notify(f"triggers: {', '.join(each.name for each in triggers.watching.triggers)}")
@@ -154,20 +154,23 @@ def _ticket_columns(project: Path) -> TicketColumns | None:
     """The columns of tickets; None if no live feature asks for them."""
     if not asks_for_tickets(read_features(project)):
         return None
+    identifiers = identifier_columns(project, "support", "tickets")
+    needed = {TICKET_ID, *STATE, *(column for column, _ in identifiers)}
     names = {
         name: column.name
         for spec in load_ingestion(project).pipelines.tables()
         if (spec.source, spec.table) == ("support", "tickets")
         for column in spec.columns
+        if column.name in needed
         for name in (*column.aliases, column.name)
     }
-    return TicketColumns(names, identifier_columns(project, "support", "tickets"))
+    return TicketColumns(names, identifiers)
 
 
 def open_logs(context: Context, data: Path | None) -> Logs:
     """Opens what is followed; arguments and errors are those of `live`."""
     project = context.project.folder
-    has_tickets = _ticket_columns(project) is not None
+    has_tickets = asks_for_tickets(read_features(project))
     kafka = read_kafka(project, os.environ)
     if (data is None) == (kafka is None):
         raise UsageProblem(

@@ -3,7 +3,8 @@
 - `places` chooses where the online store is. `marts_documents` is what it is made of: the published
   marts alone.
 - `store_file`, `write_store`, `online_store`: in `online.sqlite` beside `marts.duckdb`.
-- `redis_settings`, `redis_keys`, `redis_place`, `write_redis`, `redis_store`: in Redis or Valkey.
+- `redis_settings`, `redis_keys`, `redis_place`, `write_redis`, `redis_tickets`, `redis_store`: in
+  Redis or Valkey.
 - `lookups`, `audience_masks`, `current_store`: one publication, and the change to the next.
 - `settings`, `keys`, `tenants`: who may ask what, of which warehouse.
 - `routes`, `endpoints`, `answers`, `problems`, `openapi`, `app`: the API; `direct` answers its

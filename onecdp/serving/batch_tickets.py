@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import duckdb
 import orjson
 
-from onecdp.identity.normalise import normalise
+from onecdp.identity.normalise import identifier_sql, normalise
 from onecdp.live.events import Identifier
 from onecdp.live.tickets import STATE, TIMES, identifiers_of
 from onecdp.warehouse.files import connect
@@ -91,6 +91,38 @@ def stored_tickets(
                 yield _stored(ticket_id, columns, dict(read.columns))
 
 
+def loaded_tickets_of(
+    private: duckdb.DuckDBPyConnection,
+    columns: Iterable[Identifier],
+    identifiers: Iterable[Identifier],
+) -> set[str]:
+    """Returns the ids of the loaded tickets that have one of the identifiers.
+
+    Args:
+        private: The private file.
+        columns: Columns of tickets that hold identifiers with their types.
+        identifiers: In their one spelling.
+    """
+    held = [*identifiers]
+    # Nothing in a project that has no table of them: an erasure must not fail there.
+    there = private.execute(
+        "select column_name from duckdb_columns() where schema_name || '.' || table_name = $1"
+        " and database_name = current_database()",
+        [_TABLE],
+    ).fetchall()
+    found: set[str] = set()
+    for column, id_type in columns:
+        if (column,) not in there:
+            continue
+        value = identifier_sql(literal(id_type), quoted(column))
+        rows = private.execute(
+            f"select trim(ticket_id) from {_TABLE} where list_contains($1, {value})",
+            [[value for kind, value in held if kind == id_type]],
+        )
+        found |= {ticket_id for (ticket_id,) in rows.fetchall()}
+    return found
+
+
 @dataclass(frozen=True)
 class TicketChanges:
     """What differs from the tickets of another store.
@@ -124,7 +156,11 @@ def ticket_changes(
 
 
 def _said(name: str) -> str:
-    """SQL for what is known of a column: whether any row states it, the version, and the value."""
+    """SQL for what is known of a column: whether any row states it, the version, and the value.
+
+    As `_old` in `ingestion/landing/choosing.py` reads it, which is the project's and can't be
+    imported here; `test_live_tickets_loaded.py` compares the two.
+    """
     column, path = quoted(name), literal(f'$."{name}"')
     # A column that another row than the ticket's newest has states its version here.
     told, version = f"json_type({_SOURCES}, {path})", literal(f'$."{name}"[0]')

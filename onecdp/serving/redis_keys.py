@@ -1,7 +1,7 @@
 """What the online store is in Redis or Valkey.
 
     PREFIX:store          hash: format, epoch, generation, publication, id_types, batch, batch_name,
-                          owner
+                          owner, tickets
     PREFIX:epochs         set: the epochs of which there are keys
     PREFIX:EPOCH:…
       oldest              the first generation that can still be read
@@ -9,14 +9,16 @@
       c:ONE_INT           hash: `pGENERATION` → one_id and profile, `dGENERATION` → one_id and
                           identifiers
       touched:GENERATION  list: the keys that have something of it
-      t:TICKET_ID         text: what is known of a ticket of support, the newest of all generations
-      h:TYPE:VALUE        set: the tickets of which it is an identifier
+      tickets             set: the names under which there are tickets
+      t:NAME:TICKET_ID    text: what is known of a ticket of support, the newest of all generations
+      h:NAME:TYPE:VALUE   set: the tickets of which it is an identifier
       a:GENERATION:PART   hash: package_id → summary, members or held_out
 
 A publication is a generation: what changed is added under its number, and counts from the moment
 that `store` names it. A reader asks for the newest of what is not newer than its own generation, so
 it goes on reading that one until it has changed over. What a generation replaced is deleted when
 the next one is written. An empty text is what is gone. An epoch is a store that is made anew.
+Tickets that are made anew have another name, which `store` tells.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from onecdp.errors import OnecdpError
 from onecdp.serving.batch_state import name_state
 from onecdp.serving.redis_settings import RedisSettings
 
-FORMAT = 2
+FORMAT = 3
 Identity = tuple[str, ...]
 NEEDS_EXTRA = "a store in Redis or Valkey needs its client: pip install 'onecdp[redis]'"
 PARTS = ("summary", "members", "held_out")
@@ -98,6 +100,7 @@ class State:
         id_types: Types of identifiers, as JSON.
         batch: What its build had taken in, as JSON.
         owner: The warehouse that publishes it.
+        tickets: The name of its tickets.
     """
 
     epoch: str
@@ -106,6 +109,7 @@ class State:
     id_types: str
     batch: str | None
     owner: str
+    tickets: str
 
     @property
     def identity(self) -> Identity:
@@ -116,10 +120,11 @@ class State:
 
 @dataclass(frozen=True)
 class Keys:
-    """The names of keys in an epoch."""
+    """The names of keys in an epoch, with those of its tickets that have the name `tickets`."""
 
     prefix: str
     epoch: str
+    tickets: str = ""
 
     def __call__(self, name: str) -> str:
         """Returns the full name."""
@@ -135,11 +140,11 @@ class Keys:
 
     def ticket(self, ticket_id: str) -> str:
         """The key of a ticket."""
-        return self(f"t:{ticket_id}")
+        return self(f"t:{self.tickets}:{ticket_id}")
 
     def tickets_of(self, id_type: str, id_value: str) -> str:
         """The key of the tickets that have an identifier."""
-        return self(f"h:{id_type}:{id_value}")
+        return self(f"h:{self.tickets}:{id_type}:{id_value}")
 
     def touched(self, generation: int) -> str:
         """The list of keys that have something of a generation."""
@@ -214,7 +219,7 @@ def read_state(client: Any, settings: RedisSettings) -> State | None:
         return None
     return State(
         said["epoch"], int(said["generation"]), said["publication"], said["id_types"],
-        said.get("batch"), said["owner"],
+        said.get("batch"), said["owner"], said["tickets"],
     )  # fmt: skip
 
 

@@ -94,8 +94,11 @@ def _owner_of(folder: Path) -> str:
         if file.is_file() and (name := file.read_text(encoding="ascii").strip()):
             return name
         fresh = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-        fresh.write_text(f"{secrets.token_hex(16)}\n", encoding="ascii")
-        replace_file(fresh, file)
+        try:
+            fresh.write_text(f"{secrets.token_hex(16)}\n", encoding="ascii")
+            replace_file(fresh, file)
+        finally:
+            fresh.unlink(missing_ok=True)
         return file.read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:
         raise OnecdpError(f"{file} can't be used: {error}") from error

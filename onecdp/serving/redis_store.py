@@ -53,7 +53,7 @@ class RedisStore(Resident):
         self.identity: object = state.identity
         self.is_lost = False
         self._generation = state.generation
-        self._keys = Keys(settings.prefix, state.epoch)
+        self._keys = Keys(settings.prefix, state.epoch, state.tickets)
         self._customers, self._oldest = self._keys("c:"), self._keys("oldest")
         client.close()
         self._client = connect(settings, _LOOK_UP_SECONDS)

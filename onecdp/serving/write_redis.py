@@ -13,9 +13,6 @@ from typing import Any
 
 from onecdp.audiences.bitmaps import BitMap, from_bytes, to_bytes
 from onecdp.errors import OnecdpError
-from onecdp.live.tickets import identifiers_in
-from onecdp.serving.batch_state import tickets_in
-from onecdp.serving.batch_tickets import ticket_changes
 from onecdp.serving.marts_documents import Difference, MartsDocuments
 from onecdp.serving.places import Publication
 from onecdp.serving.redis_keys import (
@@ -31,6 +28,7 @@ from onecdp.serving.redis_keys import (
     told,
 )
 from onecdp.serving.redis_settings import RedisSettings
+from onecdp.serving.redis_tickets import RedisTickets, parts
 from onecdp.serving.store_file import ONE_ID, name_after_erasure
 
 _BATCH = 1_000
@@ -69,19 +67,19 @@ class RedisWriter:
         """Brings the store to what is published; returns whether it had to be written."""
         self._check_memory()
         state = read_state(self._client, self._settings)
-        if self._is_anothers(state):
-            raise OnecdpError(
-                f"{self._settings.name} has the online store of another warehouse; choose another"
-                " prefix in [serving.redis], or delete the key"
-                f" {pointer(self._settings)} there if that warehouse is no more"
-            )
+        self._check_owner(state)
+        if state:
+            # One that was killed has left those of before, or of its own.
+            self._tickets(state.epoch).remove(but=state.tickets)
         if state and state.publication == publication.name:
             # One that was killed behind the pointer has left the store of before.
             self._remove_epochs(but=state.epoch)
             if state.batch == publication.batch:
                 return False
-            self._put_tickets(self._keys(state.epoch), publication, state.batch)
-            self._point(replace(state, batch=publication.batch))
+            tickets = self._tickets(state.epoch).put(publication, state)
+            now = replace(state, batch=publication.batch, tickets=tickets)
+            self._point(now)
+            self._remove_tickets(state, now)
             return True
         is_next = state is not None and state.publication == publication.of
         documents = MartsDocuments(marts, publication.before if is_next else None)
@@ -96,14 +94,18 @@ class RedisWriter:
         return True
 
     def erase(self, identifiers: Collection[tuple[str, str]], one_ints: Sequence[int]) -> None:
-        """Takes a person out, of earlier publications, too."""
+        """Takes a person out, of earlier publications, too.
+
+        Raises:
+            OnecdpError: The store is another warehouse's. It may be ours, of before its name was
+                lost: then the person is in it.
+        """
         state = read_state(self._client, self._settings)
         if state is None:
             # There is none; or it is of another format, and may have the person.
             self.remove()
             return
-        if self._is_anothers(state):
-            return
+        self._check_owner(state)
         keys = self._keys(state.epoch)
         self._remove_epochs(but=state.epoch)
         # Their lists name the keys of people.
@@ -115,7 +117,9 @@ class RedisWriter:
         gone = [keys.identifier(*each) for each in identifiers]
         gone += [keys.identifier(ONE_ID, one_id) for one_id in names]
         self._client.unlink(*customers, *gone)
-        self._erase_tickets(keys, state, identifiers)
+        tickets = self._tickets(state.epoch)
+        tickets.remove(but=state.tickets)
+        tickets.erase(state, identifiers)
         generation = state.generation + 1
         summaries, *bitmaps = (self._client.hgetall(key) for key in keys.audiences(generation - 1))
         person = BitMap(one_ints)
@@ -128,22 +132,6 @@ class RedisWriter:
         self._point(replace(state, generation=generation, publication=name))
         self._client.unlink(*keys.audiences(generation - 1))
 
-    def _erase_tickets(
-        self, keys: Keys, state: State, identifiers: Collection[tuple[str, str]]
-    ) -> None:
-        """Deletes the person's tickets."""
-        tickets = tickets_in(state.batch)
-        held = [keys.tickets_of(*identifier) for identifier in identifiers]
-        if tickets is None or not held:
-            return
-        for name in self._client.sunion(held):
-            ticket_id = name.decode()
-            document = self._client.get(keys.ticket(ticket_id))
-            for identifier in identifiers_in(document, tickets.columns) if document else ():
-                self._client.srem(keys.tickets_of(*identifier), ticket_id)
-            self._client.unlink(keys.ticket(ticket_id))
-        self._client.unlink(*held)
-
     def remove(self) -> None:
         """Deletes all keys, unless they are another warehouse's."""
         if self._is_anothers(read_state(self._client, self._settings)):
@@ -153,6 +141,14 @@ class RedisWriter:
 
     def _is_anothers(self, state: State | None) -> bool:
         return state is not None and state.owner != self._owner
+
+    def _check_owner(self, state: State | None) -> None:
+        if self._is_anothers(state):
+            raise OnecdpError(
+                f"{self._settings.name} has the online store of another warehouse; choose another"
+                " prefix in [serving.redis], or delete the key"
+                f" {pointer(self._settings)} there if that warehouse is no more"
+            )
 
     def _check_memory(self) -> None:
         """Raises if the server deletes keys by itself: who was there would be nobody, unnoticed."""
@@ -177,14 +173,14 @@ class RedisWriter:
         self._forget_replaced(keys, state.generation)
         self._put(_changes(keys, generation, difference), keys.touched(generation))
         self._put_audiences(keys, generation, difference)
-        self._put_tickets(keys, publication, state.batch)
+        tickets = self._tickets(state.epoch).put(publication, state)
         id_types = json.dumps(difference.id_types)
-        self._point(
-            State(
-                state.epoch, generation, publication.name, id_types, publication.batch,
-                self._owner,
-            )
+        now = State(
+            state.epoch, generation, publication.name, id_types, publication.batch, self._owner,
+            tickets,
         )  # fmt: skip
+        self._point(now)
+        self._remove_tickets(state, now)
 
     def _make_anew(
         self, state: State | None, difference: Difference, publication: Publication
@@ -196,11 +192,12 @@ class RedisWriter:
         self._client.set(keys("oldest"), generation)
         self._put(_changes(keys, generation, difference))
         self._put_audiences(keys, generation, difference)
-        self._put_tickets(keys, publication, None)
+        tickets = self._tickets(epoch).put(publication, None)
         id_types = json.dumps(difference.id_types)
-        self._point(
-            State(epoch, generation, publication.name, id_types, publication.batch, self._owner)
+        now = State(
+            epoch, generation, publication.name, id_types, publication.batch, self._owner, tickets
         )
+        self._point(now)
         if state:
             time.sleep(_CHANGE_SECONDS)
             self._remove_epochs(but=epoch)
@@ -214,6 +211,7 @@ class RedisWriter:
             "format": FORMAT, "epoch": state.epoch, "generation": state.generation,
             "publication": state.publication, "id_types": state.id_types,
             "batch_name": state.identity[-1], "owner": state.owner,
+            "tickets": state.tickets,
         }  # fmt: skip
         if state.batch is not None:
             said["batch"] = state.batch
@@ -227,35 +225,18 @@ class RedisWriter:
         parts = [{row[0]: row[part] for row in rows} for part in (1, 2, 3)]
         self._put(zip(keys.audiences(generation), parts, strict=True))
 
-    def _put_tickets(self, keys: Keys, publication: Publication, before: str | None) -> None:
-        """Writes tickets before the pointer: a reader of the publication before has later ones.
+    def _tickets(self, epoch: str) -> RedisTickets:
+        return RedisTickets(self._client, self._settings.prefix, epoch)
 
-        Messages that are in them already change nothing.
-        """
-        columns = tickets_in(before)
-        changes = ticket_changes(publication.private, tickets_in(publication.batch), columns)
-        if changes.is_anew and columns:
-            self._remove_tickets(keys)
-        for part in _parts(changes.tickets):
-            documents = self._client.mget([keys.ticket(each.ticket_id) for each in part])
-            writing = self._client.pipeline(transaction=True)
-            for ticket, document in zip(part, documents, strict=True):
-                if document and columns:
-                    for identifier in identifiers_in(document, columns.columns):
-                        writing.srem(keys.tickets_of(*identifier), ticket.ticket_id)
-                writing.set(keys.ticket(ticket.ticket_id), ticket.document)
-                for identifier in ticket.identifiers:
-                    writing.sadd(keys.tickets_of(*identifier), ticket.ticket_id)
-            writing.execute()
-
-    def _remove_tickets(self, keys: Keys) -> None:
-        for names in (keys.ticket("*"), keys("h:*")):
-            for part in _parts(self._client.scan_iter(match=names, count=_BATCH)):
-                self._client.unlink(*part)
+    def _remove_tickets(self, before: State, now: State) -> None:
+        """Removes tickets that were made anew, when servers have changed to the others."""
+        if before.tickets not in ("", now.tickets):
+            time.sleep(_CHANGE_SECONDS)
+            self._tickets(now.epoch).remove(but=now.tickets)
 
     def _put(self, changes: Iterable[Fields], touched: str | None = None) -> None:
         """Sets fields; their keys are noted in a list before, so that a kill hides none."""
-        for part in _parts(changes):
+        for part in parts(changes, _BATCH):
             writing = self._client.pipeline(transaction=False)
             if touched:
                 writing.rpush(touched, *(key for key, _ in part))
@@ -291,7 +272,7 @@ class RedisWriter:
             keys = self._keys(epoch)
             # First, so that nobody reads half of it.
             self._client.unlink(keys("oldest"))
-            for part in _parts(self._client.scan_iter(match=keys("*"), count=_BATCH)):
+            for part in parts(self._client.scan_iter(match=keys("*"), count=_BATCH), _BATCH):
                 self._client.unlink(*part)
             self._client.srem(self._epochs, epoch)
 
@@ -309,14 +290,3 @@ def _changes(keys: Keys, generation: int, difference: Difference) -> Iterator[Fi
         yield keys.identifier(id_type, id_value), {f"{NUMBER}{generation}": one_int}
     for id_type, id_value in difference.gone_identifiers:
         yield keys.identifier(id_type, id_value), {f"{NUMBER}{generation}": ""}
-
-
-def _parts(rows: Iterable[Any]) -> Iterator[list[Any]]:
-    part = []
-    for row in rows:
-        part.append(row)
-        if len(part) == _BATCH:
-            yield part
-            part = []
-    if part:
-        yield part

@@ -28,7 +28,8 @@ dates as (
 
 ),
 
--- Without an order by then: what a session over midnight led to on the next day is not known yet.
+-- Without an order of its own by then: what a session over midnight led to on the next day is not
+-- known yet, and what was bought elsewhere meanwhile, such as at a till, is no purchase of it.
 visits as (
 
     select
@@ -43,6 +44,7 @@ visits as (
     left join orders
         on
             sessions.one_id = orders.one_id
+            and sessions.is_converted
             and sessions.started_at <= orders.ordered_at
             and sessions.ended_at >= orders.ordered_at
             and dates.seen_on >= orders.order_date

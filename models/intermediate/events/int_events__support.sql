@@ -22,6 +22,7 @@ timed as (
             tickets.created_at, tickets.updated_at, tickets.solved_at,
             cast(tickets.loaded_at as timestamp)
         ) as opened_at,
+        -- `SOLVED` in onecdp/live/tickets.py has the same states; a test compares them.
         tickets.solved_at is not null
         or coalesce(tickets.status in ('solved', 'closed'), false) as is_solved
     from stg_support__tickets as tickets

@@ -7,6 +7,7 @@
     stays         who is in which trigger, and whom to look at again
     outbox        what waits to be sent, and figures
     watch         looks at people and writes stays
+    tell          puts out who entered and who left
     send          sends what waits, and deletes it after the receipt
     receivers     webhooks and topics
 

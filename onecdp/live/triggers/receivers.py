@@ -101,8 +101,8 @@ class KafkaReceiver:
     def send(self, events: Sequence[Waiting]) -> int | None:
         """Sends events and waits until all replicas that are in sync have them."""
         self._problem = ""
-        producer = self._connected()
         try:
+            producer = self._connected()
             for event in events:
                 producer.produce(
                     self._topic,

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from onecdp.live.events import Identifier
+from onecdp.live.events import TICKET, Identifier
 
 SCHEMA = """
 create table if not exists trigger_stays (
@@ -147,10 +147,14 @@ def touch(state: sqlite3.Connection, identifiers: Iterable[Identifier]) -> None:
 
 
 def recheck_all(state: sqlite3.Connection) -> None:
-    """Has everybody looked at: who has recent events, and who is in a trigger."""
+    """Has everybody looked at: who has recent events or tickets, and who is in a trigger."""
     state.execute(
         "insert or ignore into trigger_recheck"
         " select distinct id_type, id_value from event_identifiers"
+    )
+    # Messages need not name whose their ticket is.
+    state.execute(
+        "insert or ignore into trigger_recheck select distinct ?, ticket_id from tickets", (TICKET,)
     )
     state.execute(
         "insert or ignore into trigger_recheck select 'one_id', one_id from trigger_stays"

@@ -17,26 +17,23 @@ from hashlib import sha256
 from itertools import chain
 from uuid import uuid4
 
-import orjson
-
 from onecdp.live.events import Identifier
 from onecdp.live.features import asks_for_tickets
 from onecdp.live.kept import Kept, LiveEvents
-from onecdp.live.measure import iso_time, measure
+from onecdp.live.measure import measure
 from onecdp.live.person import People
 from onecdp.live.settings import LiveSettings
 from onecdp.live.state import LiveState
-from onecdp.live.triggers import outbox, stays
-from onecdp.live.triggers.conditions import TREATMENT, Leaf, arm_of, holds, live_holds
+from onecdp.live.triggers import stays
+from onecdp.live.triggers.conditions import Leaf, arm_of, holds, live_holds
 from onecdp.live.triggers.declared import Trigger, live_name
 from onecdp.live.triggers.due import next_change, watched
-from onecdp.live.triggers.outbox import Waiting
 from onecdp.live.triggers.publication import Publication, Publications
 from onecdp.live.triggers.stays import Next, Stay
+from onecdp.live.triggers.tell import ENTERED, LEFT, Teller
 
 SLICE = 200
 """People in one transaction: the log waits meanwhile."""
-ENTERED, LEFT, WAS_HELD_OUT = "entered", "left", "held_out"
 
 
 @dataclass(frozen=True)
@@ -157,7 +154,7 @@ class _Look:
         self._people = People(
             publication.people, watcher._events, self._watching.settings.max_values
         )
-        self._changes = changes
+        self._teller = Teller(state, now, changes)
 
     def at(self, found: Next, rechecked: Set[int]) -> set[int]:
         """Looks at everybody whom something that happened to the identifiers concerns.
@@ -198,8 +195,13 @@ class _Look:
         watermark = self._publication.watermark
         tickets = None
         if asks_for_tickets(features):
-            tickets = self._people.open_tickets_of(person, self._now, watermark.taken_in)
-        values = measure(features, events, self._now, watermark, settings.session_gap, tickets)
+            tickets = self._people.tickets_of(person, self._now, watermark.taken_in)
+        values = measure(
+            features, events, self._now, watermark, settings.session_gap,
+            tickets.opened if tickets else None,
+        )  # fmt: skip
+        # A message of a ticket need not name whose it is.
+        is_recent = bool(events or (tickets and tickets.has_messages))
 
         def leaf_holds(leaf: Leaf) -> bool:
             if live_name(leaf) is not None:
@@ -208,13 +210,16 @@ class _Look:
 
         found = stays.find_stays(self._state, one_id)
         due = [next_change(self._watched, events, self._now, settings.session_gap)]
+        due.append(tickets.next_change if tickets else None)
         for trigger in self._watching.triggers:
             stay = found.get(trigger.name)
             if trigger.name not in self._publication.failed:
                 is_in = self._publication.may_reach(trigger, person) and holds(
                     trigger.expression, leaf_holds
                 )
-                stay = self._change(trigger, one_id, person, stay, events, is_in=is_in)
+                stay = self._change(
+                    trigger, one_id, person, stay, events, is_in=is_in, may_enter=is_recent
+                )
             if stay is not None:
                 self._keep_found(stay, person, events)
             if stay is not None and stay.cool_down_until > self._now:
@@ -223,54 +228,30 @@ class _Look:
 
     def _change(
         self, trigger: Trigger, one_id: str, person: int, stay: Stay | None,
-        events: Sequence[Kept], *, is_in: bool,
+        events: Sequence[Kept], *, is_in: bool, may_enter: bool,
     ) -> Stay | None:  # fmt: skip
-        """Brings a stay to what is now; returns it. Who has no recent event enters no trigger."""
+        """Brings a stay to what is now; returns it. Who did nothing lately enters no trigger."""
         arm = arm_of(self._watching.hold_out_key, trigger.name, one_id, trigger.hold_out_share)
         if stay is not None and stay.is_in and (not is_in or stay.arm != arm):
             stay = self._leave(trigger, stay)
         if stay is not None and not stay.is_in and stay.cool_down_until <= self._now:
             stays.drop_stay(self._state, stay)
             stay = None
-        if is_in and stay is None and events:
+        if is_in and stay is None and may_enter:
             stay = Stay(
                 trigger.name, one_id, uuid4().hex, arm, self._now, True,
                 self._now + trigger.cool_down, self._identifier(person, events),
             )  # fmt: skip
             stays.put_stay(self._state, stay)
-            self._tell(trigger, stay, ENTERED)
+            self._teller.tell(trigger, stay, ENTERED)
         return stay
 
     def _leave(self, trigger: Trigger, stay: Stay) -> Stay:
         """Ends a stay; what is left of it says when the customer may enter again."""
-        self._tell(trigger, stay, LEFT)
+        self._teller.tell(trigger, stay, LEFT)
         left = replace(stay, is_in=False)
         stays.put_stay(self._state, left)
         return left
-
-    def _tell(self, trigger: Trigger, stay: Stay, action: str, **more: str) -> None:
-        if stay.arm != TREATMENT:
-            if action == ENTERED:
-                self._count(trigger, WAS_HELD_OUT)
-            return
-        self._count(trigger, action)
-        event_id = f"{stay.stay_id}-{action}"
-        body = {
-            "event_id": event_id,
-            "trigger": trigger.name,
-            "action": action,
-            "stay_id": stay.stay_id,
-            "one_id": stay.one_id,
-            "entered_at": iso_time(stay.entered_at),
-            "at": iso_time(self._now),
-            **more,
-        }
-        event = Waiting(0, trigger.name, stay.one_id, event_id, orjson.dumps(body), self._now)
-        outbox.put_out(self._state, trigger.destination, event)
-
-    def _count(self, trigger: Trigger, what: str) -> None:
-        outbox.count(self._state, trigger.name, what)
-        self._changes[what] += 1
 
     def _keep_found(self, stay: Stay, person: int, events: Sequence[Kept]) -> None:
         """Gives a stay another identifier if its own was split off or erased."""
@@ -297,7 +278,7 @@ class _Look:
             stays.drop_stay(self._state, stay)
             if person is None:
                 if stay.is_in:
-                    self._tell(trigger, stay, LEFT)
+                    self._teller.tell(trigger, stay, LEFT)
                 continue
             one_id = self._publication.people.one_id_of(person)
             own = stays.find_stays(self._state, one_id).get(name)
@@ -305,7 +286,7 @@ class _Look:
             if own is not None:
                 until = max(until, own.cool_down_until)
                 if own.is_in and stay.is_in:
-                    self._tell(trigger, stay, LEFT, merged_into=one_id)
+                    self._teller.tell(trigger, stay, LEFT, merged_into=one_id)
                 # The survivor's, unless only the other one goes on or lasts longer.
                 if own.is_in or (not stay.is_in and own.cool_down_until == until):
                     stay = own

@@ -15,7 +15,7 @@ from support.cli import BuiltProject, Finished, clean_environment, run_cli
 from support.line import differences, read_tables
 
 from onecdp.destinations.signed_post import keep_letter
-from onecdp.live.events import Event
+from onecdp.live.events import LINK, Event, Version
 from onecdp.live.state import LiveState
 from onecdp.live.triggers import outbox, stays
 from onecdp.live.triggers.outbox import Waiting
@@ -26,6 +26,7 @@ VALUES = (
     "MBR004", "hash_mobile_004", "hash_email_004", "union_004", "open_004", "DEV004", "sess_004",
     "David Zhang",
 )  # fmt: skip
+TICKET = "TCK-of-004"
 PLAIN = "david.zhang.004@example.com"
 TOTALS = """select channel, event_type, count(*), sum(revenue), sum(quantity)
     from unified_events group by all order by all"""
@@ -68,6 +69,9 @@ def keep_live(project: BuiltProject, one_id: str) -> None:
     device = ("device_id", "DEV004")
     event = Event("E1", 0, "page_view", None, None, "app", (device,))
     recent.take("app/collector/a.jsonl", 1, [(1, event)])
+    # Of a ticket that is loaded with the person.
+    said = Event("E2", 0, LINK, None, None, "", (), Version(TICKET, "{}"))
+    recent.take("support/collector/a.jsonl", 1, [(1, said)])
     body = orjson.dumps({"one_id": one_id})
     with recent.transaction() as state:
         stays.put_stay(state, Stay("browsing", one_id, "S1", "treatment", 0, True, 0, device))
@@ -116,6 +120,12 @@ def forgotten(
             f"'hash_email_004' as id_value, '{PLAIN}' as plain_value, 'x' as _dlt_load_id"
             " union all select 'email_hash', 'hash_email_001', 'alice@example.com', 'x'"
         )
+        # Deleted at the help desk, so that no count has it.
+        database.execute(
+            f"insert into raw_support.tickets select * replace ('{TICKET}' as ticket_id,"
+            " null as customer_id, 'hash_email_004' as email_hash, true as is_deleted)"
+            " from raw_support.tickets where ticket_id = 'TCK001'"
+        )
         # As the next build would show it.
         database.execute(
             f"update marts.customer_profiles set email = '{PLAIN}' where member_id = 'MBR004'"
@@ -123,6 +133,7 @@ def forgotten(
     values = (*VALUES, one_id)
     before = bytes_left(project, values)
     assert {"DEV004", one_id} <= set(before["warehouse"]["live.sqlite"])
+    assert TICKET.encode() in (project.warehouse / "live.sqlite").read_bytes()
     assert one_id in before["warehouse"]["dead-letters/triggers/shop.jsonl"]
     assert {"onecdp.duckdb", "marts.duckdb", "online.sqlite"} <= {
         name for name, held in before["warehouse"].items() if set(held) == set(values)
@@ -137,6 +148,7 @@ def test_no_file_holds_a_byte_of_the_person(
     project, finished, one_id, _ = forgotten
     assert finished.code == 0, finished.stderr
     assert bytes_left(project, (*VALUES, one_id, PLAIN)) == {}
+    assert TICKET.encode() not in (project.warehouse / "live.sqlite").read_bytes()
     said = finished.stdout + finished.stderr
     assert not [value for value in (*VALUES, one_id) if value in said]
     assert (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,9 @@ from typing import Any
 
 import confluent_kafka
 import pytest
+from support.cli import REPOSITORY
 from support.kafka import KafkaBroker, make_broker, needs_kafka
+from support.serving import Person, World, publish_world
 
 from onecdp.errors import OnecdpError
 from onecdp.live import kafka_log
@@ -21,9 +24,17 @@ from onecdp.live.follow import Follower, Logs
 from onecdp.live.kafka_log import KafkaLog
 from onecdp.live.kept import LiveEvents
 from onecdp.live.log import Done
+from onecdp.live.settings import read_live_settings
 from onecdp.live.state import LiveState
 from onecdp.live.triggers.outbox import Waiting
 from onecdp.live.triggers.receivers import KafkaReceiver
+from onecdp.pipeline.context import Context
+from onecdp.pipeline.live import open_follower, open_logs
+from onecdp.project.find import open_project
+from onecdp.serving.batch_state import BatchState
+from onecdp.serving.batch_tickets import TicketsRead
+from onecdp.serving.live_answers import LiveAnswers
+from onecdp.serving.online_store import OnlineStore
 
 pytestmark = needs_kafka
 COLUMNS = [("device_id", "device_id")]
@@ -84,6 +95,52 @@ def test_messages_of_all_partitions_are_counted_once(broker: KafkaBroker, tmp_pa
     assert last["e0"] == (("kafka/live-events/0", 1), ("kafka/live-events/1", 6))
 
 
+def test_topic_of_tickets_says_who_has_an_open_one(
+    broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a project opens it, from its settings and declarations."""
+    monkeypatch.setenv("COLLECTOR__KAFKA__BOOTSTRAP_SERVERS", broker.servers)
+    for source in ("app", "id_graph", "support"):
+        broker.create(f"tickets-{source}")
+        monkeypatch.setenv(f"COLLECTOR__KAFKA__TOPICS__{source.upper()}", f"tickets-{source}")
+
+    def tell(status: str, second: int) -> None:
+        row = {"ticket_id": "T1", "customer_id": "C1", "status": status, "priority": "high",
+               "updated_at": f"2026-06-06T12:00:{second:02}Z"}  # fmt: skip
+        broker.send("tickets-support", [json.dumps(row).encode()])
+
+    publish_world(tmp_path, World((Person(1, ids=("customer_id:C1",)),)))
+    batch = BatchState(
+        {}, dt.date(2026, 6, 6), frozenset(), (),
+        TicketsRead((("customer_id", "customer_id"),), 0, 0),
+    )  # fmt: skip
+    with sqlite3.connect(tmp_path / "online.sqlite") as published:
+        published.execute("update store set batch = ?", [batch.to_json()])
+    published.close()
+    tell("open", 1)
+    context = Context(open_project(REPOSITORY, tmp_path, {}))
+    opened = open_follower(context, open_logs(context, None))
+    opened.catch_up_from_start(threading.Event())
+    answers = LiveAnswers(tmp_path / "live.sqlite", read_live_settings(REPOSITORY))
+    store = OnlineStore(tmp_path / "online.sqlite")
+
+    def has_open() -> object:
+        features = answers.profile(store, ("customer_id", "C1")).features
+        assert features is not None
+        return features["has_open_support_ticket"]
+
+    assert has_open() is True
+    tell("solved", 2)
+    until(lambda: opened.catch_up() >= 0 and has_open() is False)
+    # One of before that comes late.
+    tell("open", 1)
+    tell("pending", 3)
+    until(lambda: opened.catch_up() >= 0 and has_open() is True)
+    assert opened.state.positions()["kafka/tickets-support/0"] == 4
+    answers.close()
+    opened.state.close()
+
+
 @contextmanager
 def busy(broker: KafkaBroker, topic: str) -> Iterator[None]:
     """A topic to which somebody writes all the time."""
@@ -123,6 +180,8 @@ def test_reading_ends_where_somebody_always_writes(
             for chunk in log.read(positions, Done((), 0.0)):
                 positions[chunk.partition] = chunk.position
                 assert time.monotonic() < began + 5
+    # Though no call was told of the topic's end.
+    assert log.is_caught_up
     log.close()
 
 

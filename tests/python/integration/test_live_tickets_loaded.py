@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,24 @@ from support.redis_server import needs_redis
 from support.serving import Person, World, write_marts
 
 from onecdp.live.events import Identifier, microseconds
-from onecdp.live.tickets import ticket_of
+from onecdp.live.kept import LiveEvents
+from onecdp.live.person import People
+from onecdp.live.state import LiveState
+from onecdp.live.tickets import TicketColumns, parse_ticket, ticket_of
 from onecdp.serving.batch_state import BatchState
-from onecdp.serving.batch_tickets import TicketsRead, read_tickets
+from onecdp.serving.batch_tickets import TicketsRead, loaded_tickets_of, read_tickets
+from onecdp.serving.live_answers import StoreDirectory
 from onecdp.serving.lookups import Store
 from onecdp.serving.places import FilePlace, Place, Publication
 from onecdp.serving.redis_place import RedisPlace
 from onecdp.warehouse.files import Warehouse as Files
 
 COLUMNS: list[Identifier] = [("customer_id", "customer_id"), ("email_hash", "email_hash")]
+NAMES = TicketColumns(
+    {name: name for name in ("ticket_id", "customer_id", "status", "is_deleted", "updated_at",
+                             "solved_at")},
+    COLUMNS,
+)  # fmt: skip
 NOW = microseconds(dt.datetime(2026, 6, 6, 12))
 TICKETS = [f"T{number}" for number in range(4)]
 
@@ -128,6 +138,82 @@ def load_and_publish(warehouse: Warehouse, place: Place, chance: random.Random) 
     assert store.tickets_of([("customer_id", "C1")]) == {}
     left = [document for ticket in TICKETS if (document := store.ticket(ticket)) is not None]
     assert all(orjson.loads(each).get("customer_id", [0, None])[1] != "C1" for each in left)
+
+
+def test_messages_go_on_where_the_loaded_tickets_end(warehouse: Warehouse) -> None:
+    """Whatever state a ticket was loaded in, and whose it becomes by a merge or a split."""
+    C1, C2 = ("customer_id", "C1"), ("customer_id", "C2")
+    warehouse.write(
+        "support/tickets/webhooks/0.jsonl",
+        *(json.dumps({"ticket_id": ticket, "updated_at": "2026-06-05T10:00:00Z", **said})
+          for ticket, said in {
+              "T1": {"status": "solved", "solved_at": "2026-06-05T10:00:00Z", "customer_id": "C1"},
+              "T2": {"status": "open", "customer_id": "C2"},
+              "T3": {"status": "open", "customer_id": "C1", "is_deleted": "true"},
+          }.items()),
+    )  # fmt: skip
+    warehouse.load(source="support")
+    files = Files(warehouse.folder)
+    with duckdb.connect(files.build_file, read_only=True) as private:
+        read = read_tickets(private, COLUMNS)
+    assert read is not None
+    place, state = FilePlace(files), LiveState(files.live_file)
+
+    def publish(name: str, *people: Person) -> None:
+        write_marts(files.marts_file, World(people))
+        assert place.write(Publication(name, batch=batch_of(read), private=files.build_file))
+
+    def tell(position: int, ticket: str, hour: int, **said: object) -> None:
+        line = {"ticket_id": ticket, "updated_at": f"2026-06-05T{hour:02}:00:00Z", **said}
+        parsed = parse_ticket(json.dumps(line).encode(), NAMES, dt.datetime(2026, 6, 6, 12))
+        assert parsed is not None
+        state.take("kafka/tickets/0", position, [(position, parsed)])
+
+    def open_of(identifier: Identifier) -> list[str]:
+        events = LiveEvents(files.live_file)
+        people = People(StoreDirectory(place.open()), events, {})
+        person = people.whose(identifier).person
+        assert person is not None
+        found = people.open_tickets_of(person, NOW, {})
+        events.close()
+        assert found is not None
+        return sorted(each.ticket_id for each in found)
+
+    one, two = Person(1, ids=("customer_id:C1",)), Person(2, ids=("customer_id:C2",))
+    publish("1", one, two)
+    assert (open_of(C1), open_of(C2)) == ([], ["T2"])
+    # One of before it was solved comes late.
+    tell(1, "T1", 9, status="open", solved_at=None)
+    assert open_of(C1) == []
+    # Opened again: a message that says only that, and one that says whose it is, too.
+    tell(2, "T1", 11, status="open", solved_at=None)
+    assert open_of(C1) == ["T1"]
+    tell(3, "T3", 11, status="open", customer_id="C1", is_deleted=False)
+    assert open_of(C1) == ["T1", "T3"]
+    # The customers are merged, then others.
+    publish("2", replace(one, ids=("customer_id:C1", "customer_id:C2")))
+    assert open_of(C1) == open_of(C2) == ["T1", "T2", "T3"]
+    tell(4, "T2", 12, status="solved")
+    assert open_of(C2) == ["T1", "T3"]
+    publish("3", replace(one, ids=("customer_id:C2",)), replace(two, ids=("customer_id:C1",)))
+    assert (open_of(C1), open_of(C2)) == (["T1", "T3"], [])
+    state.close()
+
+
+def test_tickets_of_a_person_are_found_by_any_column(warehouse: Warehouse) -> None:
+    """`onecdp forget` asks for them."""
+    email = "A" * 64
+    warehouse.write(
+        "support/tickets/a.csv", "ticket_id,customer_id,requester_email", "T1,C1,", f"T2,,{email}",
+        "T3,C2,", f"T4,C1,{email}",
+    )  # fmt: skip
+    warehouse.load(source="support")
+    identifiers = [("customer_id", "C1"), ("email_hash", email.lower()), ("member_id", "C2")]
+    with duckdb.connect(Files(warehouse.folder).build_file, read_only=True) as private:
+        assert loaded_tickets_of(private, COLUMNS, identifiers) == {"T1", "T2", "T4"}
+        assert loaded_tickets_of(private, COLUMNS, []) == set()
+    with duckdb.connect() as private:
+        assert loaded_tickets_of(private, COLUMNS, identifiers) == set()
 
 
 def batch_of(tickets: TicketsRead) -> str:

@@ -266,7 +266,8 @@ def test_warehouse_does_not_replace_the_store_of_another(
     assert "delete the key shop:store there" in str(e.value)
     # Nor does one that keeps no store any more, or erases a customer of its own.
     other.remove()
-    other.erase([("member_id", "M1")], [1])
+    with pytest.raises(OnecdpError, match="has the online store of another warehouse; choose"):
+        other.erase([("member_id", "M1")], [1])
     assert redis.everything() == before
     # The owner goes on, as a process of its own.
     publish.place = RedisPlace(redis.settings, place.marts)

@@ -113,6 +113,11 @@ class KafkaBroker:
 
     def create(self, topic: str, partitions: int = 1) -> None:
         self._wait(self.admin.create_topics([NewTopic(topic, partitions, 1)]))
+        # A busy machine may know of it later than whoever made it.
+        end = time.monotonic() + 30
+        while self.admin.list_topics(topic, timeout=10).topics[topic].error is not None:
+            assert time.monotonic() < end, f"topic {topic} isn't there"
+            time.sleep(0.05)
 
     def add_partitions(self, topic: str, total: int) -> None:
         self._wait(self.admin.create_partitions([NewPartitions(topic, total)]))

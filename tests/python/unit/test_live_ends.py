@@ -47,7 +47,7 @@ class Hanging:
 def test_destination_that_hangs_does_not_hold_up_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(send, "STOP_SECONDS", 0.3, raising=False)
+    monkeypatch.setattr(send, "STOP_SECONDS", 0.3)
     state = LiveState(tmp_path / "live.sqlite")
     with state.transaction() as connection:
         put_out(connection, "shop", Waiting(0, "seen", "ONE1", "s-entered", b"{}", time.time_ns()))
@@ -141,6 +141,21 @@ def test_producer_that_failed_for_good_is_replaced() -> None:
         assert receiver.send([event]) is None
         receiver.close()
     assert len(made) == 2
+
+
+def test_producer_that_can_not_be_made_anew_is_a_failure_like_others() -> None:
+    """As when a certificate is replaced: the sender tries again, and does not end."""
+    receiver = KafkaReceiver("shop", "told", {}, 1)
+    receiver.close()
+    event = Waiting(0, "seen", "ONE1", "s-entered", b"{}", 0)
+    problem = confluent_kafka.KafkaException(
+        confluent_kafka.KafkaError(confluent_kafka.KafkaError._INVALID_ARG, "no certificate")
+    )
+    with (
+        mock.patch.object(confluent_kafka, "Producer", side_effect=problem),
+        pytest.raises(OnecdpError, match="shop: no certificate"),
+    ):
+        receiver.send([event])
 
 
 def _hold(folder: Path, is_held: Any, end: Any) -> None:

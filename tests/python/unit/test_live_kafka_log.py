@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import confluent_kafka
 import pytest
 
 from onecdp.errors import OnecdpError
+from onecdp.live import kafka_log
 from onecdp.live.follow import Follower, Logs
 from onecdp.live.kafka_log import KafkaLog
 from onecdp.live.kept import LiveEvents
@@ -82,6 +84,37 @@ def test_messages_that_could_not_be_kept_come_again(
     for log in (events, links):
         log.close()
     seen.close()
+    state.close()
+
+
+def test_start_reads_all_that_a_topic_has(
+    servers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or triggers judge people by half of what they did, and tell of it."""
+    monkeypatch.setattr(kafka_log, "BATCH", 1)
+    # Shorter than what a broker needs to answer at all.
+    monkeypatch.setattr(kafka_log, "READ_SECONDS", 0.001)
+    client = {"bootstrap.servers": servers}
+    state = LiveState(tmp_path / "live.sqlite")
+    events, links = (KafkaLog(client, topic, 10) for topic in ("events", "links"))
+    follower = Follower(state, Logs(events, links), COLUMNS, None, lambda: None)
+    follower.catch_up_from_start(threading.Event())
+    assert state.positions() == {
+        "kafka/events/0": 3, "kafka/events/1": 3, "kafka/links/0": 1,
+    }  # fmt: skip
+    # From stored positions nothing is left to wait for.
+    again = KafkaLog(client, "events", 10)
+    assert not again.is_caught_up
+    Follower(state, Logs(again, links), COLUMNS, None, lambda: None).catch_up_from_start(
+        threading.Event()
+    )
+    # Nor does it go on when it is told to stop.
+    stop = threading.Event()
+    stop.set()
+    third = KafkaLog(client, "events", 10)
+    Follower(state, Logs(third, links), COLUMNS, None, lambda: None).catch_up_from_start(stop)
+    for log in (events, links, again, third):
+        log.close()
     state.close()
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -13,7 +17,7 @@ from click.testing import CliRunner
 from support.cli import REPOSITORY
 
 from onecdp.cli.main import main
-from onecdp.live.follow import Follower
+from onecdp.live.follow import Follower, Logs
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +41,28 @@ def test_state_that_another_process_keeps_busy_is_told(tmp_path: Path) -> None:
     assert done.stderr == (
         f"onecdp: {tmp_path / 'warehouse' / 'live.sqlite'}: database is locked\n"
     )
+
+
+def test_triggers_tell_nobody_before_the_logs_are_read(tmp_path: Path) -> None:
+    steps: list[str] = []
+    log = SimpleNamespace(is_caught_up=False)
+
+    def catch_up() -> None:
+        steps.append("read")
+        log.is_caught_up = steps.count("read") == 3
+
+    logs: Any = Logs(log, SimpleNamespace(is_caught_up=True))
+    follower = Follower(mock.Mock(), logs, [], None, lambda: None)
+    senders = mock.Mock(start=lambda _: steps.append("send"))
+    triggers: Any = SimpleNamespace(
+        watching=SimpleNamespace(triggers=()), publications=mock.Mock(), senders=senders
+    )
+    # The package has a function of this name.
+    live = importlib.import_module("onecdp.pipeline.live")
+    with (
+        mock.patch.object(follower, "catch_up", catch_up),
+        mock.patch.object(follower, "run"),
+        mock.patch.object(live, "open_follower", return_value=follower),
+    ):
+        live._follow(mock.Mock(), None, logs, triggers, threading.Event(), lambda _: None)
+    assert steps == ["read", "read", "read", "send"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import hypothesis.strategies as st
 import orjson
 import pytest
 from hypothesis import given, settings
+from support.cli import REPOSITORY
+from support.live_tickets import COLUMNS, NOW, open_of, take
 from support.live_worlds import (
     DAY,
     IDENTIFIERS,
@@ -21,13 +25,11 @@ from support.live_worlds import (
     TICKET_COLUMNS,
     TODAY_ENDS,
     U1,
-    U2,
     UNKNOWN,
     Warehouse,
     event,
     whose,
 )
-from support.triggers import Stage, one_id_of, trigger
 
 from onecdp.errors import UsageProblem
 from onecdp.live.events import Event
@@ -36,14 +38,7 @@ from onecdp.live.kept import LiveEvents
 from onecdp.live.measure import Watermark, measure
 from onecdp.live.person import People
 from onecdp.live.state import LiveState
-from onecdp.live.tickets import TicketColumns, parse_ticket
-
-NAMES = (
-    "ticket_id", "status", "is_deleted", "created_at", "updated_at", "solved_at", "customer",
-    "browser",
-)  # fmt: skip
-COLUMNS = TicketColumns({name: name for name in NAMES}, TICKET_COLUMNS)
-NOW = dt.datetime(2026, 6, 6, 12)
+from onecdp.live.tickets import SOLVED, STATE, OpenTicket, parse_ticket
 
 
 @dataclass(frozen=True)
@@ -154,7 +149,7 @@ def test_open_tickets_are_those_of_all_messages(
         for person in (1, 2, 3):
             found = people.open_tickets_of(person, NOON, taken_in)
             assert found is not None
-            assert sorted(each.event_id for each in found) == sorted(
+            assert sorted(each.ticket_id for each in found) == sorted(
                 ticket
                 for ticket, values in merged.items()
                 if is_open(values) and whose(requester(values), warehouse, sets) == person
@@ -196,24 +191,13 @@ def _broken() -> Any:
     yield
 
 
-def take(state: LiveState, at: int, **said: object) -> None:
-    line = json.dumps({"ticket_id": "T1", **said}).encode()
-    parsed = parse_ticket(line, COLUMNS, NOW)
-    assert parsed is not None
-    state.take("a", at, [(at, parsed)])
-
-
-def open_of(file: Path, warehouse: Warehouse, person: int = 1) -> list[str]:
-    reader = LiveEvents(file)
-    found = People(warehouse, reader, MAX_VALUES).open_tickets_of(person, NOON, {})
-    reader.close()
-    assert found is not None
-    return [each.event_id for each in found]
-
-
 def test_message_without_a_version_is_as_new_as_what_is_known(tmp_path: Path) -> None:
     file, warehouse = tmp_path / "live.sqlite", Warehouse({U1: 1})
     state = LiveState(file)
+    take(state, 1, status="open", customer="U1")
+    reader = LiveEvents(file)
+    assert People(warehouse, reader, MAX_VALUES).open_tickets_of(1, NOON, {}) == [("T1", None)]
+    reader.close()
     take(state, 1, status="open", customer="U1", updated_at="2026-06-06T10:00:00Z")
     assert open_of(file, warehouse) == ["T1"]
     take(state, 2, status="solved")
@@ -236,28 +220,25 @@ def test_what_is_no_ticket_is_left_out(line: bytes) -> None:
     assert parse_ticket(line, COLUMNS, NOW) is None
 
 
-def test_erasure_takes_messages_out(tmp_path: Path) -> None:
-    file, warehouse = tmp_path / "live.sqlite", Warehouse({U1: 1, U2: 2})
-    state = LiveState(file)
-    take(state, 1, status="open", customer="U1", updated_at="2026-06-06T10:00:00Z")
-    assert state.erase([U1]) == 1
-    assert open_of(file, warehouse) == []
-    assert state.connection.execute("select * from tickets").fetchall() == []
-    state.close()
-    assert b"T1" not in b"".join(each.read_bytes() for each in tmp_path.iterdir())
+def test_columns_are_those_that_say_whose_and_whether_open() -> None:
+    """Of a ticket, nothing else is kept; its key has the names that the project gives it."""
+    # The package has a function of this name.
+    live = importlib.import_module("onecdp.pipeline.live")
+    columns = live._ticket_columns(REPOSITORY)
+    held = {"customer_id", "email_hash", "mobile_hash"}
+    assert {*columns.names.values()} == {"ticket_id", *STATE, *held}
+    assert columns.names["requester_email"] == "email_hash"
+    renamed = replace(columns, names={**columns.names, "number": "ticket_id"})
+    line = json.dumps({"number": " T1 ", "priority": "high", "subject": "x", "status": "open"})
+    parsed = parse_ticket(line.encode(), renamed, NOW)
+    assert parsed is not None
+    assert parsed.version == ("T1", '{"status":[null,"open"]}')
 
 
-def test_file_of_the_version_before_gets_what_it_lacks(tmp_path: Path) -> None:
-    file = tmp_path / "live.sqlite"
-    state = LiveState(file)
-    state.take("a", 1, [(1, event("E1", U1))])
-    state.connection.execute("drop table tickets")
-    state.connection.execute("pragma user_version = 1")
-    state.close()
-    state = LiveState(file)
-    take(state, 2, status="open", customer="U1")
-    assert open_of(file, Warehouse({U1: 1})) == ["T1"]
-    state.close()
+def test_states_of_solved_tickets_are_those_of_the_model() -> None:
+    model = (REPOSITORY / "models/intermediate/events/int_events__support.sql").read_text()
+    (states,) = re.findall(r"tickets\.status in \((.*?)\)", model)
+    assert tuple(re.findall(r"'(.*?)'", states)) == SOLVED
 
 
 def test_features_of_tickets(tmp_path: Path) -> None:
@@ -266,13 +247,17 @@ def test_features_of_tickets(tmp_path: Path) -> None:
         Feature("count", "ticket_created", "count", Window("open")),
         Feature("since", "ticket_created", "first_time", Window("open")),
     ]
-    tickets = [event(f"T{n}", at=NOON - n * SECOND, kind="ticket_created") for n in (2, 1)]
+    tickets = [OpenTicket(f"T{n}", NOON - n * SECOND) for n in (2, 1)]
+    # No message says when it was opened.
+    timeless = OpenTicket("T3", None)
 
-    def values(tickets: list[Event] | None) -> list[object]:
+    def values(tickets: list[OpenTicket] | None) -> list[object]:
         found = measure(features, [], NOON, Watermark({}, 0), 1, tickets)
         return [*found.values()]
 
     assert values(tickets) == [True, 2, "2026-06-06T11:59:58.000Z"]
+    assert values([*tickets, timeless]) == [True, 3, "2026-06-06T11:59:58.000Z"]
+    assert values([timeless]) == [True, 1, None]
     assert values([]) == [False, 0, None]
     assert values(None) == [None, None, None]
 
@@ -286,30 +271,3 @@ def test_features_of_tickets_that_cannot_be_are_told(tmp_path: Path, row: str) -
     seed.write_text(f"feature,event_type,measure,window\n{row}\n")
     with pytest.raises(UsageProblem, match=r"line 2: window open is of tickets: event_type must"):
         read_features(tmp_path)
-
-
-def test_trigger_follows_the_requester(tmp_path: Path) -> None:
-    stage = Stage(tmp_path / "live.sqlite", (trigger("asks", "live.has_ticket"),))
-    stage.customers.people = {U1: 1, U2: 2}
-    stage.publish()
-    told: list[tuple[str, str]] = []
-
-    def look() -> list[tuple[str, str]]:
-        stage.look()
-        waiting = [(e["action"], e["one_id"]) for e in stage.put_out()]
-        new = waiting[len(told) :]
-        told.extend(new)
-        return new
-
-    one, two = one_id_of(1), one_id_of(2)
-    take(stage.state, 1, status="open", customer="U1", updated_at="2026-06-06T10:00:00Z")
-    assert look() == [("entered", one)]
-    # The message names the new requester alone.
-    take(stage.state, 2, status="open", customer="U2", updated_at="2026-06-06T10:01:00Z")
-    assert sorted(look()) == [("entered", two), ("left", one)]
-    # This one names nobody.
-    take(stage.state, 3, status="solved", updated_at="2026-06-06T10:02:00Z")
-    assert look() == [("left", two)]
-    # Late: it changes nothing.
-    take(stage.state, 4, status="open", customer="U1", updated_at="2026-06-06T09:00:00Z")
-    assert look() == []
