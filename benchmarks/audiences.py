@@ -10,31 +10,26 @@ The work is:
     five-way rule          (t0 OR t1) AND (t2 OR t3) AND NOT t4
     comparison             spent >= 250, of bit-sliced numbers or of a column
     export of members      the one_ints of t0 OR … OR t4, as an array or Arrow table
-    rules                  --rules rules of five leaves over all tags, to bytes; ours alone
+    rules                  --rules rules of five leaves over all tags, to bytes; ours, in a process
 """
 
 from __future__ import annotations
 
 import argparse
-import random
-import resource
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
 from audiences_parts.clickhouse import ClickHouse
 from audiences_parts.data import draw
+from audiences_parts.many import many_rules, peak
 from audiences_parts.ours import Ours
 from audiences_parts.sql import Sql
 from rich.console import Console
 from rich.table import Table
-
-from onecdp.audiences.packages import evaluate_audiences
 
 RUNS = 5
 LONG = 5.0
@@ -60,27 +55,6 @@ def measure(work: Callable[[], int]) -> Measured:
         seconds.append(time.perf_counter() - start)
         processor.append(time.process_time() - used)
     return Measured(statistics.median(seconds), statistics.median(processor), found)
-
-
-def peak() -> float:
-    """The peak memory of the process so far, in GB."""
-    # Linux counts in KiB, macOS in bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
-
-
-def many_rules(ours: Ours, tags: int, rules: int) -> Measured:
-    """Evaluates rules of five leaves."""
-    drawn = random.Random(20)
-    texts = []
-    for _ in range(rules):
-        names = [f"t{number}" for number in drawn.choices(range(tags), k=5)]
-        texts.append("({} OR {}) AND ({} OR {}) AND NOT {}".format(*names))
-    ids = [f"P{number}" for number in range(rules)]
-    audiences = pa.table({"package_id": ids, "package_name": ids, "segment_rule": texts})
-    start, used = time.perf_counter(), time.process_time()
-    batches = sum(1 for _ in evaluate_audiences(audiences, ours.table))
-    return Measured(time.perf_counter() - start, time.process_time() - used, batches)
 
 
 def main() -> None:
@@ -144,7 +118,8 @@ def main() -> None:
     console.print(
         f"estimate: {called * 1000:,.1f} ms for the call, warm; {command:.2f} s for the command"
     )
-    many = many_rules(ours, tags, rules)
+    with tempfile.TemporaryDirectory() as folder:
+        many = many_rules(ours.table, rules, Path(folder))
     members = data.long.num_rows
     console.print(
         f"{members:,} memberships, {ours.bytes / members:.2f} bytes each;"
@@ -152,7 +127,7 @@ def main() -> None:
     )
     console.print(
         f"{rules:,} rules of five leaves: {many.seconds:.2f} s,"
-        f" {many.processor:.2f} s of processors; peak GB {peak():.2f}"
+        f" {many.processor:.2f} s of the processor; peak GB of their process {many.peak:.2f}"
     )
 
 
