@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from audiences_parts.clickhouse import ClickHouse
 from audiences_parts.data import draw
 from audiences_parts.many import many_rules, peak
@@ -57,6 +58,12 @@ def measure(work: Callable[[], int]) -> Measured:
     return Measured(statistics.median(seconds), statistics.median(processor), found)
 
 
+def memory_speed(customers: int) -> float:
+    """Bytes a second that numpy adds up with one processor, of an array that no cache holds."""
+    values = np.ones(min(5 * customers, 64_000_000), dtype=np.uint64)
+    return values.nbytes / measure(lambda: int(values.sum())).processor
+
+
 def main() -> None:
     """Measures, checks that all ways return the same, and prints the times."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -88,6 +95,7 @@ def main() -> None:
                 clickhouse = ClickHouse(data, Path(folder))
                 ways |= {
                     "ClickHouse bitmaps": clickhouse.bitmaps(),
+                    "ClickHouse MergeTree": clickhouse.stored(),
                     "ClickHouse, wide": clickhouse.wide(),
                 }
             except ImportError:
@@ -114,6 +122,13 @@ def main() -> None:
             ]
             table.add_row(name, *cells)
         console.print(table)
+    tag_bytes, memory = ours.bytes / tags, memory_speed(customers)
+    for name, read in (("and", 2 * tag_bytes), ("build", data.long.nbytes)):
+        speed = read / measured[name]["onecdp, resident"].processor
+        console.print(
+            f"{name}: reads {read / 1e6:,.1f} MB, {speed / 1e9:.2f} GB/s: {speed / memory:.0%} of"
+            f" the {memory / 1e9:.1f} GB/s that a processor reads of the memory"
+        )
     called, command = ours.estimate()
     console.print(
         f"estimate: {called * 1000:,.1f} ms for the call, warm; {command:.2f} s for the command"
