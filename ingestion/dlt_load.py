@@ -51,7 +51,7 @@ class _Duckdb(dlt.destinations.duckdb):
     def __init__(self, database: Path) -> None:
         """The destination is one DuckDB file."""
         super().__init__(str(database))
-        self._resolved: dict[tuple[str, bool], DuckDbClientConfiguration] = {}
+        self._resolved: dict[tuple[str, str | None, bool], DuckDbClientConfiguration] = {}
 
     @property
     def destination_type(self) -> str:
@@ -62,7 +62,8 @@ class _Duckdb(dlt.destinations.duckdb):
         self, initial_config: DuckDbClientConfiguration, accept_partial: bool = False
     ) -> DuckDbClientConfiguration:
         """The settings that environment and files add to these."""
-        asked = repr(initial_config), accept_partial
+        # dlt's text of it has neither the dataset nor the credentials, which are the class's own.
+        asked = repr(initial_config), initial_config.dataset_name, accept_partial
         if asked not in self._resolved:
             self._resolved[asked] = super().configuration(initial_config, accept_partial)
         return self._resolved[asked]

@@ -58,7 +58,8 @@ def _evaluate(file: Path, tags: int, rules: int) -> Evaluated:
     ids = [f"P{number}" for number in range(rules)]
     audiences = pa.table({"package_id": ids, "package_name": ids, "segment_rule": texts})
     start, used = time.perf_counter(), time.process_time()
-    done = sum(batch.num_rows for batch in evaluate_audiences(audiences, pq.read_table(file)))
+    evaluated = evaluate_audiences(audiences, pq.read_table(file))
+    done = sum(batch.column("error").null_count for batch in evaluated)
     if done != rules:
         raise SystemExit(f"{done} of {rules} rules were evaluated")
     return Evaluated(time.perf_counter() - start, time.process_time() - used, peak())

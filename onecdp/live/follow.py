@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Event, Identifier, microseconds, parse_event, parse_link
@@ -18,6 +18,8 @@ from onecdp.live.measure import Watermark
 from onecdp.live.state import LiveState
 from onecdp.live.tickets import TicketColumns, parse_ticket
 from onecdp.live.triggers.watch import Watcher
+
+_Result = TypeVar("_Result")
 
 POLL_SECONDS = 0.05
 PRUNE_SECONDS = 60.0
@@ -90,14 +92,16 @@ class Follower:
                 between()
         return new
 
-    def catch_up_from_start(self, stop: threading.Event) -> None:
+    def catch_up_from_start(self, stop: threading.Event, notify: Callable[[str], None]) -> None:
         """Reads all that the logs have by now, in as many calls as that takes, or until `stop`.
 
-        Triggers must not judge people by half of what they did.
+        Triggers must not judge people by half of what they did. What goes wrong after the first
+        call is tried again, as by `run`.
         """
         self.catch_up()
+        attempts = _Attempts(stop, notify)
         while not stop.is_set() and not all(log.is_caught_up for log in self._logs()):
-            self.catch_up()
+            attempts.attempt(self.catch_up)
 
     def _logs(self) -> list[Log]:
         logs = (self.logs.links, self.logs.tickets, self.logs.events)
@@ -131,26 +135,42 @@ class Follower:
         What goes wrong meanwhile, such as a broker that is away, is told once and tried again:
         nothing is lost, since the positions stay where they are.
         """
-        prune_at, told = time.monotonic(), ""
-        looks = _Looks(self.watcher, notify)
+        prune_at = time.monotonic()
+        looks, attempts = _Looks(self.watcher, notify), _Attempts(stop, notify)
+
+        def step() -> bool:
+            nonlocal prune_at
+            self.catch_up(looks.look_if_due)
+            if time.monotonic() >= prune_at:
+                self.prune()
+                prune_at = time.monotonic() + PRUNE_SECONDS
+            return looks.look()
+
         while not stop.is_set():
-            try:
-                self.catch_up(looks.look_if_due)
-                if time.monotonic() >= prune_at:
-                    self.prune()
-                    prune_at = time.monotonic() + PRUNE_SECONDS
-                is_more = looks.look()
-            except (OnecdpError, OSError, sqlite3.Error) as error:
-                if str(error) != told:
-                    told = str(error)
-                    notify(f"{told}; trying again")
-                stop.wait(RETRY_SECONDS)
-                continue
-            if told:
-                notify("going on")
-                told = ""
-            if not is_more:
+            if attempts.attempt(step) is False:
                 stop.wait(POLL_SECONDS)
+
+
+class _Attempts:
+    """Work that may fail for a while, which is told once."""
+
+    def __init__(self, stop: threading.Event, notify: Callable[[str], None]) -> None:
+        self._stop, self._notify, self._told = stop, notify, ""
+
+    def attempt(self, work: Callable[[], _Result]) -> _Result | None:
+        """Returns what the work returns; None, after a pause, if it failed."""
+        try:
+            result = work()
+        except (OnecdpError, OSError, sqlite3.Error) as error:
+            if str(error) != self._told:
+                self._told = str(error)
+                self._notify(f"{self._told}; trying again")
+            self._stop.wait(RETRY_SECONDS)
+            return None
+        if self._told:
+            self._notify("going on")
+            self._told = ""
+        return result
 
 
 class _Looks:

@@ -223,6 +223,7 @@ class LiveState:
         one_ids: Collection[str] = (),
         meanwhile: Callable[[], None] = lambda: None,
         tickets: Collection[str] = (),
+        is_blocked: Callable[[Identifier], bool] = lambda _: False,
     ) -> int:
         """Drops all events that have one of these identifiers; returns how many.
 
@@ -235,13 +236,14 @@ class LiveState:
             meanwhile: Takes the person out of the store. Triggers see both at once, or the store
                 without the person would have them tell that the person left.
             tickets: The person's that were loaded: no message need name the person.
+            is_blocked: Whether an identifier is nobody's.
 
         Raises:
             OnecdpError: Another process keeps the file busy, so that bytes of the events may be
                 left; call it again.
         """
         try:
-            return self._erase(identifiers, one_ids, meanwhile, tickets)
+            return self._erase(identifiers, one_ids, meanwhile, tickets, is_blocked)
         except sqlite3.OperationalError as error:
             raise OnecdpError(
                 f"{self._file}: {error}; stop `onecdp serve` and `onecdp live` meanwhile"
@@ -253,10 +255,11 @@ class LiveState:
         one_ids: Collection[str],
         meanwhile: Callable[[], None],
         tickets: Collection[str],
+        is_blocked: Callable[[Identifier], bool],
     ) -> int:
         with self.transaction():
             # All identifiers of an event go with it, not only those of the erased person.
-            found = find_events(self._state, identifiers, tickets)
+            found = find_events(self._state, identifiers, tickets, is_blocked)
             self._drop((number,) for number in found.events)
             touched = [*identifiers, *((TICKET, ticket_id) for ticket_id in found.tickets)]
             stays.erase_stays(self._state, touched, one_ids)

@@ -8,7 +8,7 @@ The same command, given again, finds the tombstone of the identifier and that re
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -103,6 +103,8 @@ def _forget(
     # Before anything is erased: an invalid seed would stop the build at the end half-way.
     seeds.check(project.folder)
     stores = online_stores(project)
+    for place in stores.all:
+        place.check()
     ingestion = load_ingestion(project.folder)
     erasure = ingestion.erasure
     dbt_packages.ensure(project, progress)
@@ -186,7 +188,7 @@ def _take_out(
     erasure = ingestion.erasure
     private.execute("set TimeZone = 'UTC'")
     private.execute("begin")
-    tickets = _tickets_of(private, project, person)
+    recent = _read_recent(private, project, person)
     raw = erasure.erase_raw(private, ingestion.pipelines.tables(), person.identifiers)
     removals = [Removal(r.table, r.what, r.rows) for r in raw]
     removals += tables.erase(private, person, rules)
@@ -205,25 +207,31 @@ def _take_out(
     # Before the commit, because a later command doesn't know the values to look for.
     values = [value for _, value in person.identifiers]
     files.clean(project, [*values, *person.one_ids])
-    _take_out_online(project, person, tickets, stores)
+    _take_out_online(project, person, recent, stores)
     # After the live state, of which no event is refused any more.
     erased.mark_erased(project.warehouse, person.one_ids)
     private.execute("commit")
     return plan
 
 
-def _tickets_of(private: duckdb.DuckDBPyConnection, project: Project, person: Person) -> set[str]:
-    """The person's tickets, of which the live state may have messages that name nobody."""
+def _read_recent(
+    private: duckdb.DuckDBPyConnection, project: Project, person: Person
+) -> dict[str, Any]:
+    """What `LiveState.erase` has to know of the warehouse; empty if there is no live state."""
     if not project.warehouse.live_file.exists():
-        return set()
+        return {}
+    from onecdp.serving.batch_state import read_batch_state
     from onecdp.serving.batch_tickets import loaded_tickets_of
 
     columns = identifier_columns(project.folder, "support", "tickets")
-    return loaded_tickets_of(private, columns, person.identifiers)
+    recent: dict[str, Any] = {"tickets": loaded_tickets_of(private, columns, person.identifiers)}
+    if batch := read_batch_state(private):
+        recent["is_blocked"] = batch.is_blocked
+    return recent
 
 
 def _take_out_online(
-    project: Project, person: Person, tickets: Collection[str], stores: Stores
+    project: Project, person: Person, recent: dict[str, Any], stores: Stores
 ) -> None:
     def from_stores() -> None:
         for place in stores.all:
@@ -234,11 +242,11 @@ def _take_out_online(
         return
     from onecdp.live.state import LiveState
 
-    recent = LiveState(project.warehouse.live_file)
+    state = LiveState(project.warehouse.live_file)
     try:
-        recent.erase(person.identifiers, person.one_ids, from_stores, tickets)
+        state.erase(person.identifiers, person.one_ids, from_stores, **recent)
     finally:
-        recent.close()
+        state.close()
 
 
 def _finish(

@@ -77,11 +77,12 @@ def _follow(
 ) -> None:  # fmt: skip
     follower = open_follower(context, logs, triggers)
     try:
-        follower.catch_up_from_start(stop)
-        notify(f"following {data or 'Kafka'} into {context.warehouse.live_file}")
         if triggers:
             notify(f"triggers: {', '.join(each.name for each in triggers.watching.triggers)}")
+            # What is in the outbox was judged before.
             triggers.senders.start(stop)
+        follower.catch_up_from_start(stop, notify)
+        notify(f"following {data or 'Kafka'} into {context.warehouse.live_file}")
         follower.run(stop, notify)
     finally:
         if follower.watcher:

@@ -54,6 +54,9 @@ class Place(Protocol):
     def write(self, publication: Publication) -> bool:
         """Brings the store to what is published; returns whether it had to be written."""
 
+    def check(self) -> None:
+        """Raises if an erasure could not be done here; it asks before anything is erased."""
+
     def erase(self, identifiers: Identifiers, one_ints: Sequence[int]) -> None:
         """Takes a person out of the store, if there is one."""
 
@@ -90,6 +93,9 @@ class FilePlace:
             self.warehouse, publication.name, before=publication.before, of=publication.of,
             batch=publication.batch, private=publication.private,
         )  # fmt: skip
+
+    def check(self) -> None:
+        """A file beside the warehouse is its own."""
 
     def erase(self, identifiers: Identifiers, one_ints: Sequence[int]) -> None:
         """Replaces the file by one without a person."""

@@ -223,6 +223,12 @@ def read_state(client: Any, settings: RedisSettings) -> State | None:
     )  # fmt: skip
 
 
+def read_owner(client: Any, settings: RedisSettings) -> str | None:
+    """Returns whose the store is, whatever its format; None if nothing says so."""
+    owner: bytes | None = client.hget(pointer(settings), "owner")
+    return None if owner is None else owner.decode()
+
+
 def read_identity(client: Any, settings: RedisSettings) -> Identity | None:
     """Returns the identity of what the pointer says: it is asked again and again."""
     found = client.hmget(

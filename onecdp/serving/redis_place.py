@@ -58,6 +58,11 @@ class RedisPlace:
         with self._writer() as writer:
             return writer.write(self.marts, publication)
 
+    def check(self) -> None:
+        """Raises if the store is another warehouse's, or the server can't be reached."""
+        with self._writer() as writer:
+            writer.check_owner()
+
     def erase(self, identifiers: Identifiers, one_ints: Sequence[int]) -> None:
         """Deletes a person's keys, and the person in audiences."""
         with self._writer() as writer:

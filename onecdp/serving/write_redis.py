@@ -24,6 +24,7 @@ from onecdp.serving.redis_keys import (
     Keys,
     State,
     pointer,
+    read_owner,
     read_state,
     told,
 )
@@ -66,8 +67,8 @@ class RedisWriter:
     def write(self, marts: Path, publication: Publication) -> bool:
         """Brings the store to what is published; returns whether it had to be written."""
         self._check_memory()
+        self.check_owner()
         state = read_state(self._client, self._settings)
-        self._check_owner(state)
         if state:
             # One that was killed has left those of before, or of its own.
             self._tickets(state.epoch).remove(but=state.tickets)
@@ -100,12 +101,12 @@ class RedisWriter:
             OnecdpError: The store is another warehouse's. It may be ours, of before its name was
                 lost: then the person is in it.
         """
+        self.check_owner()
         state = read_state(self._client, self._settings)
         if state is None:
             # There is none; or it is of another format, and may have the person.
             self.remove()
             return
-        self._check_owner(state)
         keys = self._keys(state.epoch)
         self._remove_epochs(but=state.epoch)
         # Their lists name the keys of people.
@@ -134,21 +135,22 @@ class RedisWriter:
 
     def remove(self) -> None:
         """Deletes all keys, unless they are another warehouse's."""
-        if self._is_anothers(read_state(self._client, self._settings)):
+        if self._is_anothers():
             return
         self._client.unlink(pointer(self._settings))
         self._remove_epochs(but=None)
 
-    def _is_anothers(self, state: State | None) -> bool:
-        return state is not None and state.owner != self._owner
-
-    def _check_owner(self, state: State | None) -> None:
-        if self._is_anothers(state):
+    def check_owner(self) -> None:
+        """Raises `OnecdpError` if the store is another warehouse's."""
+        if self._is_anothers():
             raise OnecdpError(
                 f"{self._settings.name} has the online store of another warehouse; choose another"
                 " prefix in [serving.redis], or delete the key"
                 f" {pointer(self._settings)} there if that warehouse is no more"
             )
+
+    def _is_anothers(self) -> bool:
+        return read_owner(self._client, self._settings) not in (None, self._owner)
 
     def _check_memory(self) -> None:
         """Raises if the server deletes keys by itself: who was there would be nobody, unnoticed."""

@@ -43,8 +43,7 @@ visits as (
             and cast(sessions.started_at as date) <= dates.seen_on
     left join orders
         on
-            sessions.one_id = orders.one_id
-            and sessions.is_converted
+            case when sessions.is_converted then sessions.one_id end = orders.one_id
             and sessions.started_at <= orders.ordered_at
             and sessions.ended_at >= orders.ordered_at
             and dates.seen_on >= orders.order_date

@@ -44,7 +44,9 @@ class MySql:
     def begin(self, cursor: Any) -> None:
         """See Dialect."""
         cursor.execute(
-            "set session sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE', time_zone = '+00:00'"
+            "set session sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE', time_zone = '+00:00',"
+            # Values are taken out of messages by their English words.
+            " lc_messages = 'en_US'"
         )
 
     def column_type(self, field: pa.Field, longest: int, *, is_key: bool) -> TypeEngine[Any]:

@@ -174,6 +174,26 @@ def test_a_narrower_column_changes_nothing(
     assert crm.rows() == left
 
 
+def test_values_are_not_told_in_the_servers_language(crm: Crm) -> None:
+    if not crm.server.is_mysql:
+        pytest.skip("PostgreSQL's are told by the name of the condition")
+    crm.marts.publish(10)
+    crm.deliver()
+    crm.server.execute(
+        "update crm.profiles set member_id = '1'",
+        "alter table crm.profiles modify member_id bigint",
+        "set global lc_messages = 'de_DE'",
+    )
+    crm.marts.publish(10, "update customer_profiles set member_id = 'MBR123456789'")
+    try:
+        with pytest.raises(OnecdpError) as told:
+            crm.deliver()
+    finally:
+        crm.server.execute("set global lc_messages = 'en_US'")
+    assert "member_id" in str(told.value)
+    assert "MBR" not in str(told.value)
+
+
 def test_a_column_that_holds_the_values_may_be_a_float(crm: Crm) -> None:
     scaled = "(14,4)" if crm.server.is_mysql else ""
     double = f"double{scaled}" if crm.server.is_mysql else "double precision"

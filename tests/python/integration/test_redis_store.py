@@ -26,6 +26,7 @@ from onecdp.serving.current_store import CurrentStore
 from onecdp.serving.live_answers import LiveAnswers
 from onecdp.serving.places import Publication
 from onecdp.serving.publications import Customers
+from onecdp.serving.redis_keys import FORMAT
 from onecdp.serving.redis_place import RedisPlace
 from onecdp.serving.redis_store import RedisStore
 
@@ -269,6 +270,17 @@ def test_warehouse_does_not_replace_the_store_of_another(
     with pytest.raises(OnecdpError, match="has the online store of another warehouse; choose"):
         other.erase([("member_id", "M1")], [1])
     assert redis.everything() == before
+    # Nor of one in the format of another version.
+    redis.client.hset("shop:store", "format", "2")
+    older = redis.everything()
+    with pytest.raises(OnecdpError, match="has the online store of another warehouse; choose"):
+        Publisher(other)(SMALL)
+    for touch in (other.check, lambda: other.erase([("member_id", "M1")], [1])):
+        with pytest.raises(OnecdpError, match="has the online store of another warehouse; choose"):
+            touch()
+    other.remove()
+    assert redis.everything() == older
+    redis.client.hset("shop:store", "format", str(FORMAT))
     # The owner goes on, as a process of its own.
     publish.place = RedisPlace(redis.settings, place.marts)
     publish(replace(SMALL, people=(ADA, CY)))

@@ -98,7 +98,7 @@ def test_start_reads_all_that_a_topic_has(
     state = LiveState(tmp_path / "live.sqlite")
     events, links = (KafkaLog(client, topic, 10) for topic in ("events", "links"))
     follower = Follower(state, Logs(events, links), COLUMNS, None, lambda: None)
-    follower.catch_up_from_start(threading.Event())
+    follower.catch_up_from_start(threading.Event(), print)
     assert state.positions() == {
         "kafka/events/0": 3, "kafka/events/1": 3, "kafka/links/0": 1,
     }  # fmt: skip
@@ -106,13 +106,16 @@ def test_start_reads_all_that_a_topic_has(
     again = KafkaLog(client, "events", 10)
     assert not again.is_caught_up
     Follower(state, Logs(again, links), COLUMNS, None, lambda: None).catch_up_from_start(
-        threading.Event()
+        threading.Event(), print
     )
     # Nor does it go on when it is told to stop.
     stop = threading.Event()
     stop.set()
     third = KafkaLog(client, "events", 10)
-    Follower(state, Logs(third, links), COLUMNS, None, lambda: None).catch_up_from_start(stop)
+    Follower(state, Logs(third, links), COLUMNS, None, lambda: None).catch_up_from_start(
+        stop, print
+    )
+    assert not third.is_caught_up
     for log in (events, links, again, third):
         log.close()
     state.close()

@@ -17,6 +17,8 @@ from click.testing import CliRunner
 from support.cli import REPOSITORY
 
 from onecdp.cli.main import main
+from onecdp.errors import OnecdpError
+from onecdp.live import follow
 from onecdp.live.follow import Follower, Logs
 
 
@@ -43,13 +45,16 @@ def test_state_that_another_process_keeps_busy_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_triggers_tell_nobody_before_the_logs_are_read(tmp_path: Path) -> None:
+def test_triggers_look_at_nobody_before_the_logs_are_read(tmp_path: Path) -> None:
     steps: list[str] = []
+    told: list[str] = []
     log = SimpleNamespace(is_caught_up=False)
 
     def catch_up() -> None:
         steps.append("read")
         log.is_caught_up = steps.count("read") == 3
+        if steps.count("read") == 2:
+            raise OnecdpError("the broker is away")
 
     logs: Any = Logs(log, SimpleNamespace(is_caught_up=True))
     follower = Follower(mock.Mock(), logs, [], None, lambda: None)
@@ -61,8 +66,10 @@ def test_triggers_tell_nobody_before_the_logs_are_read(tmp_path: Path) -> None:
     live = importlib.import_module("onecdp.pipeline.live")
     with (
         mock.patch.object(follower, "catch_up", catch_up),
-        mock.patch.object(follower, "run"),
+        mock.patch.object(follower, "run", side_effect=lambda *_: steps.append("look")),
+        mock.patch.object(follow, "RETRY_SECONDS", 0),
         mock.patch.object(live, "open_follower", return_value=follower),
     ):
-        live._follow(mock.Mock(), None, logs, triggers, threading.Event(), lambda _: None)
-    assert steps == ["read", "read", "read", "send"]
+        live._follow(mock.Mock(), None, logs, triggers, threading.Event(), told.append)
+    assert steps == ["send", "read", "read", "read", "look"]
+    assert told[1:3] == ["the broker is away; trying again", "going on"]
