@@ -120,7 +120,7 @@ def test_topic_of_tickets_says_who_has_an_open_one(
     tell("open", 1)
     context = Context(open_project(REPOSITORY, tmp_path, {}))
     opened = open_follower(context, open_logs(context, None))
-    opened.catch_up_from_start(threading.Event())
+    opened.catch_up_from_start(threading.Event(), print)
     answers = LiveAnswers(tmp_path / "live.sqlite", read_live_settings(REPOSITORY))
     store = OnlineStore(tmp_path / "online.sqlite")
 
