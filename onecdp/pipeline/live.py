@@ -78,11 +78,12 @@ def _follow(
     follower = open_follower(context, logs, triggers)
     try:
         if triggers:
-            notify(f"triggers: {', '.join(each.name for each in triggers.watching.triggers)}")
             # What is in the outbox was judged before.
             triggers.senders.start(stop)
         follower.catch_up_from_start(stop, notify)
         notify(f"following {data or 'Kafka'} into {context.warehouse.live_file}")
+        if triggers:
+            notify(f"triggers: {', '.join(each.name for each in triggers.watching.triggers)}")
         follower.run(stop, notify)
     finally:
         if follower.watcher:

@@ -300,7 +300,10 @@ def test_a_run_tells_of_an_interrupted_erasure(project: BuiltProject) -> None:
     with duckdb.connect(str(project.warehouse / "onecdp.duckdb")) as private:
         private.execute("create schema raw_erasure")
         private.execute("create table raw_erasure.unfinished as select now() as since")
+    # Told first, whatever comes of the run.
+    (project.folder / "seeds/id_types.csv").write_text("id_type;priority\n")
     told = run_cli("run", *AS_OF, cwd=project.folder)
+    assert told.code == 1
     assert "run the same `onecdp forget` again" in told.stderr
 
 

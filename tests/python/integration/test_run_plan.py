@@ -113,8 +113,6 @@ def test_what_is_downstream_of_a_seed_is_built_after_its_change(project: BuiltPr
     assert nodes_of(project) is None
     by_part = rows_of(project.warehouse / "marts.duckdb")
     assert any("PKG900" in row for row in by_part["audience_package_summary"])
-    again = run_cli("run", "--as-of", "2026-06-06", "--audit", "--json", cwd=project.folder)
-    assert again.document()["built"] == "all"
 
 
 @pytest.mark.parametrize("what", ["gone", "touched"])
@@ -185,10 +183,12 @@ def test_a_run_with_nothing_new_starts_no_dbt_and_says_so(project: BuiltProject)
 
 def test_dbt_does_not_read_an_unchanged_project(project: BuiltProject) -> None:
     log = project.folder / "logs" / "dbt.log"
-    for day in ("2026-06-07", "2026-06-08"):
-        log.unlink(missing_ok=True)
-        done = run_cli("run", "--json", cwd=project.folder, environment={"ONECDP_AS_OF": day})
-        assert done.code == 0
+    log.unlink(missing_ok=True)
+    day = {"ONECDP_AS_OF": "2026-06-08"}
+    done = run_cli("run", "--audit", "--json", cwd=project.folder, environment=day)
+    assert done.code == 0
+    # Not what is new for the date alone, as an audit was asked for.
+    assert done.document()["built"] == "all"
     assert "arsing" not in log.read_text()
     with duckdb.connect(project.warehouse / "marts.duckdb", read_only=True) as marts:
         days = marts.execute("select distinct cast(as_of_date as varchar) from customer_rfm")

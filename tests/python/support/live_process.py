@@ -22,7 +22,9 @@ def start_live(project: Path, data: Path, warehouse: Path) -> subprocess.Popen[s
     )  # fmt: skip
     assert process.stderr is not None
     said = process.stderr.readline()
-    assert re.match("following ", said), said + process.stderr.read()
+    if not re.match("following ", said):
+        process.kill()
+        raise AssertionError(said + process.stderr.read())
     return process
 
 
