@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import duckdb
 import orjson
 import pytest
 from support.cli import BuiltProject, Finished, clean_environment, run_cli
+from support.forget import AS_OF, forget, query
 from support.line import differences, read_tables
 
 from onecdp.destinations.signed_post import keep_letter
@@ -21,7 +21,6 @@ from onecdp.live.triggers import outbox, stays
 from onecdp.live.triggers.outbox import Waiting
 from onecdp.live.triggers.stays import Stay
 
-AS_OF = ("--as-of", "2026-06-06")
 VALUES = (
     "MBR004", "hash_mobile_004", "hash_email_004", "union_004", "open_004", "DEV004", "sess_004",
     "David Zhang",
@@ -39,10 +38,6 @@ KILLS = {
     "after writing": "f.publish_marts = lambda *a, **k: os._exit(9)",
     "at the end": "f.tables.set_finished = lambda *a: os._exit(9)",
 }
-
-
-def forget(project: BuiltProject, *args: str) -> Finished:
-    return run_cli("forget", *args, *AS_OF, cwd=project.folder)
 
 
 def holding(folder: Path, values: tuple[str, ...]) -> dict[str, list[str]]:
@@ -79,11 +74,6 @@ def keep_live(project: BuiltProject, one_id: str) -> None:
         stays.set_due(state, one_id, 1)
     recent.close()
     keep_letter(project.warehouse / "dead-letters/triggers/shop.jsonl", 422, body)
-
-
-def query(file: Path, sql: str) -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(file), read_only=True) as database:
-        return database.execute(sql).fetchall()
 
 
 def bytes_left(project: BuiltProject, values: tuple[str, ...]) -> dict[str, dict[str, list[str]]]:
@@ -305,67 +295,3 @@ def test_a_run_tells_of_an_interrupted_erasure(project: BuiltProject) -> None:
     told = run_cli("run", *AS_OF, cwd=project.folder)
     assert told.code == 1
     assert "run the same `onecdp forget` again" in told.stderr
-
-
-def test_a_dry_run_and_a_no_leave_everything(project: BuiltProject) -> None:
-    file = project.warehouse / "onecdp.duckdb"
-    stood = file.read_bytes()
-    dry = forget(project, "union_id:union_004", "--dry-run", "--json")
-    assert (dry.code, dry.document()["status"]) == (0, "planned")
-    assert "member_id:MBR004" in dry.document()["planned"]
-    assert {"table": "raw_crm.members", "what": "deleted", "rows": 1} in dry.document()["tables"]
-    asked = forget(project, "union_id:union_004")
-    assert (asked.code, asked.stdout) == (2, "")
-    assert "nothing was erased: no confirmation; use --yes to skip the question" in asked.stderr
-    assert file.read_bytes() == stood
-    assert not (project.warehouse / ".erasure-key").exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "code", "said"),
-    [
-        ("member_id:NOBODY", 1, "nobody has the member_id 'NOBODY'"),
-        ("cell:1", 2, "'cell:1' has no identifier type; write ID_TYPE:VALUE with one of"),
-        ("MBR004", 2, "write member_id:MBR004"),
-        ("member_id: ", 2, "has no value"),
-    ],
-)
-def test_what_names_nobody_is_one_line(
-    built_warehouse: BuiltProject, text: str, code: int, said: str
-) -> None:
-    told = forget(built_warehouse, text, "--yes")
-    assert (told.code, told.stdout) == (code, "")
-    assert said in told.stderr
-    assert len(told.stderr.splitlines()) == 1
-
-
-def test_without_a_warehouse_it_is_one_line(project: BuiltProject) -> None:
-    shutil.rmtree(project.warehouse)
-    told = forget(project, "member_id:MBR004", "--yes")
-    assert told.code == 1
-    assert "run `onecdp run` first" in told.stderr
-    assert len(told.stderr.splitlines()) == 1
-
-
-def test_a_seed_that_names_the_person_is_named_first(project: BuiltProject) -> None:
-    seed = project.folder / "seeds" / "id_link_overrides.csv"
-    with seed.open("a") as overrides:
-        overrides.write("cannot_link,member_id,MBR001,member_id,MBR002,others\n")
-        overrides.write("cannot_link,Union_ID, union_004 ,member_id,MBR002,theirs\n")
-    told = forget(project, "member_id:MBR004", "--yes")
-    assert told.code == 1
-    assert "id_link_overrides.csv, line 3: contains an identifier of this person" in told.stderr
-    assert query(project.warehouse / "onecdp.duckdb", "select count(*) from raw_crm.members") == [
-        (5,)
-    ]
-
-
-def test_a_seed_that_cannot_be_read_stops_before_anything_is_erased(
-    project: BuiltProject,
-) -> None:
-    (project.folder / "seeds/id_types.csv").write_text("id_type;priority\n")
-    finished = forget(project, "member_id:MBR004", "--yes")
-    assert finished.code == 1
-    assert finished.stderr.startswith("onecdp: seeds/id_types.csv: line 1 must name the columns")
-    members = "select count(*) from raw_crm.members where member_id = 'MBR004'"
-    assert query(project.warehouse / "onecdp.duckdb", members) == [(1,)]
