@@ -46,7 +46,7 @@ class ProjectContext(RunContext):
 
 
 class _Duckdb(dlt.destinations.duckdb):
-    """dlt's destination, whose settings dlt looks up some thirty times a load: here once."""
+    """dlt's destination, whose settings dlt looks up at every step of a load: here once."""
 
     def __init__(self, database: Path) -> None:
         """The destination is one DuckDB file."""

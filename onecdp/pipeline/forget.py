@@ -214,25 +214,33 @@ def _take_out(
     return plan
 
 
-def _read_recent(
-    private: duckdb.DuckDBPyConnection, project: Project, person: Person
-) -> dict[str, Any]:
-    """What `LiveState.erase` has to know of the warehouse; empty if there is no live state."""
+def _is_nobodys(_: Pair) -> bool:
+    """Without a build, nothing is known to be a placeholder."""
+    return False
+
+
+@dataclass(frozen=True)
+class _Recent:
+    """The person's loaded tickets, and which identifiers are nobody's."""
+
+    tickets: frozenset[str] = frozenset()
+    is_blocked: Callable[[Pair], bool] = _is_nobodys
+
+
+def _read_recent(private: duckdb.DuckDBPyConnection, project: Project, person: Person) -> _Recent:
+    """What an erasure from the live state has to know of the warehouse, if there is one."""
     if not project.warehouse.live_file.exists():
-        return {}
+        return _Recent()
     from onecdp.serving.batch_state import read_batch_state
     from onecdp.serving.batch_tickets import loaded_tickets_of
 
     columns = identifier_columns(project.folder, "support", "tickets")
-    recent: dict[str, Any] = {"tickets": loaded_tickets_of(private, columns, person.identifiers)}
-    if batch := read_batch_state(private):
-        recent["is_blocked"] = batch.is_blocked
-    return recent
+    tickets = loaded_tickets_of(private, columns, person.identifiers)
+    batch = read_batch_state(private)
+    return _Recent(frozenset(tickets), batch.is_blocked if batch else _is_nobodys)
 
 
-def _take_out_online(
-    project: Project, person: Person, recent: dict[str, Any], stores: Stores
-) -> None:
+def _take_out_online(project: Project, person: Person, recent: _Recent, stores: Stores) -> None:
     def from_stores() -> None:
         for place in stores.all:
             place.erase(person.identifiers, person.one_ints)
@@ -244,7 +252,9 @@ def _take_out_online(
 
     state = LiveState(project.warehouse.live_file)
     try:
-        state.erase(person.identifiers, person.one_ids, from_stores, **recent)
+        state.erase(
+            person.identifiers, person.one_ids, from_stores, recent.tickets, recent.is_blocked
+        )
     finally:
         state.close()
 
