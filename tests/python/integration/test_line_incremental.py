@@ -90,6 +90,9 @@ def test_every_day_equals_a_rebuild(tmp_path: Path, project: Path) -> None:
             line.run(tests=False)
             assert not differences(marts, line.marts()), "a run with nothing new changed a mart"
             assert not compared_whole(project), "a run with nothing new compared everything"
+            assert not line.query(
+                "select table_name from duckdb_tables() where contains(table_name, 'dbt_tmp')"
+            ), "dbt's temporary tables were kept"
 
             assert_equals_rebuild(line, tmp_path)
 
