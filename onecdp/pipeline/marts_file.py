@@ -22,6 +22,8 @@ from onecdp.warehouse.sql_text import literal, quoted
 _PRIVATE = "onecdp"
 # Below, a table is written anew: that costs less than to compare its rows.
 _ROWS_WORTH_COMPARING = 100_000
+# Also a table of which more than one row in so many differs.
+_SHARE_WORTH_COMPARING = 4
 # Published as views, since their rows are many times those of the marts that they read.
 _VIEWS = ("customer_profiles_as_of",)
 
@@ -107,23 +109,51 @@ def _apply_difference(
     """Deletes and inserts the rows that differ; False, with nothing changed, if that isn't enough.
 
     Rows are compared by their hashes, each once: a table that holds equal rows may stay unequal.
+    What the table holds afterwards is told from what it held, was deleted and was inserted.
     """
     if known.shape != wanted.shape or known.rows < _ROWS_WORTH_COMPARING:
         return False
     source, target = f"{_PRIVATE}.{MARTS}.{quoted(name)}", quoted(name)
-    row_hash = _row_hash(_columns(out, _open_catalog(out), "main", name))
+    most = known.rows // _SHARE_WORTH_COMPARING
+    columns = _columns(out, _open_catalog(out), "main", name)
+    row_hash = _row_hash(columns)
     out.execute("begin")
-    out.execute(
-        f"create temp table missing as from {source}"
-        f" where {row_hash} not in (select {row_hash} from {target})"
-    )
-    out.execute(f"delete from {target} where {row_hash} not in (select {row_hash} from {source})")
-    out.execute(f"insert into {target} from missing")
-    out.execute("drop table missing")
-    if _digest(out, _open_catalog(out), "main", name) != wanted:
+    try:
+        # Both sides are read once.
+        out.execute(
+            "create temp table differing as select ours.*, theirs.* from"
+            f" (select *, {row_hash} as _our_hash from {source}) as ours full join"
+            f" (select {row_hash} as _their_hash, rowid as _their_row from {target}) as theirs"
+            " on _our_hash = _their_hash where _our_hash is null or _their_hash is null"
+            f" limit {most + 1}"
+        )
+        ((gone, came, xor, total),) = out.execute(
+            "select count(_their_hash), count(_our_hash),"
+            " coalesce(bit_xor(coalesce(_our_hash, _their_hash)), 0),"
+            " (coalesce(sum(_our_hash), 0) - coalesce(sum(_their_hash), 0))::hugeint from differing"
+        ).fetchall()
+        held = Digest(
+            known.shape, known.rows - gone + came, known.xor ^ xor, known.sum + int(total)
+        )
+        if held != wanted or gone + came > most:
+            out.execute("rollback")
+            return False
+        deleted = out.execute(
+            f"delete from {target} where rowid in"
+            " (select _their_row from differing where _their_hash is not null)"
+        ).fetchall()
+        inserted = out.execute(
+            f"insert into {target} select {', '.join(map(quoted, columns))} from differing"
+            " where _our_hash is not null"
+        ).fetchall()
+        if (deleted, inserted) != ([(gone,)], [(came,)]):
+            out.execute("rollback")
+            return False
+        out.execute("drop table differing")
+        out.execute("commit")
+    except duckdb.Error:
         out.execute("rollback")
-        return False
-    out.execute("commit")
+        raise
     return True
 
 
