@@ -19,9 +19,7 @@ _ABOUT_LOADS = """      - name: superseded
                 _dlt_load_id: id of a dlt load
         data_tests:
           - primary_key:
-              arguments: {columns: [superseded_id]}
-          - not_null_columns:
-              arguments: {columns: [by_file]}
+              arguments: {columns: [superseded_id], not_null: [by_file]}
       - name: loads
         description: One row per version of a file that was loaded, with the balance of its rows.
         config:
@@ -118,9 +116,9 @@ sources:
             description: When this version of the row was loaded (UTC).
         data_tests:
           - primary_key:
-              arguments: {{columns: [{", ".join(plan.key)}]}}
-          - not_null_columns:
-              arguments: {{columns: [{", ".join(needed)}]}}
+              arguments:
+                columns: [{", ".join(plan.key)}]
+                not_null: [{", ".join(needed)}]
 {_ABOUT_LOADS}{_PLAIN if any(c.id_type in HASHED for c in plan.identifiers) else ""}"""
 
 
@@ -186,9 +184,7 @@ models:
         description: When onecdp loaded the row (UTC).
     data_tests:
       - primary_key:
-          arguments: {{columns: [{key}]}}
-      - not_null_columns:
-          arguments: {{columns: [{", ".join(needed)}]}}
+          arguments: {{columns: [{key}], not_null: [{", ".join(needed)}]}}
 """
 
 

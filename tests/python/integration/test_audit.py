@@ -67,17 +67,20 @@ BROKEN = {
         "update seeds.id_types set id_type = 'gadget_id' where id_type = 'device_id'"
     ),
     "assert_one_int_is_dense": ("delete from intermediate.int_identity__one_ids where one_int = 1"),
-    "primary_key_int_identity__clusters_node_id": (
+    "primary_key_int_identity__clusters_node_id__component_id__cluster_id": (
         "insert into intermediate.int_identity__clusters"
         " from intermediate.int_identity__clusters limit 1"
     ),
-    "primary_key_int_identity__edges_left_node_id__right_node_id": (
+    (
+        "primary_key_int_identity__edges_left_node_id__right_node_id"
+        "__is_present__confidence__changed_at"
+    ): (
         "insert into intermediate.int_identity__edges from intermediate.int_identity__edges limit 1"
     ),
     "primary_key_customer_profiles_one_id": (
         "insert into marts.customer_profiles from marts.customer_profiles limit 1"
     ),
-    "primary_key_id_map_history_node_id__dbt_valid_from": (
+    "primary_key_id_map_history_node_id__dbt_valid_from__one_id": (
         "insert into snapshots.id_map_history from snapshots.id_map_history limit 1"
     ),
     "current_versions_of_id_map_history_ref_int_identity__map_": (
@@ -92,14 +95,15 @@ BROKEN = {
         "update intermediate.int_customers__profile_changes set version_begun_at = null"
         " where one_id = (select max(one_id) from intermediate.int_customers__profile_changes)"
     ),
-    "primary_key_stg_crm__members_member_id": (
+    "primary_key_stg_crm__members_member_id__is_deleted__loaded_at": (
         "insert into raw_crm.members from raw_crm.members limit 1"
     ),
-    "not_null_columns_int_identity__edges_is_present__confidence__changed_at": (
-        "update intermediate.int_identity__edges set confidence = null"
-        " where left_node_id = (select min(left_node_id) from intermediate.int_identity__edges)"
+    # Of the columns that it wants filled.
+    "primary_key_int_identity__confidences_node_id__confidence": (
+        "update intermediate.int_identity__confidences set confidence = null"
+        " where node_id = (select min(node_id) from intermediate.int_identity__confidences)"
     ),
-    "primary_key_int_identity__map_node_id": (
+    "primary_key_int_identity__map_node_id__changed_at": (
         "insert into intermediate.int_identity__map"
         " from intermediate.int_identity__map where is_active and id_type = 'device_id'"
         " order by node_id limit 1"
