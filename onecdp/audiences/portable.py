@@ -77,7 +77,9 @@ def write(
     has_offsets = not has_runs or count >= _NO_OFFSETS_BELOW
     header += 4 * count + (4 * count if has_offsets else 0)
     out = np.empty(header + sizes.sum(), np.uint8)
-    out[:header] = 0
+    # By loops: numba takes two seconds to compile an assignment to a slice.
+    for at in range(header):
+        out[at] = 0
     place = 0
     if has_runs:
         place = _put(out, place, _COOKIE | ((count - 1) << 16), 4)
@@ -102,7 +104,8 @@ def write(
             place = _put(out, place, runs[at], 2)
             place = _put_runs(out, place, block)
         elif members[at] > _ARRAY_MAX:
-            out[place : place + 8 * WORDS] = bits[blocks[at], : 8 * WORDS]
+            for byte in range(8 * WORDS):
+                out[place + byte] = bits[blocks[at], byte]
             place += 8 * WORDS
         else:
             for number in range(WORDS):
