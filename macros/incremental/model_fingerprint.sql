@@ -1,7 +1,9 @@
 {#-
     An SQL expression for a hash of what the rows of this model depend on besides the stamped rows
     of its upstream tables: its SQL, the macros and variables in it, the views between it and the
-    tables, and the content of small tables (`meta.watermarks.contents`), such as seeds.
+    tables, the content of small tables (`meta.watermarks.contents`), such as seeds, and the
+    fingerprints of its upstream tables. By another rule a row upstream may keep its unique key and
+    change the columns by which this model finds it: it would look under the new values only.
 -#}
 {% macro model_fingerprint() -%}
     {#- By name: dbt's own list has only those that were called until now. The post-hook and
@@ -10,7 +12,8 @@
     {%- set seen = ['keep_watermarks', 'model_fingerprint'] -%}
     {%- set pending = [model.raw_code] -%}
     {%- for _ in range(1000) if pending -%}
-        {%- for called in modules.re.findall("\\b(\\w+)\\(", pending.pop()) -%}
+        {%- for found in modules.re.findall("dispatch\\(['\"](\\w+)|\\b(\\w+)\\(", pending.pop()) -%}
+            {%- set called = found | join -%}
             {%- for name in [called, 'default__' ~ called, 'duckdb__' ~ called] if name not in seen -%}
                 {%- do seen.append(name) -%}
                 {%- set definition = context.get(name).macro if context.get(name) -%}
@@ -42,6 +45,11 @@
             where (views.schema_name || '.' || views.view_name) in ('{{ views | join("', '") }}')
         )
         {%- endif %}
+        || (
+            select coalesce(string_agg(distinct fingerprint, ' ' order by fingerprint), '')
+            from audit.watermarks
+            where model in ('{{ config.get('meta').watermarks.stamps | join("', '") }}')
+        )
         {%- for name in config.get('meta').watermarks.contents %}
         || (select coalesce(cast(sum(hash(held)) as string), '') from {{ ref(name) }} as held)
         {%- endfor %}

@@ -57,9 +57,9 @@ def resolve(
         Rows in no order: node_id, component_id (smallest node id of its connected component),
         cluster_id (smallest node id of its cluster, int64), resolved_through_at (timestamp; the
         newest changed_at of all edges), settings_fingerprint (int64). They replace the stored rows
-        of the same nodes. Without a previous result, or if its settings were different, all nodes
-        of `edges` and `previous` are returned; otherwise those of the components with an edge that
-        changed since. A node without edges is a component of its own.
+        of the same nodes. Without a previous result, if its settings were different, or if no edge
+        is as old, all nodes of `edges` and `previous` are returned; otherwise those of the
+        components with an edge that changed since. A node without edges is a component of its own.
 
     Raises:
         ValueError: a node id is negative, or a type has two limits.
@@ -70,6 +70,9 @@ def resolve(
     resolved_through_at = _one(edges.aggregate("max(changed_at)"))
     present = edges.filter("is_present")
     since = None if previous is None else _resolved_since(previous, settings.fingerprint)
+    if since is not None and not _has_edges_until(edges, since):
+        # They were rebuilt alone, which does not tell which were there before.
+        since = None
     if previous is None or since is None:
         nodes = _ends(edges.filter("not is_present"))
         if previous is not None:
@@ -110,6 +113,14 @@ def _resolved_since(previous: duckdb.DuckDBPyRelation, fingerprint: int) -> date
     return newest
 
 
+def _has_edges_until(edges: duckdb.DuckDBPyRelation, since: datetime) -> bool:
+    return bool(_one(edges.aggregate(f"min(changed_at) <= {_literal(since)}")))
+
+
+def _literal(time: datetime) -> str:
+    return f"timestamp '{time.isoformat(sep=' ')}'"
+
+
 def _one(relation: duckdb.DuckDBPyRelation) -> Any:
     row = relation.fetchone()
     assert row
@@ -125,7 +136,7 @@ def _dirty_nodes(
     edges: duckdb.DuckDBPyRelation, previous: duckdb.DuckDBPyRelation, since: datetime
 ) -> duckdb.DuckDBPyRelation:
     """Returns the ends of the changed edges and all nodes of the components they were in."""
-    ends = _ends(edges.filter(f"changed_at > timestamp '{since.isoformat(sep=' ')}'"))
+    ends = _ends(edges.filter(f"changed_at > {_literal(since)}"))
     stored = previous.set_alias("stored")
     touched = stored.join(
         ends.set_alias("ends"), "stored.node_id = ends.node_id", how="semi"

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import duckdb
-import pyarrow as pa
 import pytest
 from support.identity import (
     EVENTS,
@@ -16,6 +14,7 @@ from support.identity import (
     LINKS,
     MEMBERS,
     build_identity,
+    compared,
     link,
     member,
     override,
@@ -29,32 +28,6 @@ from support.line import Line, copy_project, differences
 # Small worlds that share nothing, in one warehouse: each build is a step of all of them.
 WORLDS = 12
 DATES = ("2023-01-01", "2023-06-01", "2024-03-01", "2025-01-01", "2026-05-01")
-# What must not depend on the way there; stamps do, and so do rows of what was an edge once.
-COMPARED = {
-    "map": "select * exclude (changed_at) from intermediate.int_identity__map",
-    "rejections": "select * from marts.id_link_rejections",
-    "edges": "select * exclude (changed_at) from intermediate.int_identity__edges where is_present",
-    "clusters": "select nodes.node_id, nodes.cluster_id,"
-    " coalesce(linked.component_id, nodes.node_id) as component_id"
-    " from intermediate.int_identity__node_clusters as nodes"
-    " left join intermediate.int_identity__clusters as linked using (node_id)",
-    "confidences": "select node_id, confidence from intermediate.int_identity__confidences"
-    " where node_id in (select unnest([left_node_id, right_node_id])"
-    " from intermediate.int_identity__edge_outcomes where is_kept)",
-    **{
-        name: f"select * exclude (changed_at) from intermediate.int_identity__{name}"
-        for name in (
-            "sightings",
-            "graph_links",
-            "nodes",
-            "star_links",
-            "candidate_links",
-            "shared_values",
-            "node_clusters",
-            "cluster_one_ids",
-        )
-    },
-}
 
 
 @dataclass
@@ -155,7 +128,7 @@ def once(rows: Iterable[str]) -> list[str]:
 
 
 def change_a_rule(project: Path, chance: random.Random) -> None:
-    match chance.randrange(5):
+    match chance.randrange(6):
         case 0:
             set_type(project, "mobile_hash", chance.randrange(1, 4), chance.choice(("", 90, 365)))
         case 1:
@@ -166,11 +139,10 @@ def change_a_rule(project: Path, chance: random.Random) -> None:
             set_variable(project, "identity_shared_value_hubs", chance.choice((1, 2, 5)))
         case 4:
             set_variable(project, "identity_max_cluster_size", chance.choice((4, 8, 1000)))
-
-
-def compared(line: Line) -> dict[str, pa.Table]:
-    with duckdb.connect(str(line.project.warehouse.build_file), read_only=True) as private:
-        return {name: private.execute(sql).to_arrow_table() for name, sql in COMPARED.items()}
+        case 5:
+            kind = chance.choice(("union_id", "device_id", "mobile_hash"))
+            with (project / "seeds" / "id_blocklist.csv").open("a") as seed:
+                seed.write(f"{kind},exact,W{chance.randrange(WORLDS)}X{kind[0]}1,a test\n")
 
 
 def assert_equals_rebuild(line: Line, folder: Path) -> None:

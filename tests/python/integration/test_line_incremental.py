@@ -216,6 +216,7 @@ def test_changed_models_count_for_rows_of_before(tmp_path: Path) -> None:
         ),
         ("events/int_events__web", "    from typed\n", "    from typed where event_id != 'W1'\n"),
         ("customers/int_customers__activity", "coalesce(-sum(", "coalesce(7 - sum("),
+        ("../../macros/compat/value_at_max", "arg_{{ end }}(", "arg_min("),
     ):
         file = project / "models" / "intermediate" / f"{model}.sql"
         assert file.read_text().count(old) == 1

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
+import pyarrow as pa
 import yaml
 
 from support.line import Line
@@ -20,6 +22,33 @@ LINKS = (
 OVERRIDES = "override,left_id_type,left_id_value,right_id_type,right_id_value,reason"
 # What the identity models end in, with the seeds and the history that they need.
 IDENTITY = ("--select", "+id_map", "+id_link_rejections", "+id_map_changes")
+
+# What must not depend on the way there; stamps do, and so do rows of what was an edge once.
+COMPARED = {
+    "map": "select * exclude (changed_at) from intermediate.int_identity__map",
+    "rejections": "select * from marts.id_link_rejections",
+    "edges": "select * exclude (changed_at) from intermediate.int_identity__edges where is_present",
+    "clusters": "select nodes.node_id, nodes.cluster_id,"
+    " coalesce(linked.component_id, nodes.node_id) as component_id"
+    " from intermediate.int_identity__node_clusters as nodes"
+    " left join intermediate.int_identity__clusters as linked using (node_id)",
+    "confidences": "select node_id, confidence from intermediate.int_identity__confidences"
+    " where node_id in (select unnest([left_node_id, right_node_id])"
+    " from intermediate.int_identity__edge_outcomes where is_kept)",
+    **{
+        name: f"select * exclude (changed_at) from intermediate.int_identity__{name}"
+        for name in (
+            "sightings",
+            "graph_links",
+            "nodes",
+            "star_links",
+            "candidate_links",
+            "shared_values",
+            "node_clusters",
+            "cluster_one_ids",
+        )
+    },
+}
 
 Row = tuple[object, ...]
 
@@ -186,3 +215,9 @@ def partition(ids: Iterable[str], people: People) -> set[frozenset[str]]:
     for identifier in ids:
         persons.setdefault(people.one_id(identifier), set()).add(identifier)
     return {frozenset(person) for person in persons.values()}
+
+
+def compared(line: Line) -> dict[str, pa.Table]:
+    """What a rebuild must make, too."""
+    with duckdb.connect(str(line.project.warehouse.build_file), read_only=True) as private:
+        return {name: private.execute(sql).to_arrow_table() for name, sql in COMPARED.items()}

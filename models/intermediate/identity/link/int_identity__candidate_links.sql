@@ -87,7 +87,8 @@ likely_links as (
 
 ),
 
--- Overrides never create identifiers: both ends must already be observed.
+-- Overrides never create identifiers: both ends must already be observed, and one of them still
+-- be active, or nobody is there whom the other could belong to.
 manual_links as (
 
     select
@@ -102,6 +103,7 @@ manual_links as (
     from overrides
     inner join nodes as left_node on overrides.left_node_id = left_node.node_id
     inner join nodes as right_node on overrides.right_node_id = right_node.node_id
+    where left_node.is_active or right_node.is_active
 
 ),
 
