@@ -171,6 +171,7 @@ class _Collector:
                 # No event is longer than all of them.
                 if len(body) > MAX_EVENT:
                     check_size(message)
+                message = _with_context(message, document.get("context"))
                 rows += self._mapper.rows(message, None, name, received_at)
             except BadEvent as error:
                 rows.append(self._mapper.set_aside(message, str(error), received_at))
@@ -235,6 +236,14 @@ class _Collector:
             raise Refusal(503, "not_durable", "the events can't be stored now", 5) from None
         except TooBusy:
             raise Refusal(503, "busy", "the collector can't keep up; send again", 1) from None
+
+
+def _with_context(message: object, shared: object) -> object:
+    """A message of a batch with the context of the batch, where it has none of its own."""
+    own = message.get("context", {}) if isinstance(message, dict) else None
+    if not (isinstance(message, dict) and isinstance(own, dict) and isinstance(shared, dict)):
+        return message
+    return {**message, "context": {**shared, **own}}
 
 
 def _lines(rows: Rows) -> Lines:

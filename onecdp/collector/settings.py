@@ -5,6 +5,7 @@ In the environment a write key is `COLLECTOR__WRITE_KEYS__WEB`.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -118,12 +119,29 @@ def read_settings(project: Path, environment: Mapping[str, str]) -> Settings:
             "nobody could send anything: no write key and no webhook; add a line "
             'web = "KEY" below [collector.write_keys] in .dlt/secrets.toml (docs/collector.md)'
         )
+    _check_types(project / "seeds" / "id_types.csv", settings)
     if settings.kafka and (missing := set(settings.sources) - set(settings.kafka.topics)):
         source = min(missing)
         raise UsageProblem(
             f'collector.kafka.topics has no topic of {source}; add {source} = "its topic"'
         )
     return settings
+
+
+def _check_types(seed: Path, settings: Settings) -> None:
+    """Raises `UsageProblem` for a type whose links nobody would load."""
+    try:
+        with seed.open(encoding="utf-8-sig", newline="") as lines:
+            known = [row.get("id_type") for row in csv.DictReader(lines)]
+    except FileNotFoundError:
+        return
+    for name in ("user_id_type", "previous_id_type"):
+        value = getattr(settings, name)
+        if value not in known:
+            raise UsageProblem(
+                f"collector.{name} is {value!r}, which is no type of seeds/id_types.csv;"
+                f" there are {', '.join(filter(None, known))}"
+            )
 
 
 def read_kafka(project: Path, environment: Mapping[str, str]) -> Kafka | None:

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+
+# As in ingestion/landing/kinds.py: what is taken here must not be set aside there.
+_ISO_TIME = re.compile(
+    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
+    r"(?:[ T]([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:\.[0-9]*)?)?"
+    r"(?: ?(?:Z|UTC|[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9])?))?)?"
+)
+_EARLIEST_YEAR = 1900
 
 
 def now() -> str:
@@ -11,23 +20,31 @@ def now() -> str:
 
 
 def is_iso_time(text: str) -> bool:
-    """Whether a text is a date, or a date and a time, in ISO 8601."""
+    """Whether a text is a date, or a date and a time, in ISO 8601, as `onecdp ingest` reads it."""
+    found = _ISO_TIME.fullmatch(text)
+    if found is None:
+        return False
     try:
-        dt.datetime.fromisoformat(text)
+        time = dt.datetime(*(int(part or 0) for part in found.groups()))
     except ValueError:
         return False
-    return text[:4].isdecimal() and "W" not in text
+    return time.year >= _EARLIEST_YEAR
 
 
 def as_iso_time(value: object) -> str | None:
-    """Seconds since 1970, or ISO 8601, as ISO 8601; None if it is no time."""
+    """ISO 8601, or seconds or milliseconds since 1970, as ISO 8601; None if it is no time.
+
+    A number is told by its size: from 1973 to 5138, seconds have nine to eleven digits and
+    milliseconds twelve to fourteen.
+    """
     if isinstance(value, str) and value.isdecimal():
         value = int(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
+        if 10**8 <= value < 10**11:
             return _iso(dt.datetime.fromtimestamp(value, dt.UTC))
-        except (OverflowError, OSError, ValueError):
-            return None
+        if 10**11 <= value < 10**14:
+            return _iso(dt.datetime.fromtimestamp(value / 1000, dt.UTC))
+        return None
     return value if isinstance(value, str) and is_iso_time(value) else None
 
 

@@ -97,6 +97,12 @@ def parse_ticket(line: bytes, columns: TicketColumns, now: dt.datetime) -> Event
     if ticket_id is None:
         return None
     version = said.get("updated_at")
+    if version is None and any(
+        text_of(row[name]).strip() for name, column in columns.names.items()
+        if column == "updated_at" and name in row
+    ):  # fmt: skip
+        # A version that can't be read is set aside, not taken for the newest.
+        return None
     document = orjson.dumps({column: (version, value) for column, value in said.items()}).decode()
     # Without a version, the same once more is newer than what came between.
     key = sha256(f"{ticket_id}\n{document}".encode()).hexdigest() if version else uuid4().hex

@@ -155,9 +155,12 @@ def _joined(item: Any, path: str) -> Any:
 def _text(column: str, value: Any, personal: PersonalData) -> str | None:
     if isinstance(value, dict | list | bool) or value is None:
         return None
-    if column in _TIMES:
-        return as_iso_time(value)
     text = str(value).strip()
+    if column in _TIMES:
+        # Without a time the row would count as newer. `ingest` sets it aside, and says why; by a
+        # date with slashes, as it stands, it would refuse the whole file.
+        unreadable = f"unreadable {without_addresses(text, personal)}" if text else None
+        return as_iso_time(value) or unreadable
     if column in _HASHES:
         # What has been hashed by its sender stays.
         return _HASHES[column](text, personal) or (text.lower() if _is_hash(text) else None)

@@ -115,7 +115,9 @@ def test_events_links_and_bad_events_reach_the_raw_tables_once(
             assert taken.ok
             assert [r["index"] for r in taken.json()["rejected"]] == [3, 4, 5]
             assert collector.post("identify", identify).ok
-        assert collector.post("batch", b'{"batch":[{"type":"track","event":"\\ud83d",'
+        # What stands beside the batch is said of each of its events.
+        assert collector.post("batch", b'{"context":{"page":{"path":"/shared"}},'
+                              b'"batch":[{"type":"track","event":"\\ud83d",'
                               b'"userId":"u1","messageId":"m6"}]}').ok  # fmt: skip
         assert len(open_files(warehouse.data)) == 2
         said = collector.stop()
@@ -134,7 +136,7 @@ def test_events_links_and_bad_events_reach_the_raw_tables_once(
         ("m2", "purchase", "Order Completed", "revenue is missing", None, "web", "device-2",
          f"/?to={hashed}"),
         ("m3", "page_view", "Home", None, "9.5000", "web", "u1", "Home"),
-        ("m6", "?", "?", "event is not in the tracking plan", None, "web", "u1", None),
+        ("m6", "?", "?", "event is not in the tracking plan", None, "web", "u1", "/shared"),
     ]  # fmt: skip
     assert warehouse.query("select email_hash from raw_app.events where event_id = 'm2'") == [
         (hashed,)

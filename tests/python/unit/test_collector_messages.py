@@ -7,8 +7,12 @@ import json
 from pathlib import Path
 from urllib.parse import urlencode
 
+import duckdb
+import pyarrow as pa
 import pytest
 
+from ingestion.declaration import Kind
+from ingestion.landing.kinds import typed
 from onecdp.collector.messages import Mapper
 from onecdp.collector.refusals import BadEvent
 from onecdp.collector.settings import Settings
@@ -174,14 +178,67 @@ def test_the_plan_names_what_an_event_breaks(tmp_path: Path) -> None:
     assert read_plan(tmp_path / "none.csv").violation("C", {}) is None
 
 
-@pytest.mark.parametrize(
-    "text", ["2026-06-01", "2026-06-01T08:26:00Z", "2026-06-01 08:26:00+02:00"]
-)
+TIMES = [
+    "2026-06-01",
+    "2026-06-01T08:26:00Z",
+    "2026-06-01 08:26:00+02:00",
+    "2026-6-1 8:26 +0530",
+    "2026-06-01T08:26:00.123456UTC",
+]
+NO_TIMES = [
+    "01/06/2026",
+    "2026-W23-1",
+    "20260601T080000Z",
+    "2026-06-01T08:00:00,123Z",
+    "2026-06-01T08:00:00+05:30:15",
+    "2026-06-01T08",
+    "2026-06-01x08:00:00Z",
+    "2026-02-30",
+    "0001-01-01T00:00:00Z",
+    "soon",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", TIMES)
 def test_times_in_iso_8601(text: str) -> None:
     assert is_iso_time(text)
     assert as_iso_time(text) == text
 
 
-@pytest.mark.parametrize("value", ["01/06/2026", "2026-W23-1", "soon", "", True, None, 10**30, []])
+@pytest.mark.parametrize("value", [*NO_TIMES, True, None, 10**30, [], "20260601", 20260601])
 def test_no_times(value: object) -> None:
     assert as_iso_time(value) is None
+
+
+def test_what_counts_as_a_time_is_loaded() -> None:
+    """What is acknowledged must not be set aside later."""
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.register("texts", pa.table({"time": TIMES}))
+        sql = f"select {typed('time', Kind.TIMESTAMP)} from texts"
+        assert None not in [time for (time,) in connection.execute(sql).fetchall()]
+
+
+@pytest.mark.parametrize(
+    ("value", "time"),
+    [
+        (1780300800, "2026-06-01T08:00:00.000Z"),
+        ("1780300800123", "2026-06-01T08:00:00.123Z"),
+        (1780300800123, "2026-06-01T08:00:00.123Z"),
+    ],
+)
+def test_numbers_are_seconds_or_milliseconds_by_their_size(value: object, time: str) -> None:
+    assert as_iso_time(value) == time
+
+
+def test_a_time_that_cannot_be_read_is_said_for_quarantine() -> None:
+    """Without it, an older call would count as newer than what is known."""
+    (row,) = ZENDESK.rows(
+        b'{"ticket_id": 7, "status": "open", "updated_at": "06/01/2026 of ada@x.example"}'
+    )
+    assert str(row["updated_at"]).startswith("unreadable 06/01/2026 of ")
+    assert "@" not in str(row["updated_at"])
+    assert ZENDESK.rows(b'{"ticket_id": 7, "updated_at": ""}') == [
+        {"ticket_id": "7", "updated_at": None}
+    ]

@@ -107,6 +107,17 @@ def test_a_setting_that_cannot_work_is_named_and_no_secret(
     assert "12345678" not in str(told.value)
 
 
+@pytest.mark.parametrize("name", ["user_id_type", "previous_id_type"])
+def test_types_of_identifiers_are_those_of_the_seed(tmp_path: Path, name: str) -> None:
+    """Every link of another type would be set aside."""
+    keys = '[collector.write_keys]\nweb = "12345678"\n'
+    folder = project(tmp_path, secrets=f'[collector]\n{name} = "memberid"\n{keys}')
+    (folder / "seeds").mkdir()
+    (folder / "seeds" / "id_types.csv").write_text("id_type,priority\nunion_id,1\ndevice_id,2\n")
+    with pytest.raises(UsageProblem, match=f"{name} is 'memberid', .* there are union_id, device_id"):
+        read_settings(folder, {})
+
+
 def test_a_service_of_ones_own_signs_and_is_mapped_by_settings(tmp_path: Path) -> None:
     settings = read_settings(
         project(
