@@ -60,7 +60,7 @@ _PERSONAL_NAMES = {
     "手机": Kind.PHONE_HASH, "手机号": Kind.PHONE_HASH, "手机号码": Kind.PHONE_HASH,
     "电话": Kind.PHONE_HASH, "电话号码": Kind.PHONE_HASH,
 }  # fmt: skip
-"""Names of columns, as `letters` has them, that hold personal data though nobody declared them."""
+"""Names of columns, as `letters` has them, that hold personal data though nobody declares it."""
 
 
 class DateOrder(StrEnum):
@@ -190,7 +190,9 @@ class TableSpec:
             if identifier.column == name:
                 is_hash = identifier.id_type in (Kind.EMAIL_HASH, Kind.PHONE_HASH)
                 return Kind(identifier.id_type) if is_hash else Kind.CODE
-        return declared or _PERSONAL_NAMES.get(letters(name), Kind.TEXT)
+        # Also of a column that was declared before anybody saw what its name says.
+        by_name = personal_kind(name) if declared in (None, Kind.TEXT) else None
+        return by_name or declared or Kind.TEXT
 
     def is_needed(self, column: Column) -> bool:
         """Whether a row without a value of the column that can be read is lost."""
@@ -204,7 +206,8 @@ class TableSpec:
         That of an identifier is, but what is hashed for its name alone may be anything.
         """
         kind = self.kind_of(column.name)
-        declared = {*(c.name for c in self.columns), *(i.column for i in self.identifiers)}
+        declared = {c.name for c in self.columns if c.kind is not Kind.TEXT}
+        declared |= {i.column for i in self.identifiers}
         is_identifier = kind.is_code and (kind is Kind.CODE or column.name in declared)
         return self.is_needed(column) or is_identifier
 
@@ -233,6 +236,11 @@ class TableSpec:
         names = set(present)
         kept = [i for i in self.identifiers if {i.column, i.type_column} - {""} <= names]
         return replace(self, identifiers=tuple(kept))
+
+
+def personal_kind(name: str) -> Kind | None:
+    """The kind of hash for the values of a column that a name says is personal; None of others."""
+    return _PERSONAL_NAMES.get(letters(name))
 
 
 def letters(name: str) -> str:

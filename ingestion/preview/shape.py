@@ -10,9 +10,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from onecdp.warehouse.sql_text import quoted
+from onecdp.warehouse.sql_text import literal, quoted
 
-from ..declaration import DateOrder, Kind, OnRepeatedKey, TableSpec
+from ..declaration import DateOrder, Kind, OnRepeatedKey, TableSpec, personal_kind
 from ..identifiers import read_id_types, read_identifiers
 from ..landing.arrivals import INDEX, LINE, Refused
 from ..landing.kinds import DECIMAL, typed
@@ -24,6 +24,12 @@ from ..readers.files import read
 _SHOWN = 3
 # Zeros in front and more than 15 digits are those of a code, such as a card's number.
 _NO_CODE = "regexp_matches(trim({0}), '^-?(0|[1-9][0-9]{{0,14}})(\\.[0-9]+)?$')"
+
+# Values of a column that no name tells: all are e-mail addresses, or numbers with their country.
+_PERSONAL_VALUES = {
+    Kind.EMAIL_HASH: r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
+    Kind.PHONE_HASH: r"^\+[0-9][0-9 ().-]{6,20}$",
+}
 
 
 class NoShape(Exception):
@@ -62,6 +68,8 @@ class Shape:
         doubled: As for a column, of the key that was asked about.
         known_identifiers: The type of identifier of each name that the project has for one:
             types, and columns of raw tables. A name with two types is not there.
+        personal: The type of the hash of each column that holds addresses or numbers of people, by
+            its name or its values.
         id_types: The types of identifiers that there are.
     """
 
@@ -70,6 +78,7 @@ class Shape:
     day_first: bool
     doubled: str
     known_identifiers: Mapping[str, str]
+    personal: Mapping[str, str]
     id_types: tuple[str, ...]
 
 
@@ -92,10 +101,13 @@ def read_shape(path: Path, project: Path, key: Sequence[str] = (), is_xlsx: bool
     with tempfile.TemporaryDirectory(prefix="onecdp-shape-") as folder:
         connection = open_scratch(Path(folder))
         try:
-            tables = [chunk.table for chunk in read(file, spec, Path(folder))]
+            chunks = list(read(file, spec, Path(folder)))
+            tables = [chunk.table for chunk in chunks]
             rows = pa.concat_tables(tables, promote_options="default") if tables else None
             if rows is None or not rows.num_rows:
-                raise NoShape("it has no rows")
+                broken = next((row for chunk in chunks for row in chunk.broken), None)
+                told = f" that can be read; line {broken.line}: {broken.reason}" if broken else ""
+                raise NoShape(f"it has no rows{told}")
             names = [n for n in rows.column_names if not n.startswith("_")]
             connection.register("read", rows.select([*names, LINE]))
             every = ", ".join(map(quoted, names))
@@ -140,9 +152,23 @@ def _shape(
         )  # fmt: skip
     asked = _doubled(connection, key) if key and set(key) <= set(names) else ""
     day_first = order is DateOrder.DAY_FIRST
-    known = _known_identifiers(project)
+    known = _known_identifiers(project, names)
     types = tuple(read_id_types(project))
-    return Shape(tuple(columns), rows, day_first, asked, known, types)
+    personal = {
+        name: str(held) for name in names if (held := _personal(connection, name)) is not None
+    }
+    return Shape(tuple(columns), rows, day_first, asked, known, personal, types)
+
+
+def _personal(connection: duckdb.DuckDBPyConnection, name: str) -> Kind | None:
+    if (by_name := personal_kind(name)) is not None:
+        return by_name
+    column = quoted(name)
+    by_value = {
+        kind: f"case when regexp_matches(trim({column}), {literal(pattern)}) then 1 end"
+        for kind, pattern in _PERSONAL_VALUES.items()
+    }
+    return next((k for k, test in by_value.items() if _fits(connection, name, test)), None)
 
 
 def _doubled(connection: duckdb.DuckDBPyConnection, key: Sequence[str]) -> str:
@@ -200,7 +226,7 @@ def _fits(connection: duckdb.DuckDBPyConnection, name: str, test: str) -> bool:
     return bool(values) and values == fitting
 
 
-def _known_identifiers(project: Path) -> dict[str, str]:
+def _known_identifiers(project: Path, names: Sequence[str]) -> dict[str, str]:
     aliases = {
         (spec.source, spec.table, column.name): column.aliases
         for source in SOURCES
@@ -213,4 +239,10 @@ def _known_identifiers(project: Path) -> dict[str, str]:
             found.setdefault(declared.column, set()).add(declared.id_type)
             for alias in aliases.get((declared.source, declared.table, declared.column), ()):
                 found.setdefault(alias, set()).add(declared.id_type)
-    return {name: types.pop() for name, types in found.items() if len(types) == 1}
+    known = {name: types.pop() for name, types in found.items() if len(types) == 1}
+    for kind in _PERSONAL_VALUES:
+        # Two in a row may be two people's, such as a customer's and an agent's.
+        meant = [name for name in names if personal_kind(name) is kind or known.get(name) == kind]
+        if len(meant) == 1:
+            known[meant[0]] = str(kind)
+    return known

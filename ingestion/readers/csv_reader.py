@@ -226,7 +226,8 @@ def _header(lines: _Lines, reader: Iterator[list[str]], spec: TableSpec) -> list
 def _check_separator(record: list[bytes], header: list[str], spec: TableSpec) -> None:
     """Refuses a header that makes sense only with another separator than the comma."""
     required = set(spec.required)
-    if not required or required <= set(map(spec.known, header)):
+    # Of a table of which nothing is known, one column is none.
+    if len(header) > 1 if not required else required <= set(map(spec.known, header)):
         return
     text = record[0].decode("utf-8-sig", "replace").rstrip("\r\n")
     for separator, name in _OTHER_SEPARATORS:

@@ -73,6 +73,12 @@ def add(
     for column in plan.identifiers:
         guessed = ", by its name" if column.name in plan.guessed else ""
         click.echo(f"{column.name} names people, as {column.id_type}{guessed}")
+    for column in plan.columns:
+        if column.is_hashed:
+            click.echo(
+                f"{column.name} is stored as {column.kind}; if it is of the person of the row, say "
+                f"--identifier {column.name}={column.kind}"
+            )
     if plan.has_events:
         click.echo(f"{plan.time} is the time of an event")
     elif not plan.identifiers:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from onecdp.errors import UsageProblem
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+# Plain values of these types are hashed while landing: docs/personal-data.md.
+HASHED = {"email_hash": "EMAIL_HASH", "mobile_hash": "PHONE_HASH"}
 PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 

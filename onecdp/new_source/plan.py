@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from onecdp.errors import UsageProblem
-from onecdp.new_source.names import ADDED, PLAIN, RESERVED
+from onecdp.new_source.names import ADDED, HASHED, PLAIN, RESERVED
 
 _TIMES = ("event_time", "occurred_at", "happened_at", "created_at", "started_at", "timestamp",
           "time", "date")  # fmt: skip
@@ -37,6 +37,7 @@ class Shape(Protocol):
     day_first: bool
     doubled: str
     known_identifiers: Mapping[str, str]
+    personal: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ class Planned:
 
     Attributes:
         name: In the raw table.
-        kind: As `Kind` of ingestion has it.
+        kind: As `Kind` of ingestion has it; of a column with addresses or numbers of people, but
+            not of the person of the row, the type of their hashes.
         id_type: The type of identifier that it holds; or empty.
     """
 
@@ -80,7 +82,17 @@ class Planned:
     @property
     def is_text(self) -> bool:
         """Whether the raw table has it as text."""
-        return self.kind in ("text", "code")
+        return self.kind in ("text", "code") or self.is_hashed
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether its values name somebody, be it the person of the row or not."""
+        return bool(self.id_type) or self.is_hashed
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether it holds hashes of somebody's, who is not the person of the row."""
+        return self.kind in HASHED and not self.id_type
 
 
 @dataclass(frozen=True)
@@ -162,7 +174,7 @@ def make_plan(shape: Shape, asked: Asked, id_types: Sequence[str], is_xlsx: bool
         if said in left_out:
             raise UsageProblem(f"{said} can't be a column of a model; rename it in the file")
     names = {name: column for name, column in names.items() if name not in left_out}
-    identifiers, guessed = _identifiers(names, shape.known_identifiers, asked, id_types)
+    identifiers, guessed = _identifiers(names, shape, asked, id_types)
     time = asked.time or _named(names, ("timestamp", "date"), _TIMES)
     if asked.time and names[asked.time].kind not in ("timestamp", "date"):
         raise UsageProblem(
@@ -193,6 +205,12 @@ def make_plan(shape: Shape, asked: Asked, id_types: Sequence[str], is_xlsx: bool
         )
         for column in names.values()
     )  # fmt: skip
+    columns = tuple(
+        replace(column, kind=shape.personal[column.name])
+        if column.name in shape.personal and not column.id_type
+        else column
+        for column in columns
+    )
     types = [name for name in _TYPES if has_events and name in names and names[name].empty == 0]
     types = [name for name in types if names[name].kind == "text" and name not in identifiers]
     return Plan(
@@ -211,7 +229,7 @@ def _check_column(name: str, names: Mapping[str, Column]) -> None:
 
 
 def _identifiers(
-    names: Mapping[str, Column], known: Mapping[str, str], asked: Asked, id_types: Sequence[str]
+    names: Mapping[str, Column], shape: Shape, asked: Asked, id_types: Sequence[str]
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """The type of each column that names people, and which of them were guessed."""
     said = dict(asked.identifiers)
@@ -221,6 +239,7 @@ def _identifiers(
                 f"--identifier {column}={id_type}: there is no such type in seeds/id_types.csv; "
                 f"there are {', '.join(id_types)}; add a line for a new one"
             )
+    known = shape.known_identifiers
     guessed = {
         name: known[name]
         for name, column in names.items()

@@ -6,11 +6,10 @@ import csv
 import hashlib
 import io
 
+from onecdp.new_source.names import HASHED
 from onecdp.new_source.plan import Plan, Planned
 
 SAMPLE_ROWS = 3
-# Plain values of these are hashed while landing: docs/personal-data.md.
-HASHED = {"email_hash": "EMAIL_HASH", "mobile_hash": "PHONE_HASH"}
 
 
 def declaration(plan: Plan) -> str:
@@ -52,7 +51,7 @@ def _column(plan: Plan, column: Planned) -> str:
         plan.has_events and column.name in (plan.time, plan.type_column)
     )
     parts = [_quoted(column.name)]
-    kind = HASHED.get(column.id_type, column.kind.upper())
+    kind = HASHED.get(column.id_type) or HASHED.get(column.kind) or column.kind.upper()
     parts += [f"Kind.{kind}"] if kind != "TEXT" else []
     parts += ["required=True"] if is_needed else []
     parts += ["is_past=True"] if column.name in (plan.time, plan.version) else []
@@ -65,7 +64,7 @@ def _quoted(name: str) -> str:
 
 def is_deleted_with_person(plan: Plan) -> bool:
     """Whether the key names a person, so that `forget` deletes the whole row."""
-    return any(column.name in plan.key for column in plan.identifiers)
+    return any(column.name in plan.key for column in plan.columns if column.is_personal)
 
 
 def traces(plan: Plan) -> tuple[str, ...]:
@@ -73,7 +72,8 @@ def traces(plan: Plan) -> tuple[str, ...]:
     if is_deleted_with_person(plan) or not plan.identifiers:
         return ()
     kept = {*plan.key, plan.type_column}
-    return tuple(c.name for c in plan.columns if c.is_text and not c.id_type and c.name not in kept)
+    free = [c.name for c in plan.columns if c.is_text and not c.is_personal]
+    return tuple(name for name in free if name not in kept)
 
 
 def sample(plan: Plan) -> str:
@@ -89,7 +89,7 @@ def sample(plan: Plan) -> str:
 def _made_up(plan: Plan, column: Planned, number: int) -> str:
     if column.name == plan.type_column:
         return "made_up"
-    if column.id_type in HASHED:
+    if column.id_type in HASHED or column.is_hashed:
         return hashlib.sha256(f"{plan.name}-{column.name}-{number}".encode()).hexdigest()
     return {
         "code": f"{plan.name}-{column.name}-{number}",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from onecdp.new_source.names import HASHED
 from onecdp.new_source.plan import Plan
-from onecdp.new_source.texts import HASHED, is_deleted_with_person, traces
+from onecdp.new_source.texts import is_deleted_with_person, traces
 
 _ABOUT_LOADS = """      - name: superseded
         description: One row per input row that another one superseded, and where that one is.
@@ -119,19 +120,19 @@ sources:
               arguments:
                 columns: [{", ".join(plan.key)}]
                 not_null: [{", ".join(needed)}]
-{_ABOUT_LOADS}{_PLAIN if any(c.id_type in HASHED for c in plan.identifiers) else ""}"""
+{_ABOUT_LOADS}{_PLAIN if any(c.id_type in HASHED or c.is_hashed for c in plan.columns) else ""}"""
 
 
 def _forget(plan: Plan) -> str:
     """What `forget` does to each text column of the raw table."""
     inner, lines = " " * 14, []
-    in_key = [c for c in plan.identifiers if c.name in plan.key]
-    others = [c for c in plan.identifiers if c.name not in plan.key]
+    in_key = [c for c in plan.columns if c.is_personal and c.name in plan.key]
+    others = [c for c in plan.columns if c.is_personal and c.name not in plan.key]
     for action, columns in (("delete_row", in_key), ("set_null", others)):
         if columns:
             lines.append(f"{action}:")
-            lines += [f"  {column.name}: {column.id_type}" for column in columns]
-    free = [c.name for c in plan.columns if c.is_text and not c.id_type]
+            lines += [f"  {column.name}: {column.id_type or column.kind}" for column in columns]
+    free = [c.name for c in plan.columns if c.is_text and not c.is_personal]
     kept = {}
     if is_deleted_with_person(plan):
         lines += ["with_row:", *(f"  - {name}" for name in free), '  - "*"']

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import xlsxwriter
 from click.testing import CliRunner, Result
@@ -78,6 +81,62 @@ def test_kinds_keys_and_identifiers_are_read_from_the_file(tmp_path: Path) -> No
     (tmp_path / "empty.csv").write_text("id,n\n")
     with pytest.raises(NoShape, match="it has no rows"):
         read_shape(tmp_path / "empty.csv", ROOT)
+
+
+LEADS = """Lead-No,Telefon,手机号,Mail,Owner,tel,reached,created
+L1,+8613800138000,13800138001,a@b.cc,agent@d.ee,+442079460958,+44 20 7946 0958,2024-06-01
+L2,+8613800138002,13800138003,a2@b.cc,agent@d.ee,+442079460959,+44 20 7946 0959,2024-06-02
+"""
+PLAIN = ("1380013", "4420794", "7946", "b.cc", "d.ee")
+
+
+def test_personal_columns_are_hashed_whoever_they_name(project: Path, tmp_path: Path) -> None:
+    """By the name in any spelling, or by all values; a clear name alone tells whose."""
+    data = tmp_path / "data"
+    (data / "leads").mkdir(parents=True)
+    (data / "leads" / "leads.csv").write_text(LEADS)
+    shape = read_shape(data / "leads" / "leads.csv", ROOT)
+    plan = make_plan(shape, Asked("leads"), shape.id_types)
+    assert [(c.name, c.id_type) for c in plan.identifiers] == [("mail", "email_hash")]
+    assert [(c.name, c.kind) for c in plan.columns if c.is_hashed] == [
+        ("telefon", "mobile_hash"),
+        ("owner", "email_hash"),
+        ("tel", "mobile_hash"),
+        ("reached", "mobile_hash"),
+    ]
+
+    done = add(project, "leads", "--from", str(data / "leads" / "leads.csv"))
+    assert done.exit_code == 0, done.output
+    assert "mail names people, as email_hash" in done.output
+    assert "say --identifier reached=mobile_hash" in done.output
+    declared = next((project / "models/staging/leads").glob("*sources.yml")).read_text()
+    assert "owner: email_hash" in declared
+    # A process reads the code of one project.
+    loaded = subprocess.run(
+        [sys.executable, "-m", "onecdp", "ingest", "--data", str(data), "--source", "leads",
+         "--warehouse", str(tmp_path / "w")],
+        cwd=project, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert loaded.returncode == 0, loaded.stderr
+    with duckdb.connect(str(tmp_path / "w" / "onecdp.duckdb"), read_only=True) as private:
+        rows = private.execute(f"from raw_leads.{plan.table}").fetchall()
+    assert len(rows) == 2
+    assert not [plain for plain in PLAIN if plain in str(rows)]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"email;call_id\na@b.cc;C1\n", "it looks semicolon-separated; save it with commas"),
+        (b"id;price;day\nO1;12,50;2024-06-01\n", "it looks semicolon-separated"),
+        (b"id\tprice\nO1\t12\n", "it looks tab-separated; save it with commas"),
+        ("id,name\nO1,é\n".encode("latin-1"), "no rows that can be read; line 2: "),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "rows.csv").write_bytes(content)
+    with pytest.raises(NoShape, match=told):
+        read_shape(tmp_path / "rows.csv", ROOT)
 
 
 @pytest.mark.parametrize(
