@@ -141,7 +141,7 @@ def _is_plain(value: str) -> str:
     """
     return (
         f"{_is_ascii(value)} and {value} between '(' and '~' and {value} not like '=%' "
-        f"and right({value}, 1) between '!' and '~'"
+        f"and ({value})[-1] between '!' and '~'"
     )
 
 
