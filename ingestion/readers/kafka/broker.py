@@ -12,7 +12,8 @@ from ...landing.arrivals import Refused
 from .settings import Kafka
 
 NEEDS_EXTRA = "needs the Kafka client: pip install 'onecdp[kafka]'"
-_AT_ONCE = 10_000
+# Of many messages at once, Python's garbage collector takes as long as all else that is done.
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
