@@ -48,7 +48,7 @@ class ProjectContext(RunContext):
 
 @configspec(init=False)
 class _Settings(DuckDbClientConfiguration):
-    """dlt's settings; their text needs no SQLAlchemy, which takes as long to import as to load."""
+    """dlt's settings; their text needs no SQLAlchemy, which is slow to import."""
 
     def __str__(self) -> str:
         return str(self.credentials.database)
