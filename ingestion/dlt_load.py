@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dlt
 import duckdb
+from dlt.common.configuration.specs.base_configuration import configspec
 from dlt.common.exceptions import DltException
 from dlt.common.runtime.run_context import RunContext
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
@@ -45,12 +46,23 @@ class ProjectContext(RunContext):
         return str(self._work)
 
 
+@configspec(init=False)
+class _Settings(DuckDbClientConfiguration):
+    """dlt's settings; their text needs no SQLAlchemy, which is slow to import."""
+
+    def __str__(self) -> str:
+        return str(self.credentials.database)
+
+
 class _Duckdb(dlt.destinations.duckdb):
     """dlt's destination, whose settings dlt looks up at every step of a load: here once."""
 
+    spec = _Settings
+
     def __init__(self, database: Path) -> None:
         """The destination is one DuckDB file."""
-        super().__init__(str(database))
+        # A text would be read as a URL, by SQLAlchemy where it is installed.
+        super().__init__({"database": str(database)})
         self._resolved: dict[tuple[str, str | None, bool], DuckDbClientConfiguration] = {}
 
     @property

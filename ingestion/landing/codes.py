@@ -55,7 +55,8 @@ MACROS = (
     f"""create temp macro exact_code(code) as
         case
             -- Most codes: scientific notation has a point or a plus, and so has a decimal.
-            when not contains(code, '.') and not contains(code, '+') then nullif(code, '')
+            when code is null or not contains(code, '.') and not contains(code, '+')
+            then nullif(code, '')
             when regexp_matches(code, {literal(_SCIENTIFIC)})
             then exact_integer(scientific(code))
             when regexp_matches(code, {literal(_LONG_DOUBLE)})

@@ -27,6 +27,11 @@ SLASH_TIMES = (" %H:%M", " %H:%M:%S", "")
 MIDNIGHT = r"'[ T]0{1,2}:00(:00(\.0*)?)?$'"
 ISO_DAY = r"'^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}$'"
 
+# As most values are written. The other ways cost several times as much, and read these alike.
+PLAIN_WHOLE = "'-?[0-9]{1,18}'"
+PLAIN_DAY = "'[0-9]{4}-[0-9]{2}-[0-9]{2}'"
+PLAIN_TIME = r"'[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z?'"
+
 # Larger amounts are mistakes. The sum of a hundred smaller ones fits the models' decimals.
 TOO_MUCH = 10**12
 # What a program writes for no date is earlier: 0001-01-01, the year 24 of 2024, 1899-12-30.
@@ -58,7 +63,9 @@ def typed(name: str, kind: Kind, date_order: DateOrder | None = None) -> str:
             # A cast alone would round 6.5 to 7 and read 0x10 as 16.
             whole = f"regexp_extract({trimmed}, '^[^.]*')"
             return (
-                f"case when regexp_matches({trimmed}, {WHOLE}) then try_cast({whole} as bigint) "
+                f"case when regexp_full_match({quoted(name)}, {PLAIN_WHOLE}) "
+                f"then try_cast({quoted(name)} as bigint) "
+                f"when regexp_matches({trimmed}, {WHOLE}) then try_cast({whole} as bigint) "
                 f"when regexp_matches({trimmed}, {EXPONENT}) "
                 f"then try_cast(exact_integer(scientific({trimmed})) as bigint) end"
             )
@@ -73,7 +80,8 @@ def typed(name: str, kind: Kind, date_order: DateOrder | None = None) -> str:
             full = f"regexp_replace({trimmed}, {MINUTES_AND_ZONE}, '\\1:00\\2')"
             full = f"replace(regexp_replace({full}, {SPACE_AND_ZONE}, '\\1'), 'UTC', 'Z')"
             return (
-                f"case when {_is_plain_time(name)} then try_cast({quoted(name)} as timestamp) "
+                f"case when regexp_full_match({quoted(name)}, {PLAIN_TIME}) "
+                f"then try_cast({quoted(name)} as timestamp) "
                 f"when regexp_matches({trimmed}, {ISO_TIME}) then make_timestamp(epoch_us("
                 f"coalesce(try_cast({trimmed} as timestamptz), try_cast({full} as timestamptz)))) "
                 f"when regexp_matches({trimmed}, {SLASH_TIME}) "
@@ -82,7 +90,9 @@ def typed(name: str, kind: Kind, date_order: DateOrder | None = None) -> str:
         case Kind.DATE:
             day = f"regexp_replace({trimmed}, {MIDNIGHT}, '')"
             return (
-                f"case when regexp_matches({day}, {ISO_DAY}) then try_cast({day} as date) "
+                f"case when regexp_full_match({quoted(name)}, {PLAIN_DAY}) "
+                f"then try_cast({quoted(name)} as date) "
+                f"when regexp_matches({day}, {ISO_DAY}) then try_cast({day} as date) "
                 f"when regexp_matches({day}, {SLASH_TIME}) "
                 f"then try_strptime({day}, {slash_formats(date_order, [''])})::date end"
             )
@@ -97,15 +107,6 @@ def typed(name: str, kind: Kind, date_order: DateOrder | None = None) -> str:
                 f"case when regexp_matches({trimmed}, {DECIMAL}) "
                 f"and {number} between 0 and 1 then {number} end"
             )
-
-
-def _is_plain_time(name: str) -> str:
-    """SQL that is true for `2010-12-01 08:26:00`: most times, which need no regular expression."""
-    column = quoted(name)
-    plain = " or ".join(f"{column} like '____-__-__{mark}__:__:__'" for mark in " T")
-    # The cast forgives more spaces behind the day and before the hour.
-    is_digit = " and ".join(f"{column}[{place}] between '0' and '9'" for place in (1, 10, 12))
-    return f"({plain}) and {is_digit}"
 
 
 def complaint(column: Column, load_time: str, deleted: str | None = None) -> str | None:
@@ -125,8 +126,12 @@ def complaint(column: Column, load_time: str, deleted: str | None = None) -> str
         return f"case when t.{name} is null then {told} end"
     parts = []
     if column.required:
-        is_missing = f"nullif(trim(raw.{name}), '') is null and {stands}"
-        parts.append(f"when {is_missing} then '{column.name} is missing'")
+        # Most values need not be trimmed to tell.
+        is_missing = f"t.{name} is null and coalesce(trim(raw.{name}), '') = ''"
+        if column.kind is Kind.TEXT:
+            is_blank = f"raw.{name} not between '!' and '~' and trim(raw.{name}) = ''"
+            is_missing = f"(t.{name} is null or {is_blank})"
+        parts.append(f"when {is_missing} and {stands} then '{column.name} is missing'")
     if column.kind in EXPECTED:
         value = f"left(raw.{name}, 100)"
         parts.append(

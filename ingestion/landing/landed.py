@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import duckdb
@@ -11,7 +12,8 @@ import pyarrow as pa
 from ..declaration import TableSpec
 from .outputs import Counts
 
-BATCH_ROWS = 100_000
+BATCH_ROWS = 122_880
+"""As many as a row group of DuckDB has: it then writes them with all threads, and moves none."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,20 @@ class Landed:
             if not total:
                 yield schema.empty_table()
             sent = 0
-            for batch in reader:
+            for batch in _ahead(reader):
                 yield pa.Table.from_batches([batch]).cast(schema)
                 sent += batch.num_rows
         if sent != total:
             raise AssertionError(f"{sent} of {total} rows of {relation} were handed over")
+
+
+def _ahead(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """Yields batches; the next one is made while one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        batch = pool.submit(next, reader, None)
+        while (found := batch.result()) is not None:
+            batch = pool.submit(next, reader, None)
+            yield found
 
 
 def _portable(column: pa.Field) -> pa.Field:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import BinaryIO, NoReturn
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from ..declaration import TableSpec
 from ..landing.arrivals import FLAW, LINE, MAX_RECORD, BrokenRow, Chunk, Refused, string_table
+from .ahead import map_ahead
 from .header import CHUNK_ROWS, require_columns, resolve_header
 from .json_blocks import read_sound_objects
 from .lines import PIECE, pieces, text_blocks
@@ -76,31 +78,59 @@ def read_lines(blocks: Iterable[bytes], spec: TableSpec, names: dict[str, str]) 
     yield rows.chunk()
 
 
+@dataclass(frozen=True)
+class _Block:
+    """A block to read as a whole.
+
+    Attributes:
+        text: Its lines.
+        first: The keys of the first object; None if that can't be told.
+        names: The column of each key that is known so far.
+    """
+
+    text: bytes
+    first: list[str] | None
+    names: dict[str, str]
+
+
 def _blocks(
     blocks: Iterable[bytes], spec: TableSpec, names: dict[str, str], codes: frozenset[str]
 ) -> Iterator[tuple[bytes, tuple[pa.Table, bool] | None]]:
     """Yields the text in blocks, or pieces of them, with the rows of those read as a whole."""
-    for block in blocks:
-        sound = _read_block(block, spec, names, codes)
-        if sound is not None or len(block) <= PIECE:
-            yield block, sound
+
+    def read(block: _Block) -> tuple[_Block, tuple[pa.Table, bool] | None]:
+        return block, _read_block(block, codes)
+
+    for block, sound in map_ahead(read, (_block(text, spec, names) for text in blocks)):
+        if sound is None and len(names) > len(block.names):
+            # Rows before it have brought keys that were not known when it was read.
+            block, sound = read(_block(block.text, spec, names))
+        if sound is not None or len(block.text) <= PIECE:
+            yield block.text, sound
             continue
-        for piece in pieces(block):
-            yield piece, _read_block(piece, spec, names, codes)
+        for piece in pieces(block.text):
+            yield piece, _read_block(_block(piece, spec, names), codes)
 
 
-def _read_block(
-    block: bytes, spec: TableSpec, names: dict[str, str], codes: frozenset[str]
-) -> tuple[pa.Table, bool] | None:
-    """The rows of a block, and whether null means that a row lacks the column; or None."""
+def _block(text: bytes, spec: TableSpec, names: dict[str, str]) -> _Block:
+    """The block of a text; `names` gets the keys of its first object."""
+    first = None
     try:
-        keys = list(_json_fields(block[: block.find(b"\n") + 1] or block))
-        for key in keys:
+        first = list(_json_fields(text[: text.find(b"\n") + 1] or text))
+        for key in first:
             names.get(key) or _column(key, spec, names)
     except ValueError:
+        first = None
+    return _Block(text, first, dict(names))
+
+
+def _read_block(block: _Block, codes: frozenset[str]) -> tuple[pa.Table, bool] | None:
+    """The rows of a block, and whether null means that a row lacks the column; or None."""
+    if block.first is None:
         return None
+    names = block.names
     identifiers = [key for key, name in names.items() if name in codes]
-    sound = read_sound_objects(block, keys, names, identifiers)
+    sound = read_sound_objects(block.text, block.first, names, identifiers)
     if sound is None:
         return None
     columns = [names[key] for key in sound[0].column_names]

@@ -109,7 +109,11 @@ class GroupCommit(ABC):
         durable = asyncio.get_running_loop().create_future()
         self._waiting.append(durable)
         if not self._is_writing:
-            self._write()
+            # Behind the other requests that are here by now: each write costs a sync.
+            self._is_writing = True
+            self._idle.clear()
+            self._cancel_timer()
+            asyncio.get_running_loop().call_soon(self._write)
         await durable
 
     def _write(self) -> None:

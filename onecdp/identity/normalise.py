@@ -121,7 +121,8 @@ def identifier_sql(id_type: str, id_value: str, full_nfkc: str | None = None) ->
 
 def trim_sql(value: str, full_nfkc: str | None = None) -> str:
     """SQL for a value in NFKC without what stands around it, the first two rules."""
-    is_plain = f"{value} = '' or {_is_plain(value)}"
+    # A null would go the long way, too.
+    is_plain = f"{value} is null or {value} = '' or {_is_plain(value)}"
     return f"case when {is_plain} then {value} else {_trimmed(value, full_nfkc)} end"
 
 
@@ -141,7 +142,7 @@ def _is_plain(value: str) -> str:
     """
     return (
         f"{_is_ascii(value)} and {value} between '(' and '~' and {value} not like '=%' "
-        f"and right({value}, 1) between '!' and '~'"
+        f"and ({value})[-1] between '!' and '~'"
     )
 
 

@@ -12,7 +12,8 @@ from ...landing.arrivals import Refused
 from .settings import Kafka
 
 NEEDS_EXTRA = "needs the Kafka client: pip install 'onecdp[kafka]'"
-_AT_ONCE = 10_000
+# Of many messages at once, Python's garbage collector takes as long as all else that is done.
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,8 @@ class Broker:
         try:
             consumer = kafka.Consumer(
                 {
+                    # By default the client rests for a second when it has read far ahead.
+                    "fetch.queue.backoff.ms": 10,
                     **self._client(),
                     "group.id": "onecdp",
                     "enable.auto.commit": False,
@@ -156,10 +159,15 @@ class Broker:
             if first is None:
                 raise self._refused(None)
             got = [first, *consumer.consume(_AT_ONCE, timeout=0)]
-            got = [one for one in got if not self._is_of_group(one.error())]
-            if not got:
-                continue
-            sound = [one for one in got if one.error() is None]
+            # Most messages are looked at once: there are as many as rows.
+            errors = [one for one in got if one.error() is not None]
+            sound = got
+            if errors:
+                got = [one for one in got if not self._is_of_group(one.error())]
+                if not got:
+                    continue
+                errors = [one for one in got if one.error() is not None]
+                sound = [one for one in got if one.error() is None]
             offsets = [one.offset() for one in sound]
             if offsets and offsets[-1] >= partition.end:
                 sound = sound[: bisect_left(offsets, partition.end)]
@@ -170,7 +178,7 @@ class Broker:
                 keys = {one.offset(): one.key() for one in sound if one.value() is None}
             if offsets:
                 yield Messages(offsets, values, keys)
-            if self._is_at_end(got, partition.end):
+            if self._is_at_end(errors, got[-1], partition.end):
                 return
             # Not before: what takes the messages has its own time.
             patience = time.monotonic() + self._settings.timeout
@@ -180,19 +188,17 @@ class Broker:
         denied = self._kafka.KafkaError.GROUP_AUTHORIZATION_FAILED
         return error is not None and error.code() == denied
 
-    def _is_at_end(self, got: Sequence[Any], end: int) -> bool:
+    def _is_at_end(self, errors: Sequence[Any], last: Any, end: int) -> bool:
         """Whether all messages before the end have come.
 
         Raises:
             Refused: The broker told that reading can't go on.
         """
-        for one in got:
+        for one in errors:
             error = one.error()
-            if error is None or error.code() == self._kafka.KafkaError._PARTITION_EOF:
-                continue
-            if not error.retriable():
+            is_end = error.code() == self._kafka.KafkaError._PARTITION_EOF
+            if not is_end and not error.retriable():
                 raise self._refused(error)
-        last = got[-1]
         return bool(last.offset() >= (end if last.error() else end - 1))
 
     def _client(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -79,7 +80,7 @@ class Header:
         if self.added:
             names.append(self.added[0])
             arrays.append(pa.repeat(pa.scalar(self.added[1]), rows.num_rows))
-        lines = pa.array(range(first_line, first_line + rows.num_rows), pa.int64())
+        lines = pa.array(np.arange(first_line, first_line + rows.num_rows))
         return pa.table([*arrays, lines], names=[*names, LINE])
 
     def empty(self) -> pa.Table:

@@ -80,6 +80,26 @@ def test_a_failed_sync_closes_the_segment_and_takes_back_what_it_wrote(
     assert sorted(closed(tmp_path / "app")) == [b"1\n", b"3\n"]
 
 
+def test_requests_that_are_here_together_cost_one_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+
+    async def send() -> None:
+        journal = Journal(tmp_path, 1 << 20, 60)
+        requests = [asyncio.create_task(journal.append({"app": b"1\n"})) for _ in range(20)]
+        await asyncio.sleep(0)
+        # Also what is to be written when it stops is durable.
+        await journal.stop()
+        await asyncio.gather(*requests)
+
+    asyncio.run(send())
+
+    assert len(synced) == 1
+    assert closed(tmp_path / "app") == [b"1\n" * 20]
+
+
 def test_a_segment_ends_by_size(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path, 4, 60)
     for line in (b"1\n", b"2\n", b"3\n"):

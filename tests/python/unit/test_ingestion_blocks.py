@@ -123,6 +123,17 @@ def test_a_block_of_json_gives_what_its_lines_give(lines: list[str]) -> None:
     assert whole == one_by_one
 
 
+@given(st.lists(JSON_LINES, min_size=4, max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_blocks_that_are_read_ahead_give_what_their_lines_give(parts: list[list[str]]) -> None:
+    body = "\n".join(['{"a":"1"}', *(line for part in parts for line in part), ""])
+    with mock.patch.object(lines_module, "BLOCK", 64):
+        whole, one_by_one = read_both_ways(
+            jsonl_reader.read_jsonl, body.encode(), "read_sound_objects"
+        )
+    assert whole == one_by_one
+
+
 @pytest.mark.parametrize(
     "block",
     [b'1,2\n3,"4, ""four"""\n', b'"1","2"\r\n"3",""\r\n', "订单,é\n,\n".encode(), b"1,2\n3,4"],
