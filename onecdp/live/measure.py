@@ -14,6 +14,8 @@ from onecdp.live.kept import Kept, is_taken_in
 from onecdp.live.tickets import OpenTicket
 
 Value = int | float | bool | str | Decimal | None
+LAST_TIME = "last_time"
+"""A measure beside `features.MEASURES`: the time from which `seconds_since_last` counts."""
 _Measure = Callable[[Sequence[Event], int], Value]
 _TicketMeasure = Callable[[Sequence[OpenTicket]], Value]
 
@@ -154,7 +156,12 @@ def _first_time(events: Sequence[Event], _now: int) -> Value:
 
 
 def _seconds_since_last(events: Sequence[Event], now: int) -> Value:
-    return round((now - events[-1].event_time) / MICROSECONDS, 3) if events else None
+    return seconds_between(events[-1].event_time, now) if events else None
+
+
+def seconds_between(time: int, now: int) -> float:
+    """Seconds between two times in microseconds."""
+    return round((now - time) / MICROSECONDS, 3)
 
 
 _MEASURES: Mapping[str, _Measure] = {
@@ -164,6 +171,7 @@ _MEASURES: Mapping[str, _Measure] = {
     "first_time": _first_time,
     "last_type": lambda events, _: events[-1].event_type if events else None,
     "seconds_since_last": _seconds_since_last,
+    LAST_TIME: lambda events, _: events[-1].event_time if events else None,
 }
 
 

@@ -55,7 +55,7 @@ def profile_answer(
     more = b""
     if by.sees(AUDIENCES) and (wanted is None or AUDIENCES in wanted):
         more = b',"audiences":%b' % store.audiences_of(found.one_int)
-    if answer.features is not None and by.sees(LIVE) and (wanted is None or LIVE in wanted):
+    if answer.features_json is not None and by.sees(LIVE) and (wanted is None or LIVE in wanted):
         more += b',"live":%b' % answer.features_json
     if answer.status is Status.PROVISIONAL:
         more += b',"is_provisional":true'
@@ -92,7 +92,7 @@ def cached_headers(store: Store, by: By) -> RawHeaders:
 
 def profile_headers(store: Store, answer: LiveAnswer, by: By) -> RawHeaders:
     """Returns the headers of a profile: with live features it is of the moment."""
-    return cached_headers(store, by) if answer.features is None else _OF_THE_MOMENT
+    return cached_headers(store, by) if answer.features_json is None else _OF_THE_MOMENT
 
 
 _OF_THE_MOMENT = [

@@ -76,7 +76,8 @@ async def _refresh_one(tenant: Tenant, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
-            tenant.find_live()
+            if tenant.find_live():
+                tenant.change_live(await _aside(tenant.open_live))
             newer = await _aside(tenant.current.find_newer)
         except Exception as error:
             # Nobody would restart what ends here. Its type alone, as of all errors.
