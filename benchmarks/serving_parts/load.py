@@ -22,6 +22,8 @@ from pathlib import Path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from onecdp.collector.process import run_app
+from onecdp.serving.app import ObservedApp
+from onecdp.serving.protocol import direct_protocol
 
 CONNECTIONS = 32
 HAS_WRK = shutil.which("wrk") is not None
@@ -67,7 +69,10 @@ class Echo:
 
 def _serve(make: Callable[..., ASGIApp], arguments: tuple[object, ...],
            listener: socket.socket) -> None:  # fmt: skip
-    run_app(make(*arguments), listener, lambda: None)
+    app = make(*arguments)
+    # As `onecdp serve` runs it.
+    protocol = direct_protocol(app.direct) if isinstance(app, ObservedApp) else None
+    run_app(app, listener, lambda: None, protocol)
 
 
 @contextmanager

@@ -53,7 +53,7 @@ class Endpoints:
         if found.features_json is None and (answer := unchanged(request, store, by)):
             return answer
         answer = Response(profile_answer(store, found, wanted, by))
-        answer.raw_headers += profile_headers(store, found, by)
+        answer.raw_headers += profile_headers(store, found, by).raw
         return answer
 
     async def profiles(self, request: Request, by: By) -> Response:

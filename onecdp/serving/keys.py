@@ -6,7 +6,7 @@ import hmac
 import secrets
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from onecdp.collector.keys import Rate
 from onecdp.serving.settings import Key
@@ -34,7 +34,7 @@ class Asker(Generic[T]):
         self.key, self.tenant = key, tenant
         self.rate = Rate(key.requests_per_second)
         shown = "" if key.fields is None else sha256(repr(sorted(key.fields)).encode()).hexdigest()
-        self.headers: tuple[object, list[tuple[bytes, bytes]]] | None = None
+        self.headers: tuple[object, Any] | None = None
         """The headers of answers from a store, kept for the next answer."""
         # Of another view on the same publication.
         self.tag = f"-{shown[:8]}" if shown else ""
