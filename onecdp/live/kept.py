@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,12 +19,12 @@ from onecdp.live.triggers import outbox
 
 FORMAT = 3
 """Of the file; `state` adds what the one before lacks."""
-_OF_IDENTIFIER = """
+_NUMBERS = "select event_int from event_identifiers where id_type = ? and id_value = ?"
+_OF_NUMBERS = """
 select
     event_int, has_copies, event_id, event_time, event_type, price, session_id, channel,
-    identifiers, partition_int, events.position
-from event_identifiers inner join events using (event_int)
-where id_type = ? and id_value = ?
+    identifiers, partition_int, position
+from events where event_int in ({})
 """
 # SQLite takes five hundred selects in one.
 _ASKED = 200
@@ -62,8 +61,7 @@ class Changes(NamedTuple):
     identifiers: set[Identifier]
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """An event, and where it stands: the partitions, each with the position behind it."""
 
     event: Event
@@ -146,8 +144,8 @@ class LiveEvents:
     def of(self, identifiers: Iterable[Identifier]) -> list[Kept]:
         """Returns the kept events that have one of the identifiers, in their order in time."""
         rows: dict[int, tuple[Any, ...]] = {}
-        for query, values in for_all(_OF_IDENTIFIER, identifiers):
-            for row in self._cursor.execute(query, values).fetchall():
+        for query, values in for_all(_NUMBERS, identifiers):
+            for row in self._cursor.execute(_OF_NUMBERS.format(query), values).fetchall():
                 rows[row[0]] = row
         # Most events of a person have the same identifiers.
         spelled: dict[str, tuple[Identifier, ...]] = {}

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 
 from onecdp.live.events import LINK, PRICE_UNITS, Event
 from onecdp.live.features import ANY, DAY, MICROSECONDS, OPEN, Feature, Window
@@ -79,6 +80,31 @@ class Measures:
         if tickets is not None:
             values |= {name: measured(tickets) for name, measured in self._of_tickets}
         return values
+
+    def next_change(self, events: Sequence[Kept], now: int, gap: int) -> int | None:
+        """Returns the first time after `now` at which a value may be another without an event.
+
+        Values that count seconds are others at any time. Arguments as of `of`.
+
+        Returns:
+            Microseconds since 1970; None if never.
+        """
+        times = [kept.event.event_time for kept in events if kept.event.event_type != LINK]
+        present = bisect_right(times, now)
+        changes = []
+        if present < len(times):
+            # A clock is ahead: its event counts when the time or, since the batch, the day comes.
+            changes.append(times[present])
+            days = (time - time % DAY for time in times[present:])
+            changes += [*islice((day for day in days if day > now), 1)]
+        for window in self._windows:
+            if window.kind == "last":
+                first = bisect_right(times, now - window.length)
+                if first < present:
+                    changes.append(times[first] + window.length)
+            elif window.kind == "session" and present:
+                changes += [end for end in (times[present - 1] + gap + 1,) if end > now]
+        return min(changes, default=None)
 
     def _measure(
         self, events: Sequence[Kept], now: int, watermark: Watermark, gap: int

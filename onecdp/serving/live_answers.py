@@ -22,10 +22,9 @@ from onecdp.live.features import Feature, Window, asks_for_tickets
 from onecdp.live.identifier_filter import IdentifierFilter
 from onecdp.live.kept import LiveEvents
 from onecdp.live.measure import Measures, Value, Watermark
-from onecdp.live.person import Answer, People, Recent, Status
+from onecdp.live.person import Answer, People, Status
 from onecdp.live.settings import LiveSettings
 from onecdp.live.tickets import OpenTicket
-from onecdp.live.triggers.due import next_change
 from onecdp.serving.batch_state import BatchState
 from onecdp.serving.lookups import Found, Store, identifiers_in
 from onecdp.serving.ready_features import (
@@ -34,7 +33,6 @@ from onecdp.serving.ready_features import (
     ReadyFeatures,
     json_parts,
     lasting,
-    windows_of,
 )
 from onecdp.serving.store_file import inode
 
@@ -92,7 +90,6 @@ class LiveAnswers:
         self.identity = inode(file)
         self._events, self._settings, self._clock = LiveEvents(file), settings, clock
         self._features = lasting(settings.features)
-        self._windows = windows_of((*settings.features, *_ADDED))
         self._measures = Measures((*self._features, *_ADDED))
         self._has_tickets = asks_for_tickets(settings.features)
         self._store: Store | None = None
@@ -132,7 +129,8 @@ class LiveAnswers:
 
     def whose(self, store: Store, identifier: Identifier) -> Answer:
         """Returns whose an identifier is."""
-        return self._people(store, self._events).whose(identifier)
+        people = People(StoreDirectory(store), self._events, self._settings.max_values)
+        return people.whose(identifier)
 
     def close(self) -> None:
         """Closes the file."""
@@ -154,9 +152,10 @@ class LiveAnswers:
         now = self._clock() // 1_000
         ready = self._ready.get(found.one_int, now)
         if ready is None:
-            ready = self._of_idle(store, identifiers_in(held))
-        if ready is None:
-            ready = self._measure(store, found, now)
+            identifiers = identifiers_in(held)
+            ready = self._of_idle(store, identifiers)
+            if ready is None:
+                ready = self._measure(store, found, identifiers, now)
         if ready.profile is not None:
             found = found._replace(document=ready.profile)
         return LiveAnswer(status, found, ready.json_at(now))
@@ -173,9 +172,12 @@ class LiveAnswers:
         values = self._measures.of((), 0, Watermark({}, 0), 0, tickets)
         return Ready(json_parts(self._features, values), None, since=0, until=None)
 
-    def _measure(self, store: Store, found: Found, now: int) -> Ready:
+    def _measure(
+        self, store: Store, found: Found, identifiers: Sequence[Identifier], now: int
+    ) -> Ready:
         asked = AskedEvents(self._events)
-        people = self._people(store, asked)
+        directory = StoreDirectory(store, {found.one_int: identifiers})
+        people = People(directory, asked, self._settings.max_values)
         # Without a build that says what it has taken in, all recent events would count twice.
         batch = store.batch
         watermark = batch.watermark if batch else Watermark({}, 0)
@@ -190,7 +192,7 @@ class LiveAnswers:
         )
         added = {name: values[f"total {name}"] for name in TOTALS} if batch else {}
         changes = [
-            next_change(self._windows, events, now, gap),
+            self._measures.next_change(events, now, gap),
             None if tickets is None else tickets.next_change,
         ]
         ready = Ready(
@@ -202,24 +204,28 @@ class LiveAnswers:
         self._ready.put(person, ready, asked.asked)
         return ready
 
-    def _people(self, store: Store, events: Recent) -> People:
-        return People(StoreDirectory(store), events, self._settings.max_values)
-
 
 class StoreDirectory:
     """A publication as the live side asks it."""
 
-    def __init__(self, store: Store) -> None:
-        """Takes the publication."""
-        self._store = store
+    def __init__(
+        self, store: Store, held: Mapping[int, Sequence[Identifier]] | None = None
+    ) -> None:
+        """Takes the publication, and identifiers of customers that were read already."""
+        self._store, self._held = store, held or {}
+        self._known = {each: person for person in self._held for each in self._held[person]}
 
     def person_of(self, identifier: Identifier) -> int | None:
         """Returns the one_int of the customer who has an identifier."""
+        if identifier in self._known:
+            return self._known[identifier]
         found = self._store.customer(*identifier)
         return None if found is None else found.one_int
 
     def identifiers_of(self, person: int) -> Iterable[Identifier]:
         """Returns the identifiers of a customer."""
+        if person in self._held:
+            return self._held[person]
         found = self._store.identifiers_of(person)
         return identifiers_in(found.document) if found else ()
 

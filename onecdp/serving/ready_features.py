@@ -14,10 +14,9 @@ from decimal import Decimal
 import orjson
 
 from onecdp.live.events import TICKET, Identifier
-from onecdp.live.features import ANY, OPEN, Feature
+from onecdp.live.features import Feature
 from onecdp.live.kept import Changes, Kept, LiveEvents
 from onecdp.live.measure import LAST_TIME, Value, seconds_between
-from onecdp.live.triggers.due import Watched
 
 _MOST = 1 << 15
 """People whose features are kept: some 3 KB each."""
@@ -130,12 +129,6 @@ def lasting(features: Iterable[Feature]) -> list[Feature]:
     ]
 
 
-def windows_of(features: Iterable[Feature]) -> list[Watched]:
-    """Returns what to watch for the end of any window."""
-    windows = dict.fromkeys(each.window for each in features if each.window.kind != OPEN)
-    return [Watched(Feature("", ANY, "count", window), ()) for window in windows]
-
-
 def json_parts(features: Sequence[Feature], values: Mapping[str, Value]) -> tuple[bytes | int, ...]:
     """Returns the JSON of values, with the times from which seconds count left as they are.
 
@@ -144,16 +137,25 @@ def json_parts(features: Sequence[Feature], values: Mapping[str, Value]) -> tupl
         values: Of these.
     """
     parts: list[bytes | int] = []
+    others: dict[str, Value] = {}
     text = b"{"
-    for place, feature in enumerate(features):
+    for feature in features:
         value = values[feature.name]
-        text += b'%b"%b":' % (b"," if place else b"", feature.name.encode())
-        if feature.measure == LAST_TIME and isinstance(value, int):
-            parts += (text, value)
-            text = b""
-        else:
-            text += orjson.dumps(value, default=_number)
-    return *parts, text + b"}"
+        if feature.measure != LAST_TIME or not isinstance(value, int):
+            others[feature.name] = value
+            continue
+        before = _members(others)
+        parts += [
+            text + before + (b"," if before else b"") + b'"%b":' % feature.name.encode(),
+            value,
+        ]
+        others, text = {}, b","
+    after = _members(others)
+    return *parts, (text if after or not parts else b"") + after + b"}"
+
+
+def _members(values: Mapping[str, Value]) -> bytes:
+    return orjson.dumps(values, default=_number)[1:-1]
 
 
 def _number(value: object) -> float:
