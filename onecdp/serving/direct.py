@@ -49,7 +49,7 @@ class DirectAnswers:
                 return None
         if authorization is None:
             return None
-        by = self._askers.find(authorization.decode("latin-1"))
+        by = self._askers.find_again(authorization)
         if by is None or PROFILE_SCOPE not in by.key.scopes or by.rate.wait > 0:
             return None
         kind, slash, value = path[len(_PREFIX) :].partition("/")

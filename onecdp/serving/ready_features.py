@@ -41,6 +41,8 @@ class Ready:
 
     def json_at(self, now: int) -> bytes:
         """Returns the features at a time as JSON."""
+        if len(self.parts) == 1 and isinstance(self.parts[0], bytes):
+            return self.parts[0]
         return b"".join(
             [
                 part if isinstance(part, bytes) else b"%r" % seconds_between(part, now)

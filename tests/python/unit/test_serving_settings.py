@@ -18,13 +18,13 @@ from onecdp.cli.main import main
 from onecdp.errors import OnecdpError, UsageProblem
 from onecdp.serving.app import make_app
 from onecdp.serving.key_file import add_key
-from onecdp.serving.keys import digest_of, make_key
+from onecdp.serving.keys import Asker, Askers, digest_of, make_key
 from onecdp.serving.openapi import openapi_document
 from onecdp.serving.places import FilePlace, Stores
 from onecdp.serving.redis_place import RedisPlace
 from onecdp.serving.redis_settings import RedisSettings
 from onecdp.serving.routes import ROUTES
-from onecdp.serving.settings import SCOPES, Settings, read_settings, read_stores
+from onecdp.serving.settings import SCOPES, Key, Settings, read_settings, read_stores
 from onecdp.serving.write_store import write_store
 from onecdp.warehouse.files import Warehouse
 
@@ -159,6 +159,22 @@ def test_keys_are_added_below_what_is_there(tmp_path: Path) -> None:
     secrets.unlink()
     add_key(project, {}, "web", ["profiles:read"], None, None, None)
     assert secrets.stat().st_mode & 0o777 == 0o600
+
+
+def test_key_is_known_again_by_its_header() -> None:
+    keys = [Key(f"k{n}", digest_of(f"key-{n}"), frozenset(), None, 1) for n in range(2)]
+    askers = Askers(Asker(each, f"tenant {each.name}") for each in keys)
+    for _ in range(2):
+        for number in range(2):
+            found = askers.find_again(f"Bearer key-{number}".encode())
+            assert found
+            assert found.tenant == f"tenant k{number}"
+        for wrong in (b"Bearer key-2", b"Bearer key-", b"key-0", b"Basic key-0", b"", b"\xff"):
+            assert askers.find_again(wrong) is None
+    # Spaces do not matter; what is kept stays small.
+    for number in range(99):
+        assert askers.find_again(b"bearer key-0" + b" " * number) is askers.find("Bearer key-0")
+    assert len(askers._headers) <= 2 * len(keys)
 
 
 def test_keys_are_long_and_all_different() -> None:
