@@ -188,7 +188,7 @@ def test_the_description_names_the_routes_that_there_are(tmp_path: Path) -> None
     warehouse = Warehouse(project / "warehouse")
     write_marts(warehouse.marts_file, World((Person(1),)))
     write_store(warehouse, "first", before=None, of=None)
-    app = make_app(read_settings(project, warehouse, {})).app  # type: ignore[attr-defined]
+    app = make_app(read_settings(project, warehouse, {})).app
     assert isinstance(app, Starlette)
     routes = [route for route in app.routes if isinstance(route, Route)]
     assert len(routes) == len(app.routes)
