@@ -26,9 +26,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import random
 import shutil
-import sqlite3
 import statistics
 import sys
 import tempfile
@@ -38,11 +36,11 @@ from contextlib import ExitStack
 from itertools import cycle
 from pathlib import Path
 
-import duckdb
 from rich.console import Console
 from rich.table import Table
 from serving_parts.events import make_events
 from serving_parts.load import HAS_WRK, Echo, Rate, ask_all, measure, running
+from serving_parts.look_ups import duckdb_store, look_ups, plain_store
 from serving_parts.marts import change_a_hundredth, make_marts
 from starlette.types import ASGIApp
 
@@ -80,56 +78,6 @@ def api(
     key = Key("bench", digest_of(KEY), frozenset(SCOPES), None, 1e9)
     tenant = TenantSettings("default", Warehouse(folder), (key,), redis)
     return make_app(Settings((tenant,), 0.1, False, DEFAULT, live))
-
-
-def look_ups(look_up: Callable[[int], object], customers: int, count: int) -> Rate:
-    """Looks up customers at random."""
-    numbers = [random.randint(1, customers) for _ in range(count)]
-    for number in numbers[: count // 10]:
-        assert look_up(number) is not None
-    times = []
-    start = time.perf_counter()
-    for number in numbers:
-        asked_at = time.perf_counter()
-        look_up(number)
-        times.append(time.perf_counter() - asked_at)
-    spent = time.perf_counter() - start
-    times.sort()
-    return Rate(count / spent, times[count // 2] * 1e3, times[count * 99 // 100] * 1e3)
-
-
-def plain_store(store: OnlineStore, file: Path) -> Callable[[int], object]:
-    """The plain prototype: the same documents in two tables."""
-    connection = sqlite3.connect(file)
-    connection.execute(f"attach '{store.file}' as store")
-    connection.execute("create table ids (id text primary key, n integer) without rowid")
-    connection.execute("create table documents (n integer primary key, document blob)")
-    connection.execute(
-        "insert into ids select id_type || ':' || id_value, one_int from store.identifiers"
-    )
-    connection.execute("insert into documents select one_int, profile from store.customers")
-    connection.commit()
-    connection.close()
-    opened = sqlite3.connect(f"file:{file}?mode=ro&immutable=1", uri=True, isolation_level=None)
-    opened.execute("pragma mmap_size = 1099511627776")
-    query = "select document from ids inner join documents using (n) where id = ?"
-    return lambda number: opened.execute(query, (f"member_id:M{number}",)).fetchone()
-
-
-def duckdb_store(marts: Path, file: Path) -> Callable[[int], object]:
-    """DuckDB by key: the same look-up on tables with primary keys."""
-    connection = duckdb.connect(file)
-    connection.execute(f"attach '{marts}' as marts (read_only)")
-    connection.execute("create table ids (id varchar primary key, n bigint)")
-    connection.execute("create table documents (n bigint primary key, document varchar)")
-    connection.execute(
-        "insert into ids select id_type || ':' || id_value, one_int from marts.id_map"
-    )
-    connection.execute(
-        "insert into documents select one_int, to_json(p) from marts.customer_profiles as p"
-    )
-    query = "select document from ids inner join documents using (n) where id = ?"
-    return lambda number: connection.execute(query, [f"member_id:M{number}"]).fetchone()
 
 
 def publish(place: Place, name: str, before: Path | None, of: str | None, batch: str) -> float:
