@@ -156,7 +156,11 @@ class ObservedApp:
     def direct(self, scope: HTTPScope) -> bytes | None:
         """Returns an answer of 200, as `protocol.DirectAnswer`; None for all others."""
         start = time.perf_counter()
-        answer = self._answers.answer(scope)
+        try:
+            answer = self._answers.answer(scope)
+        except Exception:
+            # The routes meet the same error, and tell.
+            return None
         if answer is None:
             return None
         self._note(answer.asker, "GET", PROFILE_PATH, 200, time.perf_counter() - start)

@@ -6,7 +6,6 @@ which ask again: refusals, errors, and everything else, are in one place.
 
 from __future__ import annotations
 
-import sqlite3
 from typing import NamedTuple
 
 from uvicorn._types import HTTPScope
@@ -61,7 +60,7 @@ class DirectAnswers:
             if answer.found is None:
                 return None
             body = profile_answer(store, answer, None, by)
-        except (Refusal, sqlite3.Error):
+        except Refusal:
             return None
         by.rate.spend(1)
         lines = profile_headers(store, answer, by).lines

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
 
 import pytest
 from click.testing import CliRunner
@@ -16,7 +19,7 @@ from support.serving import Person, World, write_marts
 
 from onecdp.cli.main import main
 from onecdp.errors import OnecdpError, UsageProblem
-from onecdp.serving.app import make_app
+from onecdp.serving.app import ObservedApp, make_app
 from onecdp.serving.key_file import add_key
 from onecdp.serving.keys import Asker, Askers, digest_of, make_key
 from onecdp.serving.openapi import openapi_document
@@ -159,6 +162,15 @@ def test_keys_are_added_below_what_is_there(tmp_path: Path) -> None:
     secrets.unlink()
     add_key(project, {}, "web", ["profiles:read"], None, None, None)
     assert secrets.stat().st_mode & 0o777 == 0o600
+
+
+def test_error_of_a_direct_answer_is_left_to_the_routes() -> None:
+    async def routes(*_: Any) -> None: ...
+
+    answers: Any = SimpleNamespace(answer=mock.Mock(side_effect=ZeroDivisionError))
+    scope: Any = {"path": "/v1/profiles/member_id/M1"}
+    assert ObservedApp(routes, answers, False).direct(scope) is None
+    answers.answer.assert_called_once_with(scope)
 
 
 def test_key_is_known_again_by_its_header() -> None:
