@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from onecdp.live.events import Identifier
 
 _BYTES = 1 << 24
@@ -13,27 +15,28 @@ _MOST = _BYTES // 8
 class IdentifierFilter:
     """A Bloom filter with one hash function.
 
-    Who is not in it was never added. Who is in it may have been.
-
-    Attributes:
-        added: How many identifiers were added, equal ones each time.
+    What is not in it was never added. What is in it may have been.
     """
 
-    def __init__(self) -> None:
-        """Starts empty: 16 MB of zeros, which take memory as they are set."""
-        self._bits = bytearray(_BYTES)
-        self.added = 0
+    def __init__(self, identifiers: Iterable[Identifier] = ()) -> None:
+        """Starts with some identifiers. Takes 16 MB."""
+        self._bits, self._count = bytearray(_BYTES), 0
+        for identifier in identifiers:
+            self.add(identifier)
+        self._first = self._count
 
     @property
-    def is_full(self) -> bool:
-        """Whether another one should be made of what is there now."""
-        return self.added > _MOST
+    def is_worn(self) -> bool:
+        """Whether so much was added that one of what is there now would be much emptier."""
+        return self._count - self._first > max(_MOST, self._first)
 
     def add(self, identifier: Identifier) -> None:
         """Adds an identifier."""
         at = hash(identifier) & _MASK
-        self._bits[at >> 3] |= 1 << (at & 7)
-        self.added += 1
+        bit = 1 << (at & 7)
+        if not self._bits[at >> 3] & bit:
+            self._bits[at >> 3] |= bit
+            self._count += 1
 
     def __contains__(self, identifier: Identifier) -> bool:
         """Whether it may have been added."""

@@ -94,16 +94,14 @@ class LiveAnswers:
         self._has_tickets = asks_for_tickets(settings.features)
         self._store: Store | None = None
         self._ready = ReadyFeatures()
-        self._recent = IdentifierFilter()
-        for identifier in self._events.identifiers():
-            self._recent.add(identifier)
+        self._recent = IdentifierFilter(self._events.identifiers())
         self._of_nobody = self._ready_without(None)
         self._without_tickets = self._ready_without(())
 
     @property
     def is_worn(self) -> bool:
         """Whether it should be opened anew: it looks up more and more people for nothing."""
-        return self._recent.is_full
+        return self._recent.is_worn
 
     def profile(self, store: Store, identifier: Identifier) -> LiveAnswer:
         """Returns the customer of an identifier with live features."""
