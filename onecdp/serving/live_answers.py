@@ -31,8 +31,8 @@ from onecdp.serving.ready_features import (
     AskedEvents,
     Ready,
     ReadyFeatures,
-    json_parts,
     lasting,
+    text_of,
 )
 from onecdp.serving.store_file import inode
 
@@ -155,7 +155,7 @@ class LiveAnswers:
             if ready is None:
                 ready = self._measure(store, found, identifiers, now)
         if ready.profile is not None:
-            found = found._replace(document=ready.profile)
+            found = Found(found.one_int, found.one_id, ready.profile)
         return LiveAnswer(status, found, ready.json_at(now))
 
     def _of_idle(self, store: Store, identifiers: Collection[Identifier]) -> Ready | None:
@@ -168,7 +168,7 @@ class LiveAnswers:
 
     def _ready_without(self, tickets: Sequence[OpenTicket] | None) -> Ready:
         values = self._measures.of((), 0, Watermark({}, 0), 0, tickets)
-        return Ready(json_parts(self._features, values), None, since=0, until=None)
+        return Ready(*text_of(self._features, values), None, since=0, until=None)
 
     def _measure(
         self, store: Store, found: Found, identifiers: Sequence[Identifier], now: int
@@ -194,7 +194,7 @@ class LiveAnswers:
             None if tickets is None else tickets.next_change,
         ]
         ready = Ready(
-            json_parts(self._features, values),
+            *text_of(self._features, values),
             _with_totals(found.document, added) if any(added.values()) else None,
             since=now,
             until=min((time for time in changes if time is not None), default=None),

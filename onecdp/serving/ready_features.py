@@ -7,7 +7,7 @@ has one of these or their time is over.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -28,27 +28,24 @@ class Ready:
     """The features of a person.
 
     Attributes:
-        parts: Their JSON: texts, and between them the times from which seconds are counted.
+        text: Their JSON; a bytes format if seconds are counted.
+        times: From which they are counted, microseconds since 1970.
         profile: The profile, if its totals are others than those of the publication.
         since: When this was so, microseconds since 1970.
         until: When it may be otherwise without an event; None if never.
     """
 
-    parts: tuple[bytes | int, ...]
+    text: bytes
+    times: tuple[int, ...]
     profile: bytes | None
     since: int
     until: int | None
 
     def json_at(self, now: int) -> bytes:
         """Returns the features at a time as JSON."""
-        if len(self.parts) == 1 and isinstance(self.parts[0], bytes):
-            return self.parts[0]
-        return b"".join(
-            [
-                part if isinstance(part, bytes) else b"%r" % seconds_between(part, now)
-                for part in self.parts
-            ]
-        )
+        if not self.times:
+            return self.text
+        return self.text % tuple([seconds_between(time, now) for time in self.times])
 
 
 class ReadyFeatures:
@@ -131,33 +128,27 @@ def lasting(features: Iterable[Feature]) -> list[Feature]:
     ]
 
 
-def json_parts(features: Sequence[Feature], values: Mapping[str, Value]) -> tuple[bytes | int, ...]:
-    """Returns the JSON of values, with the times from which seconds count left as they are.
+def text_of(
+    features: Iterable[Feature], values: Mapping[str, Value]
+) -> tuple[bytes, tuple[int, ...]]:
+    """Returns the text and the times of `Ready`.
 
     Args:
         features: As `lasting` returns them.
         values: Of these.
     """
-    parts: list[bytes | int] = []
-    others: dict[str, Value] = {}
-    text = b"{"
+    times: list[int] = []
+    members: list[bytes] = []
     for feature in features:
         value = values[feature.name]
-        if feature.measure != LAST_TIME or not isinstance(value, int):
-            others[feature.name] = value
-            continue
-        before = _members(others)
-        parts += [
-            text + before + (b"," if before else b"") + b'"%b":' % feature.name.encode(),
-            value,
-        ]
-        others, text = {}, b","
-    after = _members(others)
-    return *parts, (text if after or not parts else b"") + after + b"}"
-
-
-def _members(values: Mapping[str, Value]) -> bytes:
-    return orjson.dumps(values, default=_number)[1:-1]
+        if feature.measure == LAST_TIME and isinstance(value, int):
+            times.append(value)
+            members.append(b'"%b":%%r' % feature.name.encode())
+        else:
+            member = orjson.dumps({feature.name: value}, default=_number)[1:-1]
+            members.append(member.replace(b"%", b"%%"))
+    text = b"{%b}" % b",".join(members)
+    return (text, tuple(times)) if times else (text.replace(b"%%", b"%"), ())
 
 
 def _number(value: object) -> float:

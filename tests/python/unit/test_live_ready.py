@@ -104,6 +104,15 @@ def test_window_ends_without_an_event(tmp_path: Path) -> None:
             assert world.feature("time_since_last_event", *U1) == seconds
 
 
+def test_type_of_an_event_may_have_any_character(tmp_path: Path) -> None:
+    with world_in(tmp_path, Published({U1: 1})) as world:
+        world.take(event("E1", U1, kind='50%r "off" %%'))
+        world.now += SECOND
+        for _ in range(2):
+            assert world.feature("last_event_type", *U1) == '50%r "off" %%'
+            assert world.feature("time_since_last_event", *U1) == 1.0
+
+
 def test_event_of_another_identifier_of_the_person_counts_at_once(tmp_path: Path) -> None:
     with world_in(tmp_path, Published({U1: 1, D1: 1, U2: 2})) as world:
         assert world.feature("events_24h", *U1) == 0
