@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,22 @@ def test_window_ends_without_an_event(tmp_path: Path) -> None:
             world.now = NOON + later
             assert world.feature("page_views_5m", *U1) == views
             assert world.feature("time_since_last_event", *U1) == seconds
+
+
+def test_answers_of_one_round_of_a_server_see_the_same_events(tmp_path: Path) -> None:
+    async def rounds() -> list[Any]:
+        seen = []
+        for number in range(3):
+            seen.append(world.kept.profile(world.store, U1).features)
+            world.take(event(f"E{number}", U1))
+            seen.append(world.kept.profile(world.store, U1).features)
+            await asyncio.sleep(0)
+        return [features and features["events_24h"] for features in seen]
+
+    with world_in(tmp_path, Published({U1: 1})) as world:
+        assert asyncio.run(rounds()) == [0, 0, 1, 1, 2, 2]
+        # And without a loop, those of now.
+        assert world.feature("events_24h", *U1) == 3
 
 
 def test_type_of_an_event_may_have_any_character(tmp_path: Path) -> None:
