@@ -126,7 +126,7 @@ class LiveAnswers:
         if self._is_caught_up:
             return
         with contextlib.suppress(RuntimeError):
-            # To ask SQLite each time costs as much as a third of the rest.
+            # To ask SQLite costs half as much as to look up a profile.
             asyncio.get_running_loop().call_soon(self._end_round)
             self._is_caught_up = True
         changes = self._events.changes()
