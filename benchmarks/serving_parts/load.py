@@ -19,9 +19,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import requests
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from onecdp.collector.process import run_app
+from onecdp.serving.app import ObservedApp
+from onecdp.serving.protocol import direct_protocol
 
 CONNECTIONS = 32
 HAS_WRK = shutil.which("wrk") is not None
@@ -67,7 +70,10 @@ class Echo:
 
 def _serve(make: Callable[..., ASGIApp], arguments: tuple[object, ...],
            listener: socket.socket) -> None:  # fmt: skip
-    run_app(make(*arguments), listener, lambda: None)
+    app = make(*arguments)
+    # As `onecdp serve` runs it.
+    protocol = direct_protocol(app.direct) if isinstance(app, ObservedApp) else None
+    run_app(app, listener, lambda: None, protocol)
 
 
 @contextmanager
@@ -102,6 +108,20 @@ def measure(port: int, path: str, customers: int, key: str, seconds: float) -> R
     if HAS_WRK:
         return _wrk(port, path, customers, key, seconds)
     return asyncio.run(_ask(port, path, customers, key, seconds))
+
+
+def ask_all(port: int, key: str, customers: int) -> None:
+    """Asks once about each of the first customers, who are known from then on."""
+    with requests.Session() as session:
+        for first in range(1, customers + 1, 100):
+            asked = [
+                {"id_type": "member_id", "id_value": f"M{number}"}
+                for number in range(first, min(first + 100, customers + 1))
+            ]
+            session.post(
+                f"http://127.0.0.1:{port}/v1/profiles:batchGet", json={"identifiers": asked},
+                headers={"Authorization": f"Bearer {key}"}, timeout=60,
+            ).raise_for_status()  # fmt: skip
 
 
 def _wrk(port: int, path: str, customers: int, key: str, seconds: float) -> Rate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 import socket
@@ -16,16 +17,23 @@ SHUTDOWN_SECONDS = 10
 MAX_CONNECTIONS = 1_000
 
 
-def run_app(app: ASGIApp, listener: socket.socket, started: Callable[[], None]) -> None:
+def run_app(
+    app: ASGIApp,
+    listener: socket.socket,
+    started: Callable[[], None],
+    protocol: type[asyncio.Protocol] | None = None,
+) -> None:
     """Serves until SIGTERM or SIGINT; requests that have begun are answered first.
 
     Args:
         app: The application.
         listener: From `listen`.
         started: Is called when a signal would end the server as it should.
+        protocol: In place of uvicorn's own.
     """
     config = uvicorn.Config(
         app,
+        http=protocol or "auto",
         # Addresses, keys and paths of senders stay out of the log, and values of requests that the
         # text of an error may have.
         access_log=False,

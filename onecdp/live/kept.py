@@ -7,25 +7,24 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from onecdp.errors import OnecdpError
-from onecdp.live.events import Event, Identifier
+from onecdp.live.events import TICKET, Event, Identifier
 from onecdp.live.triggers import outbox
 
-FORMAT = 2
+FORMAT = 3
 """Of the file; `state` adds what the one before lacks."""
-_OF_IDENTIFIER = """
+_NUMBERS = "select event_int from event_identifiers where id_type = ? and id_value = ?"
+_OF_NUMBERS = """
 select
     event_int, has_copies, event_id, event_time, event_type, price, session_id, channel,
-    identifiers, partition_int, events.position
-from event_identifiers inner join events using (event_int)
-where id_type = ? and id_value = ?
+    identifiers, partition_int, position
+from events where event_int in ({})
 """
 # SQLite takes five hundred selects in one.
 _ASKED = 200
@@ -45,9 +44,24 @@ select event_int, has_copies, partition_int, events.position, document
 from tickets inner join events using (event_int) where ticket_id = ? order by event_int
 """
 
+_REVISION = "select number, (select coalesce(max(event_int), 0) from events) from revision"
+_NEW_EVENTS = "select identifiers from events where event_int > ? and event_int <= ?"
+_NEW_TICKETS = "select ticket_id from tickets where event_int > ? and event_int <= ?"
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+
+class Changes(NamedTuple):
+    """What has changed for readers.
+
+    Attributes:
+        is_all: Whether events changed that were there before, as by an erasure.
+        identifiers: Those of new events; of new messages of tickets, also the tickets.
+    """
+
+    is_all: bool
+    identifiers: set[Identifier]
+
+
+class Kept(NamedTuple):
     """An event, and where it stands: the partitions, each with the position behind it."""
 
     event: Event
@@ -102,12 +116,36 @@ class LiveEvents:
         # One for all look-ups: a new one each costs more than the look-up.
         self._cursor = self._state.cursor()
         self._partitions: dict[int, str] = {}
+        self._version: int | None = None
+        ((self._revision, self._last),) = self._state.execute(_REVISION).fetchall()
+
+    def changes(self) -> Changes | None:
+        """Returns what has changed since the last call, or since it was opened; or None.
+
+        What is read after the call may be newer: the next call tells of it.
+        """
+        (version,) = self._cursor.execute("pragma data_version").fetchone()
+        if version == self._version:
+            return None
+        ((revision, last),) = self._cursor.execute(_REVISION).fetchall()
+        part = (self._last, last)
+        texts = {text for (text,) in self._cursor.execute(_NEW_EVENTS, part).fetchall() if text}
+        found = {(kind, value) for text in texts for kind, value in orjson.loads(text)}
+        tickets = self._cursor.execute(_NEW_TICKETS, part).fetchall()
+        found.update((TICKET, ticket_id) for (ticket_id,) in tickets)
+        is_all = revision != self._revision
+        self._version, self._revision, self._last = version, revision, last
+        return Changes(is_all, found)
+
+    def identifiers(self) -> Iterator[Identifier]:
+        """Yields the identifiers of all events."""
+        yield from self._state.execute("select distinct id_type, id_value from event_identifiers")
 
     def of(self, identifiers: Iterable[Identifier]) -> list[Kept]:
         """Returns the kept events that have one of the identifiers, in their order in time."""
         rows: dict[int, tuple[Any, ...]] = {}
-        for query, values in for_all(_OF_IDENTIFIER, identifiers):
-            for row in self._cursor.execute(query, values).fetchall():
+        for query, values in for_all(_NUMBERS, identifiers):
+            for row in self._cursor.execute(_OF_NUMBERS.format(query), values).fetchall():
                 rows[row[0]] = row
         # Most events of a person have the same identifiers.
         spelled: dict[str, tuple[Identifier, ...]] = {}

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 
 from onecdp.live.events import LINK, PRICE_UNITS, Event
 from onecdp.live.features import ANY, DAY, MICROSECONDS, OPEN, Feature, Window
@@ -14,6 +15,8 @@ from onecdp.live.kept import Kept, is_taken_in
 from onecdp.live.tickets import OpenTicket
 
 Value = int | float | bool | str | Decimal | None
+LAST_TIME = "last_time"
+"""A measure beside `features.MEASURES`: the time from which `seconds_since_last` counts."""
 _Measure = Callable[[Sequence[Event], int], Value]
 _TicketMeasure = Callable[[Sequence[OpenTicket]], Value]
 
@@ -77,6 +80,31 @@ class Measures:
         if tickets is not None:
             values |= {name: measured(tickets) for name, measured in self._of_tickets}
         return values
+
+    def next_change(self, events: Sequence[Kept], now: int, gap: int) -> int | None:
+        """Returns the first time after `now` at which a value may be another without an event.
+
+        Values that count seconds are others at any time. Arguments as of `of`.
+
+        Returns:
+            Microseconds since 1970; None if never.
+        """
+        times = [kept.event.event_time for kept in events if kept.event.event_type != LINK]
+        present = bisect_right(times, now)
+        changes = []
+        if present < len(times):
+            # A clock is ahead: its event counts when the time or, since the batch, the day comes.
+            changes.append(times[present])
+            days = (time - time % DAY for time in times[present:])
+            changes += [*islice((day for day in days if day > now), 1)]
+        for window in self._windows:
+            if window.kind == "last":
+                first = bisect_right(times, now - window.length)
+                if first < present:
+                    changes.append(times[first] + window.length)
+            elif window.kind == "session" and present:
+                changes += [end for end in (times[present - 1] + gap + 1,) if end > now]
+        return min(changes, default=None)
 
     def _measure(
         self, events: Sequence[Kept], now: int, watermark: Watermark, gap: int
@@ -154,7 +182,12 @@ def _first_time(events: Sequence[Event], _now: int) -> Value:
 
 
 def _seconds_since_last(events: Sequence[Event], now: int) -> Value:
-    return round((now - events[-1].event_time) / MICROSECONDS, 3) if events else None
+    return seconds_between(events[-1].event_time, now) if events else None
+
+
+def seconds_between(time: int, now: int) -> float:
+    """Seconds between two times in microseconds."""
+    return round((now - time) / MICROSECONDS, 3)
 
 
 _MEASURES: Mapping[str, _Measure] = {
@@ -164,6 +197,7 @@ _MEASURES: Mapping[str, _Measure] = {
     "first_time": _first_time,
     "last_type": lambda events, _: events[-1].event_type if events else None,
     "seconds_since_last": _seconds_since_last,
+    LAST_TIME: lambda events, _: events[-1].event_time if events else None,
 }
 
 

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Protocol
 
 from onecdp.live.events import LINK, TICKET, Identifier
-from onecdp.live.kept import Kept, LiveEvents, is_taken_in
+from onecdp.live.kept import Kept, is_taken_in
 from onecdp.live.tickets import OpenTicket, identifiers_in, ticket_of
 
 
@@ -38,6 +38,19 @@ class Directory(Protocol):
 
     def ticket(self, ticket_id: str) -> bytes | None:
         """The document of a ticket."""
+
+
+class Recent(Protocol):
+    """The recent events: `LiveEvents`, which describes the methods."""
+
+    def of(self, identifiers: Iterable[Identifier]) -> list[Kept]:
+        """The events that have one of the identifiers, in their order in time."""
+
+    def tickets_of(self, identifiers: Iterable[Identifier]) -> set[str]:
+        """The tickets of which a message has one of the identifiers."""
+
+    def ticket(self, ticket_id: str) -> list[tuple[str, tuple[tuple[str, int], ...]]]:
+        """The messages of a ticket, each with where it stands."""
 
 
 class Status(Enum):
@@ -76,9 +89,7 @@ class Tickets:
 class People:
     """Answers from one publication and the events as they are now."""
 
-    def __init__(
-        self, directory: Directory, live: LiveEvents, max_values: Mapping[str, int]
-    ) -> None:
+    def __init__(self, directory: Directory, live: Recent, max_values: Mapping[str, int]) -> None:
         """Reads nothing yet.
 
         Args:

@@ -5,6 +5,7 @@
     event_identifiers  (id_type, id_value) → events
     event_copies       where an event stands once more: the warehouse may read that place first
     tickets            events that are messages of tickets, with what they state
+    revision           one number, which grows when events change that are there already
     trigger_…          the tables of triggers.stays
 
 Events and position are committed together, so a killed writer goes on where it was. `kept` has the
@@ -47,6 +48,8 @@ create table if not exists tickets (
     event_int integer primary key, ticket_id text not null, document text not null
 );
 create index if not exists tickets_of on tickets (ticket_id);
+create table if not exists revision (number integer not null);
+insert into revision select 0 where not exists (select * from revision);
 """
 _ADD_COPY = """
 insert or ignore into event_copies
@@ -57,6 +60,12 @@ where event_id = ? and event_int <= ? and identifiers != ''
 _BLANK = "update events set event_type = '', price = null, session_id = null, channel = '',"
 _BLANK += " identifiers = '' where event_int in (select event_int from dropped)"
 _IDS_STAY = 7 * 86_400 * 1_000_000
+# The last one stays: readers find new events by their numbers, which must not be used again.
+_DROP_IDS = """
+delete from events
+where event_time < ? and identifiers = '' and event_int < (select max(event_int) from events)
+"""
+_REVISE = "update revision set number = number + 1"
 
 
 class LiveState:
@@ -91,8 +100,8 @@ class LiveState:
         # Of 64 MB: identifiers come in any order, and each touches a page.
         self._state.execute("pragma cache_size = -65536")
         ((version,),) = self._state.execute("pragma user_version").fetchall()
-        # One of format 1 lacks a table, and is whole otherwise.
-        if version not in (0, 1, FORMAT):
+        # Older ones lack a table, and are whole otherwise.
+        if version not in (0, 1, 2, FORMAT):
             raise sqlite3.DatabaseError(f"its format is {version}; delete it, it is made again")
         with self.transaction():
             for statement in (_SCHEMA + stays.SCHEMA).split(";\n"):
@@ -157,6 +166,7 @@ class LiveState:
                     "update events set has_copies = 1 where event_id = ?",
                     [(row[1],) for row in copies],
                 )
+                self._state.execute(_REVISE)
             self._state.executemany(
                 "insert or ignore into event_identifiers values (?, ?, ?)", sorted(links)
             )
@@ -190,11 +200,9 @@ class LiveState:
             ]
             if self._has_triggers:
                 stays.touch(self._state, self._identifiers_of(numbers))
-            self._drop(numbers)
-            self._state.execute(
-                "delete from events where event_time < ? and identifiers = ''",
-                (before - _IDS_STAY,),
-            )
+            if numbers:
+                self._drop(numbers)
+            self._state.execute(_DROP_IDS, (before - _IDS_STAY,))
         return len(numbers)
 
     def _copies(self, number: int) -> list[tuple[str, int]]:
@@ -216,6 +224,7 @@ class LiveState:
             )
         self._state.execute(_BLANK)
         self._state.execute("drop table dropped")
+        self._state.execute(_REVISE)
 
     def erase(
         self,

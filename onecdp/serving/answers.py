@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from starlette.requests import Request
@@ -26,7 +26,13 @@ JSON = "application/json"
 FRESH = {"Cache-Control": "no-store"}
 """The headers of what nobody should keep."""
 By = Asker[Tenant]
-RawHeaders = list[tuple[bytes, bytes]]
+
+
+class Headers(NamedTuple):
+    """Headers, as ASGI has them and as lines of an answer."""
+
+    raw: list[tuple[bytes, bytes]]
+    lines: bytes
 
 
 def find_profile(store: Store, identifier: Identifier, by: By) -> LiveAnswer:
@@ -49,13 +55,19 @@ def profile_answer(
     """
     found = answer.found
     assert found is not None
+    if wanted is None and by.key.fields is None and answer.status is Status.KNOWN:
+        # Most: nothing is left out.
+        live = b"" if answer.features_json is None else b',"live":' + answer.features_json
+        return b'{"one_id":"%b","profile":%b,"audiences":%b%b}' % (
+            found.one_id.encode(), found.document, store.audiences_of(found.one_int), live
+        )  # fmt: skip
     document = found.document
     if wanted is not None or by.key.fields is not None:
         document = _part(document, wanted, by)
     more = b""
     if by.sees(AUDIENCES) and (wanted is None or AUDIENCES in wanted):
         more = b',"audiences":%b' % store.audiences_of(found.one_int)
-    if answer.features is not None and by.sees(LIVE) and (wanted is None or LIVE in wanted):
+    if answer.features_json is not None and by.sees(LIVE) and (wanted is None or LIVE in wanted):
         more += b',"live":%b' % answer.features_json
     if answer.status is Status.PROVISIONAL:
         more += b',"is_provisional":true'
@@ -74,7 +86,11 @@ def _part(document: bytes, wanted: Collection[str] | None, by: By) -> bytes:
     return orjson.dumps({name: value for name, value in profile.items() if name in wanted})
 
 
-def cached_headers(store: Store, by: By) -> RawHeaders:
+def _headers(raw: list[tuple[bytes, bytes]]) -> Headers:
+    return Headers(raw, b"".join([b"%b: %b\r\n" % each for each in raw]))
+
+
+def cached_headers(store: Store, by: By) -> Headers:
     """Returns the headers of an answer that clients may keep: its type and its ETag."""
     known = by.headers
     if known is None or known[0] is not store:
@@ -86,18 +102,18 @@ def cached_headers(store: Store, by: By) -> RawHeaders:
             (b"cache-control", b"private, no-cache"),
             (b"vary", b"Authorization"),
         ]
-        known = by.headers = (store, headers)
+        known = by.headers = (store, _headers(headers))
     return known[1]
 
 
-def profile_headers(store: Store, answer: LiveAnswer, by: By) -> RawHeaders:
+def profile_headers(store: Store, answer: LiveAnswer, by: By) -> Headers:
     """Returns the headers of a profile: with live features it is of the moment."""
-    return cached_headers(store, by) if answer.features is None else _OF_THE_MOMENT
+    return cached_headers(store, by) if answer.features_json is None else _OF_THE_MOMENT
 
 
-_OF_THE_MOMENT = [
+_OF_THE_MOMENT = _headers([
     (b"content-type", JSON.encode()), (b"cache-control", b"no-store"), (b"vary", b"Authorization"),
-]  # fmt: skip
+])  # fmt: skip
 
 
 def _tag(store: Store, by: By) -> str:
@@ -107,7 +123,7 @@ def _tag(store: Store, by: By) -> str:
 def tagged(body: bytes, store: Store, by: By) -> Response:
     """Returns an answer that clients may keep."""
     answer = Response(body)
-    answer.raw_headers += cached_headers(store, by)
+    answer.raw_headers += cached_headers(store, by).raw
     return answer
 
 
@@ -120,7 +136,7 @@ def unchanged(request: Request, store: Store, by: By) -> Response | None:
     if given.strip() != "*" and _tag(store, by) not in known:
         return None
     answer = Response(None, 304)
-    answer.raw_headers += cached_headers(store, by)[1:]
+    answer.raw_headers += cached_headers(store, by).raw[1:]
     return answer
 
 

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn._types import HTTPScope
 
 from onecdp.collector.refusals import Refusal
 from onecdp.serving.direct import DirectAnswers
@@ -32,7 +33,7 @@ T = TypeVar("T")
 _ASKER, _ROUTE = "onecdp.asker", "onecdp.route"
 
 
-def make_app(settings: Settings) -> ASGIApp:
+def make_app(settings: Settings) -> ObservedApp:
     """Returns the application; its stores are open, and closed when it ends.
 
     Raises:
@@ -63,7 +64,7 @@ def make_app(settings: Settings) -> ASGIApp:
     )
     # An address has one spelling, and identifiers end in anything.
     app.router.redirect_slashes = False
-    return _Observed(app, DirectAnswers(askers), settings.has_access_log)
+    return ObservedApp(app, DirectAnswers(askers), settings.has_access_log)
 
 
 async def _refresh(tenants: Sequence[Tenant], seconds: float) -> None:
@@ -76,7 +77,8 @@ async def _refresh_one(tenant: Tenant, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
-            tenant.find_live()
+            if tenant.find_live():
+                tenant.change_live(await _aside(tenant.open_live))
             newer = await _aside(tenant.current.find_newer)
         except Exception as error:
             # Nobody would restart what ends here. Its type alone, as of all errors.
@@ -140,22 +142,36 @@ def _route(route: ApiRoute, endpoints: Endpoints, askers: Askers[Tenant]) -> Rou
     return Route(path, endpoint, methods=[route.method], name=route.endpoint)
 
 
-class _Observed:
-    """Counts and logs answers, by route and key and without any value of the request."""
+class ObservedApp:
+    """Counts and logs answers, by route and key and without any value of the request.
 
-    def __init__(self, app: ASGIApp, direct: DirectAnswers, has_log: bool) -> None:
-        self.app, self._direct, self._has_log = app, direct, has_log
+    Attributes:
+        app: The application.
+    """
+
+    def __init__(self, app: ASGIApp, answers: DirectAnswers, has_log: bool) -> None:
+        """Takes the application, and what answers without it."""
+        self.app, self._answers, self._has_log = app, answers, has_log
+
+    def direct(self, scope: HTTPScope) -> bytes | None:
+        """Returns an answer of 200, as `protocol.DirectAnswer`; None for all others."""
+        start = time.perf_counter()
+        try:
+            answer = self._answers.answer(scope)
+        except Exception:
+            # The routes meet the same error, and tell.
+            return None
+        if answer is None:
+            return None
+        self._note(answer.asker, "GET", PROFILE_PATH, 200, time.perf_counter() - start)
+        return answer.content
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         start, status = time.perf_counter(), 500
-        if answer := self._direct.answer(scope):
-            await send({"type": "http.response.start", "status": 200, "headers": answer.headers})
-            await send({"type": "http.response.body", "body": answer.body})
-            self._note(answer.asker, "GET", PROFILE_PATH, 200, time.perf_counter() - start)
-            return
 
         async def watching(message: Message) -> None:
             nonlocal status

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class AudienceMasks:
         mask = tuple([word[one_int] for word in self._words]) if one_int < self._size else ()
         text = self._texts.get(mask)
         if text is None:
-            text = orjson.dumps([name for at, name in enumerate(self._names) if _has(mask, at)])
+            text = orjson.dumps([self._names[at] for at in _places(mask)])
             if len(self._texts) >= _MAX_CACHED:
                 self._texts.clear()
             self._texts[mask] = text
@@ -55,5 +55,10 @@ def _smallest(bits: int) -> str:
     return next(f"uint{size}" for size in (8, 16, 32, 64) if bits <= size)
 
 
-def _has(mask: Mask, at: int) -> bool:
-    return bool(mask) and bool(mask[at // _BITS] >> (at % _BITS) & 1)
+def _places(mask: Mask) -> Iterator[int]:
+    """The places of the bits that are set: of most customers, few of many."""
+    for first, word in enumerate(mask):
+        while word:
+            lowest = word & -word
+            yield first * _BITS + lowest.bit_length() - 1
+            word ^= lowest

@@ -1,14 +1,14 @@
 """The commonest question, answered without the framework: all of a profile, by an identifier.
 
 The framework costs more than the look-up. What is not a plain answer of 200 is left to the routes,
-which ask again: refusals, and everything else, are in one place.
+which ask again: refusals, errors, and everything else, are in one place.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from starlette.types import Scope
+from uvicorn._types import HTTPScope
 
 from onecdp.collector.refusals import Refusal
 from onecdp.serving.answers import find_profile, profile_answer, profile_headers
@@ -20,10 +20,9 @@ _PREFIX = PROFILE_PATH.partition("{")[0]
 
 
 class Direct(NamedTuple):
-    """An answer of 200, as ASGI takes it, and who asked."""
+    """An answer of 200, as `protocol.DirectAnswer` has it, and who asked."""
 
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
+    content: bytes
     asker: Asker[Tenant]
 
 
@@ -34,22 +33,22 @@ class DirectAnswers:
         """Takes the keys."""
         self._askers = askers
 
-    def answer(self, scope: Scope) -> Direct | None:
+    def answer(self, scope: HTTPScope) -> Direct | None:
         """Returns the answer; None if the routes must see to it, and nothing was counted."""
-        path: str = scope["path"]
+        path = scope["path"]
         if not path.startswith(_PREFIX) or scope["method"] != "GET" or scope["query_string"]:
             return None
         authorization = None
-        for name, value in scope["headers"]:
+        for name, said in scope["headers"]:
             if name == b"authorization":
                 if authorization is not None:
                     return None
-                authorization = value
+                authorization = said
             elif name == b"if-none-match":
                 return None
         if authorization is None:
             return None
-        by = self._askers.find(authorization.decode("latin-1"))
+        by = self._askers.find_again(authorization)
         if by is None or PROFILE_SCOPE not in by.key.scopes or by.rate.wait > 0:
             return None
         kind, slash, value = path[len(_PREFIX) :].partition("/")
@@ -58,11 +57,11 @@ class DirectAnswers:
         try:
             store = by.tenant.store
             answer = find_profile(store, by.tenant.spelled(kind, value), by)
+            if answer.found is None:
+                return None
+            body = profile_answer(store, answer, None, by)
         except Refusal:
             return None
-        if answer.found is None:
-            return None
-        body = profile_answer(store, answer, None, by)
         by.rate.spend(1)
-        length = (b"content-length", str(len(body)).encode())
-        return Direct([length, *profile_headers(store, answer, by)], body, by)
+        lines = profile_headers(store, answer, by).lines
+        return Direct(b"%bcontent-length: %d\r\n\r\n%b" % (lines, len(body), body), by)

@@ -50,10 +50,10 @@ class Endpoints:
         found = find_profile(store, identifier, by)
         if found.found is None:
             raise _nobody()
-        if found.features is None and (answer := unchanged(request, store, by)):
+        if found.features_json is None and (answer := unchanged(request, store, by)):
             return answer
         answer = Response(profile_answer(store, found, wanted, by))
-        answer.raw_headers += profile_headers(store, found, by)
+        answer.raw_headers += profile_headers(store, found, by).raw
         return answer
 
     async def profiles(self, request: Request, by: By) -> Response:

@@ -6,7 +6,7 @@ import hmac
 import secrets
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from onecdp.collector.keys import Rate
 from onecdp.serving.settings import Key
@@ -34,7 +34,7 @@ class Asker(Generic[T]):
         self.key, self.tenant = key, tenant
         self.rate = Rate(key.requests_per_second)
         shown = "" if key.fields is None else sha256(repr(sorted(key.fields)).encode()).hexdigest()
-        self.headers: tuple[object, list[tuple[bytes, bytes]]] | None = None
+        self.headers: tuple[object, Any] | None = None
         """The headers of answers from a store, kept for the next answer."""
         # Of another view on the same publication.
         self.tag = f"-{shown[:8]}" if shown else ""
@@ -50,6 +50,20 @@ class Askers(Generic[T]):
     def __init__(self, askers: Iterable[Asker[T]]) -> None:
         """Takes the keys, which differ."""
         self._known = [(asker.key.digest.encode(), asker) for asker in askers]
+        self._headers: dict[bytes, Asker[T]] = {}
+
+    def find_again(self, authorization: bytes) -> Asker[T] | None:
+        """Returns who sends a header; hashes the key only when it comes for the first time.
+
+        A wrong key is compared with no right one: the table's own hash of it differs.
+        """
+        found = self._headers.get(authorization)
+        if found is None and (found := self.find(authorization.decode("latin-1"))) is not None:
+            if len(self._headers) >= 2 * len(self._known):
+                # Somebody spells a header in many ways.
+                self._headers.clear()
+            self._headers[authorization] = found
+        return found
 
     def find(self, authorization: str | None) -> Asker[T] | None:
         """Returns who sends `Authorization: Bearer KEY`; takes equally long for all wrong keys."""

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+import orjson
+
 from onecdp.audiences.bitmaps import BitMap, from_bytes
 from onecdp.identity.normalise import LOWER_CASE_TYPES
 from onecdp.live.events import Identifier
@@ -21,6 +23,15 @@ class Found(NamedTuple):
     one_int: int
     one_id: str
     document: bytes
+
+
+class Person(NamedTuple):
+    """A customer with both documents."""
+
+    found: Found
+    """With the profile."""
+    identifiers: bytes
+    """The list of all identifiers as JSON."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +125,9 @@ class Store(Protocol):
     def identifiers(self, id_type: str, id_value: str) -> Found | None:
         """Returns the customer of an identifier, with the list of all identifiers."""
 
+    def person(self, id_type: str, id_value: str) -> Person | None:
+        """Returns the customer of an identifier, with the profile and the list of identifiers."""
+
     def customer(self, id_type: str, id_value: str) -> Found | None:
         """Returns the customer of an identifier, with no document."""
 
@@ -137,6 +151,11 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Closes what is open."""
+
+
+def identifiers_in(document: bytes) -> list[Identifier]:
+    """Returns the identifiers in a customer's list of them."""
+    return [(each["id_type"], each["id_value"]) for each in orjson.loads(document)]
 
 
 def _has_failed(summary: bytes) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Identifier
 from onecdp.live.kept import for_all
-from onecdp.serving.lookups import Found, Resident
+from onecdp.serving.lookups import Found, Person, Resident
 from onecdp.serving.store_file import FORMAT, NO_STORE, identity, open_store
 
 _FOUND = (
@@ -18,6 +18,7 @@ _FOUND = (
 )
 _PROFILE = _FOUND.format("profile")
 _IDENTITY = _FOUND.format("identity")
+_PERSON = _FOUND.format("profile, identity")
 _NUMBER = _FOUND.format("null")
 _OF = "select one_int, one_id, {} from customers where one_int = ?"
 _PROFILE_OF, _IDENTITY_OF = _OF.format("profile"), _OF.format("identity")
@@ -84,6 +85,11 @@ class OnlineStore(Resident):
     def identifiers(self, id_type: str, id_value: str) -> Found | None:
         """Returns the customer of an identifier, with the list of all identifiers."""
         return self._find(_IDENTITY, id_type, id_value)
+
+    def person(self, id_type: str, id_value: str) -> Person | None:
+        """Returns the customer of an identifier, with the profile and the list of identifiers."""
+        row = self._cursor.execute(_PERSON, (id_type, id_value)).fetchone()
+        return None if row is None else Person(Found(row[0], row[1], row[2]), row[3])
 
     def customer(self, id_type: str, id_value: str) -> Found | None:
         """Returns the customer of an identifier, with no document."""

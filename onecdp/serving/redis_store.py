@@ -9,7 +9,7 @@ from typing import Any
 from onecdp.collector.refusals import Refusal
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Identifier
-from onecdp.serving.lookups import Found, Resident
+from onecdp.serving.lookups import Found, Person, Resident
 from onecdp.serving.redis_keys import (
     IDENTITY,
     LOOK_UP,
@@ -86,6 +86,13 @@ class RedisStore(Resident):
     def identifiers(self, id_type: str, id_value: str) -> Found | None:
         """Returns the customer of an identifier, with the list of all identifiers."""
         return self._find(IDENTITY, self._keys.identifier(id_type, id_value))
+
+    def person(self, id_type: str, id_value: str) -> Person | None:
+        """Returns the customer of an identifier, with the profile and the list of identifiers."""
+        found = self.profile(id_type, id_value)
+        # None if the customer was erased meanwhile.
+        held = found and self.identifiers_of(found.one_int)
+        return Person(found, held.document) if found and held else None
 
     def customer(self, id_type: str, id_value: str) -> Found | None:
         """Returns the customer of an identifier, with no document."""

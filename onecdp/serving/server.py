@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from onecdp.collector.process import address_of, listen, run_app
 from onecdp.serving.app import ACCESS, make_app
+from onecdp.serving.protocol import direct_protocol
 from onecdp.serving.settings import Settings
 
 
@@ -32,5 +33,8 @@ def serve(settings: Settings, host: str, port: int, notify: Callable[[str], None
         ACCESS.propagate = False
     names = ", ".join(tenant.name for tenant in settings.tenants)
     with listen(host, port) as listener:
-        run_app(app, listener, lambda: notify(f"serving {names} on {address_of(listener)}"))
+        run_app(
+            app, listener, lambda: notify(f"serving {names} on {address_of(listener)}"),
+            direct_protocol(app.direct),
+        )  # fmt: skip
     notify("stopped")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
 
 from onecdp.collector.refusals import Refusal
 from onecdp.errors import OnecdpError
@@ -12,7 +14,7 @@ from onecdp.live.kept import LiveEvents
 from onecdp.live.settings import LiveSettings
 from onecdp.project.personal_data import PersonalData
 from onecdp.serving.current_store import CurrentStore
-from onecdp.serving.live_answers import open_live
+from onecdp.serving.live_answers import LiveAnswers, open_live
 from onecdp.serving.lookups import Store
 from onecdp.serving.marts_questions import MartsQuestions
 from onecdp.serving.metrics import Metrics
@@ -54,13 +56,26 @@ class Tenant:
             raise Refusal(503, "no_store", "the online store isn't there, or can't be read", 5)
         return self.current.store
 
-    def find_live(self) -> None:
-        """Opens the recent events, if they have come since, or another file is there."""
-        if self.live is not None and self.live.identity != inode(self._live_file):
-            self.live.close()
-            self.live = None
+    def find_live(self) -> bool:
+        """Returns whether to open the recent events: they have come, or gone, or are worn."""
         if self.live is None:
-            self.live = open_live(self._live_file, self._live_settings)
+            return self._live_file.is_file()
+        if self.live.is_worn or self.live.identity != inode(self._live_file):
+            return True
+        # What is wrong with the file is told by look-ups.
+        with contextlib.suppress(sqlite3.Error):
+            self.live.catch_up(self.current.store)
+        return False
+
+    def open_live(self) -> LiveAnswers | None:
+        """Opens the recent events; None if they aren't there. May run beside look-ups."""
+        return open_live(self._live_file, self._live_settings)
+
+    def change_live(self, live: LiveAnswers | None) -> None:
+        """Answers with other recent events from now on; not while a look-up runs."""
+        before, self.live = self.live, live
+        if before is not None:
+            before.close()
 
     def trigger_figures(self) -> list[tuple[str, str, str, int]]:
         """Returns figures of triggers, `outbox.read_figures`. In any thread: it takes a while."""

@@ -6,11 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import orjson
+import pytest
 from support.live_tickets import NOW, open_of, take
 from support.live_worlds import DAY, NOON, TODAY_ENDS, U1, U2, Warehouse, event
 from support.triggers import Stage, one_id_of, trigger
 
+from onecdp.errors import OnecdpError
 from onecdp.live.events import microseconds
+from onecdp.live.kept import LiveEvents
 from onecdp.live.state import LiveState
 from onecdp.live.triggers import stays
 
@@ -60,13 +63,19 @@ def wal(file: Path) -> bytes:
     return file.with_name(f"{file.name}-wal").read_bytes()
 
 
-def test_file_of_the_version_before_gets_what_it_lacks(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("version", "lacks"), [(1, ("tickets", "revision")), (2, ("revision",))])
+def test_file_of_a_version_before_gets_what_it_lacks(
+    tmp_path: Path, version: int, lacks: tuple[str, ...]
+) -> None:
     file = tmp_path / "live.sqlite"
     state = LiveState(file)
     state.take("a", 1, [(1, event("E1", U1))])
-    state.connection.execute("drop table tickets")
-    state.connection.execute("pragma user_version = 1")
+    for table in lacks:
+        state.connection.execute(f"drop table {table}")
+    state.connection.execute(f"pragma user_version = {version}")
     state.close()
+    with pytest.raises(OnecdpError, match=f"its format is {version}"):
+        LiveEvents(file)
     state = LiveState(file)
     take(state, 2, status="open", customer="U1")
     assert open_of(file, Warehouse({U1: 1})) == ["T1"]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
 
 import pytest
 from click.testing import CliRunner
@@ -16,15 +19,15 @@ from support.serving import Person, World, write_marts
 
 from onecdp.cli.main import main
 from onecdp.errors import OnecdpError, UsageProblem
-from onecdp.serving.app import make_app
+from onecdp.serving.app import ObservedApp, make_app
 from onecdp.serving.key_file import add_key
-from onecdp.serving.keys import digest_of, make_key
+from onecdp.serving.keys import Asker, Askers, digest_of, make_key
 from onecdp.serving.openapi import openapi_document
 from onecdp.serving.places import FilePlace, Stores
 from onecdp.serving.redis_place import RedisPlace
 from onecdp.serving.redis_settings import RedisSettings
 from onecdp.serving.routes import ROUTES
-from onecdp.serving.settings import SCOPES, Settings, read_settings, read_stores
+from onecdp.serving.settings import SCOPES, Key, Settings, read_settings, read_stores
 from onecdp.serving.write_store import write_store
 from onecdp.warehouse.files import Warehouse
 
@@ -161,6 +164,31 @@ def test_keys_are_added_below_what_is_there(tmp_path: Path) -> None:
     assert secrets.stat().st_mode & 0o777 == 0o600
 
 
+def test_error_of_a_direct_answer_is_left_to_the_routes() -> None:
+    async def routes(*_: Any) -> None: ...
+
+    answers: Any = SimpleNamespace(answer=mock.Mock(side_effect=ZeroDivisionError))
+    scope: Any = {"path": "/v1/profiles/member_id/M1"}
+    assert ObservedApp(routes, answers, False).direct(scope) is None
+    answers.answer.assert_called_once_with(scope)
+
+
+def test_key_is_known_again_by_its_header() -> None:
+    keys = [Key(f"k{n}", digest_of(f"key-{n}"), frozenset(), None, 1) for n in range(2)]
+    askers = Askers(Asker(each, f"tenant {each.name}") for each in keys)
+    for _ in range(2):
+        for number in range(2):
+            found = askers.find_again(f"Bearer key-{number}".encode())
+            assert found
+            assert found.tenant == f"tenant k{number}"
+        for wrong in (b"Bearer key-2", b"Bearer key-", b"key-0", b"Basic key-0", b"", b"\xff"):
+            assert askers.find_again(wrong) is None
+    # Spaces do not matter; what is kept stays small.
+    for number in range(99):
+        assert askers.find_again(b"bearer key-0" + b" " * number) is askers.find("Bearer key-0")
+    assert len(askers._headers) <= 2 * len(keys)
+
+
 def test_keys_are_long_and_all_different() -> None:
     keys = {make_key()[0] for _ in range(100)}
     assert len(keys) == 100
@@ -172,7 +200,7 @@ def test_the_description_names_the_routes_that_there_are(tmp_path: Path) -> None
     warehouse = Warehouse(project / "warehouse")
     write_marts(warehouse.marts_file, World((Person(1),)))
     write_store(warehouse, "first", before=None, of=None)
-    app = make_app(read_settings(project, warehouse, {})).app  # type: ignore[attr-defined]
+    app = make_app(read_settings(project, warehouse, {})).app
     assert isinstance(app, Starlette)
     routes = [route for route in app.routes if isinstance(route, Route)]
     assert len(routes) == len(app.routes)
