@@ -114,7 +114,9 @@ def test_types_of_identifiers_are_those_of_the_seed(tmp_path: Path, name: str) -
     folder = project(tmp_path, secrets=f'[collector]\n{name} = "memberid"\n{keys}')
     (folder / "seeds").mkdir()
     (folder / "seeds" / "id_types.csv").write_text("id_type,priority\nunion_id,1\ndevice_id,2\n")
-    with pytest.raises(UsageProblem, match=f"{name} is 'memberid', .* there are union_id, device_id"):
+    with pytest.raises(
+        UsageProblem, match=f"{name} is 'memberid', .* there are union_id, device_id"
+    ):
         read_settings(folder, {})
 
 
