@@ -24,11 +24,12 @@ def is_iso_time(text: str) -> bool:
     found = _ISO_TIME.fullmatch(text)
     if found is None:
         return False
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
     try:
-        time = dt.datetime(*(int(part or 0) for part in found.groups()))
+        dt.datetime(year, month, day, hour, minute, second)
     except ValueError:
         return False
-    return time.year >= _EARLIEST_YEAR
+    return year >= _EARLIEST_YEAR
 
 
 def as_iso_time(value: object) -> str | None:

@@ -95,7 +95,7 @@ def test_personal_columns_are_hashed_whoever_they_name(project: Path, tmp_path: 
     data = tmp_path / "data"
     (data / "leads").mkdir(parents=True)
     (data / "leads" / "leads.csv").write_text(LEADS)
-    shape = read_shape(data / "leads" / "leads.csv", ROOT)
+    shape: Any = read_shape(data / "leads" / "leads.csv", ROOT)
     plan = make_plan(shape, Asked("leads"), shape.id_types)
     assert [(c.name, c.id_type) for c in plan.identifiers] == [("mail", "email_hash")]
     assert [(c.name, c.kind) for c in plan.columns if c.is_hashed] == [
