@@ -62,8 +62,8 @@ class Kafka:
 
 
 def is_configured(source: str) -> bool:
-    """Whether the settings have a section for a source."""
-    names = ("bootstrap_servers", "topics")
+    """Whether the settings say anything of a broker for a source, be it not enough."""
+    names = KafkaSettings.get_resolvable_fields()
     return any(dlt.config.get(f"sources.{source}.kafka.{name}") is not None for name in names)
 
 
