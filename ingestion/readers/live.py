@@ -28,6 +28,11 @@ class LiveReader(Reader, Protocol):
 
     name: str
 
+    @property
+    def setting_names(self) -> Sequence[str]:
+        """The names of what its section may have."""
+        ...
+
     def is_configured(self, source: str) -> bool:
         """Whether the settings have a section for it, also one that lacks something."""
         ...

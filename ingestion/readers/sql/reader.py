@@ -15,7 +15,14 @@ from ...landing.arrivals import Arrivals, Chunk, Place, Refused
 from ..reader import Context
 from .cursor import EARLIEST, Cursor, make_cursor
 from .scope import Scope
-from .settings import NEEDS_EXTRA, Database, TableSettings, is_configured, read_settings
+from .settings import (
+    NEEDS_EXTRA,
+    SETTING_NAMES,
+    Database,
+    TableSettings,
+    is_configured,
+    read_settings,
+)
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -56,6 +63,7 @@ class Sql:
     """Reads `[sources.<source>.sql]`; a stream per table."""
 
     name = "sql"
+    setting_names = SETTING_NAMES
 
     def is_configured(self, source: str) -> bool:
         """Whether the settings name a database for the source."""

@@ -38,6 +38,9 @@ class DatabaseSettings(BaseConfiguration):
     """`binlog` alone: "snapshot" reads the tables again where the log has a gap."""
 
 
+SETTING_NAMES = tuple(DatabaseSettings.get_resolvable_fields())
+
+
 @dataclass(frozen=True)
 class TableSettings:
     """What the settings say of one raw table.
@@ -89,7 +92,7 @@ class Database:
 def is_configured(source: str, reader: str) -> bool:
     """Whether the settings say anything of a reader of a source, be it not enough."""
     parts = ConnectionStringCredentials.get_resolvable_fields()
-    names = [*DatabaseSettings.get_resolvable_fields(), *(f"credentials.{part}" for part in parts)]
+    names = [*SETTING_NAMES, *(f"credentials.{part}" for part in parts)]
     return any(dlt.config.get(f"sources.{source}.{reader}.{name}") is not None for name in names)
 
 

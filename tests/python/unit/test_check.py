@@ -120,6 +120,7 @@ class Lag:
     """A stream of one bad row and growing numbers of sound ones, all of them read each time."""
 
     name = "lag"
+    setting_names = ()
 
     def __init__(self) -> None:
         self.sound = 0

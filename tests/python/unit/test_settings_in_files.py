@@ -1,4 +1,4 @@
-"""Settings of live readers in files: what is incomplete is told, and never a reader that is off."""
+"""Settings in files: a reader that lacks something and a name that is misspelt are told."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from support.ingestion import ROOT, Warehouse
 
 from ingestion import project_settings
+from ingestion.dlt_load import IngestError
 
 Say = Callable[[str, str], None]
 
@@ -76,3 +77,55 @@ def test_a_broker_without_all_it_needs_is_refused(
     ((place, reason),) = warehouse.load(source="app")["app"].refused
     assert place == "kafka"
     assert reason.startswith(f"[sources.app.kafka] has {told}")
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ("[sources.crn.columns]", "[sources] has no setting 'crn'; did you mean crm?"),
+        ("[sources.people]", "[sources] has no setting 'people'; there are crm, app, "),
+        ("[sources.crm.colums]", "[sources.crm] has no setting 'colums'; did you mean columns?"),
+        ("[sources.crm.sqll]", "[sources.crm] has no setting 'sqll'; did you mean sql?"),
+        ("[sources.retail]\ndate_oder = 'day_first'", "did you mean date_order?"),
+        ("[sources.crm]\nstore_plain_pi = []", "did you mean store_plain_pii?"),
+        ("[sources.shop.customer.columns]", "[sources.shop] has no setting 'customer'; did you me"),
+        ("[sources.shop.customers]\ndate_order = 'day_first'", "has no setting 'date_order'"),
+        ("[sources.crm.sql]\ntimezone = 'UTC'", "[sources.crm.sql] has no setting 'timezone'"),
+        ("[sources.app.kafka]\ntopic = 't'", "did you mean topics?"),
+        ("[sources.id_graph]\nurll = 'x'", "did you mean url?"),
+        ("[sources]\ncrm = 1", "sources.crm must be a section, [sources.crm]"),
+        ("[source.crm.columns]", "nothing reads [source]; did you mean [sources]?"),
+        ("[personal_dat]", "nothing reads [personal_dat]; did you mean [personal_data]?"),
+        ("[colector]", "nothing reads [colector]; did you mean [collector]?"),
+    ],
+)
+def test_a_name_that_nothing_reads_is_refused(
+    warehouse: Warehouse, say: Say, config: str, told: str
+) -> None:
+    for files in ((config, ""), ("", config)):
+        say(*files)
+        with pytest.raises(IngestError) as stopped:
+            warehouse.load(source="crm")
+        assert told in str(stopped.value)
+
+
+OTHERS = """
+[destination.duckdb]
+[extract.data_writer]
+file_max_items = 100000
+[my_own]
+[sources.data_writer]
+buffer_max_items = 1000
+[sources.crm.extract]
+workers = 1
+[sources.filesystem]
+client_kwargs = {}
+[sources.id_graph]
+timeout = 1
+[sources.id_graph.sql]
+"""
+
+
+def test_settings_of_dlt_stay_allowed(warehouse: Warehouse, say: Say) -> None:
+    say(OTHERS, "")
+    assert warehouse.load(source="crm")["crm"].refused == ()
