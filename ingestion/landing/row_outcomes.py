@@ -36,12 +36,12 @@ def show_outcomes(
 def show_unreadable(connection: duckdb.DuckDBPyConnection, results: Results, into: str) -> None:
     """Makes `into`: a view of optional values that can't be read, whatever becomes of their rows.
 
-    It has `file`, `column_name` and `value`. Rows of erased people are left out.
+    It has `file`, `line`, `column_name` and `value`. Rows of erased people are left out.
     """
     checked = results.checked
     connection.execute(
         f"""create view {into} as
-        select {PLACE.format("p", "raw")} as file, w.column_name, w.value
+        select {PLACE.format("p", "raw")} as file, raw._line as line, w.column_name, w.value
         from {checked.warned} as w
         inner join {results.staged.text} as raw using (_row)
         inner join {results.places} as p using (_place_no)

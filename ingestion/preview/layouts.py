@@ -107,10 +107,15 @@ def unreadable_values(landed: Landed) -> str:
     """SQL for the values that can't be read: file, column_name and value; its parameter is TOLD."""
     file = FILE_OF.format("file")
     optional = " union all ".join(
-        f"select {file} as file, column_name, value from {view}" for view in landed.unreadable
+        f"select {file} as file, column_name, value from {view} anti join hidden using (file, line)"
+        for view in landed.unreadable
     )
     # Of required and decisive columns, the reason of the row tells.
-    return f"""{optional}
+    return f"""with hidden as (
+            -- Quarantined rows that name an erased person are not quoted.
+            select file, line from {landed.quarantine} where line is not null and payload is null
+        )
+        {optional}
         union all
         select * exclude (quarantine_id) from (
             select distinct quarantine_id, {file} as file,
