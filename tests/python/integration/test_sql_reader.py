@@ -19,6 +19,7 @@ from ingestion.readers.reader import Context
 from ingestion.readers.sql import deletions
 from ingestion.readers.sql.reader import Sql
 from ingestion.sources.crm import MEMBERS
+from ingestion.sources.id_graph.tables import LINKS
 
 COLUMNS = "customer_no, email_hash, real_name, birthday, total_points, updated_at"
 
@@ -224,6 +225,28 @@ def test_rows_that_come_back_with_their_old_cursor_stand_again(
     server.execute("update customers set notes = 'true' where customer_no = 'C6'")
     store.load(Sql())
     assert ("C6",) in store.query("select member_id from raw_crm.members where is_deleted")
+    assert store.load(Sql()).places_loaded == 0
+
+
+def test_a_link_that_comes_back_is_active_again(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two rows with one version the withdrawal wins elsewhere. The key has several columns."""
+    server.execute(
+        "drop table if exists pairs",
+        "create table pairs (left_id_type varchar(20), left_id_value varchar(20), "
+        "right_id_type varchar(20), right_id_value varchar(20), last_seen timestamp)",
+    )
+    pairs = [f"('device_id', 'D''{n}:\\\\', 'union_id', 'U{n}', '2024-01-0{n}')" for n in (1, 2, 3)]
+    add = f"insert into pairs values {', '.join(pairs)}"
+    said = {"table": f"{server.schema}pairs", "cursor": "last_seen", "detect_deletes": 0}
+    server.configure(monkeypatch, "id_graph", "sql", {"links": said})
+    store = RawStore(tmp_path, LINKS)
+    active = "select is_active, count(*) from raw_id_graph.links group by all"
+    for change, expected in ((add, True), ("delete from pairs", False), (add, True)):
+        server.execute(change)
+        store.load(Sql())
+        assert store.query(active) == [(expected, 3)]
     assert store.load(Sql()).places_loaded == 0
 
 
