@@ -26,7 +26,7 @@ from .dlt_load import IngestError, PrepareLoad, run_load
 from .identifiers import DeclaredIdentifier, attach_identifiers, read_identifiers
 from .landing.absent import complete_sources, has_pending_load
 from .landing.arrivals import Arrivals, Ledger
-from .landing.gone import find_gone
+from .landing.gone import compare_keys
 from .landing.land import land
 from .landing.landed import Landed
 from .landing.resources import resources
@@ -217,7 +217,7 @@ def _load_source(
     ) -> tuple[Landed, Iterable[DltResource]]:
         def list_places(loaded: Ledger) -> Mapping[str, Arrivals]:
             context = Context(
-                data_dir / source.name, loaded, scratch, notify, partial(find_gone, connection)
+                data_dir / source.name, loaded, scratch, notify, partial(compare_keys, connection)
             )
             live = live_beside(source.name, data_dir)
             return list_arrivals(source.reader, live, specs, context)

@@ -20,6 +20,9 @@ from .column_names import BadColumns, with_own_names
 from .declaration import DateOrder, TableSpec
 from .dlt_load import IngestError, ProjectContext
 from .plain_settings import BadPlainColumns, with_plain_columns
+from .readers import live
+from .setting_names import check_setting_names
+from .sources import SOURCES
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -29,7 +32,7 @@ def project_settings(work: Path) -> Iterator[None]:
     """Sets dlt to the settings of the project, and to `work` as its folder.
 
     Raises:
-        IngestError: A file of the settings can't be read.
+        IngestError: A file of the settings can't be read, or nothing reads a name in it.
     """
     with only_settings(work) as context:
         # Before the switch dlt has started by the settings of the current folder, which may have
@@ -43,8 +46,8 @@ def project_settings(work: Path) -> Iterator[None]:
 def only_settings(work: Path) -> Iterator[ProjectContext]:
     """As `project_settings`, for who asks for settings and loads nothing."""
     try:
-        # dlt ends with a traceback there.
-        read_section(PROJECT, "sources", os.environ)
+        # dlt ends with a traceback where a file can't be read, and ignores names that are misspelt.
+        check_setting_names(read_section(PROJECT, "sources", os.environ), SOURCES, live.LIVE)
     except UsageProblem as error:
         raise IngestError(str(error)) from error
     context = ProjectContext(PROJECT, work)

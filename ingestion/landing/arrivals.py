@@ -73,8 +73,10 @@ class Place:
         stream: The stream that the place is a range of, such as a partition of a topic. The last
             position of its chunks is stored with its rows. Its name tells the range, so that it is
             no new version of an earlier one; a load has one place of a stream at most.
-        repeats: Whether it has rows that earlier places of the stream had, too. Those that were
-            quarantined then are duplicates.
+        repeats: Whether its rows are what the source has now, so that some of them were in earlier
+            places of the stream, too. Those that were quarantined then are duplicates. Over what
+            the stream brought before, by the names of its places, its rows win without regard to
+            their versions.
     """
 
     name: str

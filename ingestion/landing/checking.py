@@ -27,8 +27,8 @@ class Checked:
         bad: Position, reason, payload, and `_group`, the document that the row belongs to where
             that can be told; the broken rows too.
         erased: `_row` and `_place_no` of rows of erased people.
-        warned: `_row`, `column_name`, `value` and `reason` of values of rows, bad ones left out,
-            that can't be read and are null in `sound`.
+        warned: `_row`, `column_name`, `value` and `reason` of values that can't be read and are
+            null in `sound`; those of bad rows, too.
     """
 
     sound: str
@@ -64,7 +64,7 @@ def check(
     )
     connection.execute(
         f"create table {checked.warned} as "
-        f"select _row, unnest(warned, recursive := true) from {complaints} where reason is null"
+        f"select _row, unnest(warned, recursive := true) from {complaints}"
     )
     connection.execute(
         f"delete from {checked.sound} where _row in (select _row from {checked.bad})"

@@ -81,7 +81,9 @@ def choose(merge: Merge, ranked: str, into: str) -> None:
     """Makes `into`, a row per key: for each column a struct with the value and who states it.
 
     A row without a version is at least as new as all that is known of its key, and takes the newest
-    version of that: an older row that comes later must not win over it.
+    version of that: an older row that comes later must not win over it. A row that tells what a
+    source has now (`Place.repeats`) is newer than what the source told before, whatever their
+    versions are.
 
     Fields: value, at (the version), file and line (null where nothing states the column), row (of
     the load; null where the stored value stays) and has_changed. Besides: `_top`, the row of the
@@ -91,7 +93,7 @@ def choose(merge: Merge, ranked: str, into: str) -> None:
     brought = {column.name for column in merge.spec.columns} | set(merge.new_extras)
     new = ", ".join(
         f"arg_max({{'value': t.{quoted(name)}, 'at': {merge.version('t')}, 'file': t._place, "
-        f"'line': t._line, 'row': t._row, 'is_own': t._is_own, "
+        f"'line': t._line, 'row': t._row, 'is_own': t._is_own, 'stream': t._stream, "
         f"'withdraws': {merge.withdraws('t')}}}, t._rank) filter (where {merge.states(name)}) "
         f"as {quoted(name)}"
         for name in columns
@@ -182,7 +184,7 @@ def _chosen(merge: Merge, name: str, is_brought: bool) -> str:
     else:
         beats = (
             f"{new}.at is null or {old}.at is null or {new}.at > {old}.at or ({new}.at = {old}.at"
-            f"{_tie(merge, new)})"
+            f"{_tie(merge, new)}) or starts_with({old}.file, {new}.stream)"
         )
         has_changed = (
             f"not coalesce({old}.is_stated, false) "

@@ -36,7 +36,7 @@ from .outputs import (
     write_warnings,
 )
 from .plain_identifiers import find_plain, write_plain
-from .row_outcomes import show_outcomes
+from .row_outcomes import show_outcomes, show_unreadable
 from .staging import Staged, stage
 from .stored import Stored, attach, check_types, detach
 
@@ -108,6 +108,7 @@ def land(
             spec.table for spec, table in zip(tables, landed, strict=True) if table.replaces
         ),
         outcomes={spec.table: t.outcomes for spec, t in zip(tables, landed, strict=True)},
+        unreadable=tuple(table.unreadable for table in landed),
         quarantine=QUARANTINE,
         repeated=QUARANTINE + REPEATED,
         warnings=WARNINGS,
@@ -136,6 +137,7 @@ def land(
 class _LandedTable:
     rows: str
     outcomes: str
+    unreadable: str
     replaces: bool
     places_loaded: int
     refused: dict[str, str]
@@ -211,9 +213,11 @@ class _Load:
         write_loads(connection, spec, results, name + QUARANTINE, name + LOADS)
         find_plain(connection, spec, results, name + PLAIN)
         show_outcomes(connection, spec, results, f"{name}outcomes")
+        show_unreadable(connection, results, f"{name}unreadable")
         return _LandedTable(
             rows,
             f"{name}outcomes",
+            f"{name}unreadable",
             spec.table in self.stored.unseen or replaces_rows(connection, spec, outcomes),
             len(arrivals.new) - len(staged.refused),
             {place: reason for place, (_, reason) in refused.items()},

@@ -25,6 +25,7 @@ class Landed:
         tables: The tables of the source, each with the relation of its new rows.
         replacing: Those of them in which a new row takes the place of a stored one.
         outcomes: The view of each table's sound rows (`row_outcomes`), by the table's name.
+        unreadable: Views of optional values that can't be read (`row_outcomes`), one per table.
         quarantine: The relation of quarantined rows.
         repeated: The relation of bad rows that the quarantine has of an earlier load.
         warnings: The relation of values that could not be read and are null in loaded rows.
@@ -48,6 +49,7 @@ class Landed:
     tables: tuple[tuple[TableSpec, str], ...]
     replacing: frozenset[str]
     outcomes: Mapping[str, str]
+    unreadable: tuple[str, ...]
     quarantine: str
     repeated: str
     warnings: str

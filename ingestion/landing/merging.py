@@ -68,6 +68,7 @@ def _rank(merge: Merge, into: str) -> None:
             select {key} from {merge.stored}
         )
         select t.*, {place} as _place, {is_own} as _is_own,
+            if(p.repeats, p.stream || '/', null) as _stream,
             row_number() over (partition by {partition} order by {order}) as _rank
         from {merge.sound} as t
         semi join repeated using ({key})

@@ -1,4 +1,4 @@
-"""Shows what becomes of each sound row."""
+"""Shows what becomes of each sound row, and which values can't be read."""
 
 from __future__ import annotations
 
@@ -30,4 +30,20 @@ def show_outcomes(
         from {results.checked.sound} as t
         inner join {results.outcomes.rows} as o using (_row)
         inner join {results.places} as p using (_place_no)"""
+    )
+
+
+def show_unreadable(connection: duckdb.DuckDBPyConnection, results: Results, into: str) -> None:
+    """Makes `into`: a view of optional values that can't be read, whatever becomes of their rows.
+
+    It has `file`, `line`, `column_name` and `value`. Rows of erased people are left out.
+    """
+    checked = results.checked
+    connection.execute(
+        f"""create view {into} as
+        select {PLACE.format("p", "raw")} as file, raw._line as line, w.column_name, w.value
+        from {checked.warned} as w
+        inner join {results.staged.text} as raw using (_row)
+        inner join {results.places} as p using (_place_no)
+        anti join {checked.erased} using (_row)"""
     )

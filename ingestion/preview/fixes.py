@@ -12,10 +12,9 @@ from ..column_names import setting, targets
 from ..declaration import Kind, TableSpec, letters
 from ..landing.date_order import setting as date_order_setting
 from ..landing.landed import Landed
-from ..raw_tables import FILE_OF
 from ..readers.discover import SourceFile
 from .headers import SEPARATORS, Header, best_header, read_headers
-from .layouts import TOLD
+from .layouts import TOLD, unreadable_values
 from .report import Fix
 
 _SAVE = 'save it as comma-separated UTF-8 (in a spreadsheet "CSV UTF-8 (comma delimited)")'
@@ -41,9 +40,16 @@ _SIGNS = (
     _Sign(
         "thousands",
         _NUMBERS,
-        r"^\s*[+-]?\d{1,3}(,\d{3})+\.\d+\s*$",
+        r"^\s*[+-]?\d{1,3}((,\d{3})+\.\d+|(,\d{3}){2,})\s*$",
         "a separator of thousands",
         "export them without one: 1234.50",
+    ),
+    _Sign(
+        "decimal_comma",
+        _NUMBERS,
+        r"^\s*[+-]?[1-9]\d{0,2},\d{3}\s*$",
+        "a decimal comma or a separator of thousands",
+        "export them with a decimal point and no separator of thousands: 1.234 or 1234",
     ),
     _Sign(
         "decimal_comma",
@@ -190,20 +196,9 @@ def _of_values(landed: Landed, spec: TableSpec) -> Iterator[Fix]:
         f"and list_contains({_names(kinds, sign)}, column_name) then {no}"
         for no, sign in enumerate(_SIGNS)
     )
-    file = FILE_OF.format("file")
     found = landed.connection.execute(
-        f"""with quarantined as (
-            select {file} as file, unnest(regexp_extract_all(reason, $1, 1)) as column_name,
-                unnest(regexp_extract_all(reason, $1, 2)) as value
-            from {landed.quarantine} where line is not null
-        ),
-        told as (
-            select {file} as file, column_name, value from {landed.warnings}
-            union all
-            select * from quarantined
-        )
-        select file, column_name, case {cases} end as sign, count(*), min(value)
-        from told where sign is not null group by all order by all""",
+        f"""select file, column_name, case {cases} end as sign, count(*), min(value)
+        from ({unreadable_values(landed)}) where sign is not null group by all order by all""",
         [TOLD],
     ).fetchall()
     times = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from onecdp.identity.personal import hide_plain
 
@@ -36,6 +37,7 @@ def layouts(
         files: The files among them, by their names.
     """
     unreadable = _count_unreadable(landed)
+    refused = {name for name, _ in landed.refused}
     # Of a place that is no file, the columns are known once it is read.
     read: dict[str, list[str]] = {}
     for name, columns in landed.connection.execute(
@@ -50,7 +52,7 @@ def layouts(
             names = header.names if header else tuple(read.get(name, ()))
             by_header.setdefault(names, []).append(name)
         found += [
-            _layout(spec, header, names, unreadable)
+            _layout(spec, header, names, unreadable, is_read=not refused.issuperset(names))
             for header, names in by_header.items()
             if header
         ]
@@ -62,8 +64,12 @@ def _layout(
     header: Sequence[str],
     files: Sequence[str],
     unreadable: Mapping[tuple[str, str], int],
+    *,
+    is_read: bool,
 ) -> Layout:
     columns = [_column(name, no, spec, files, unreadable) for no, name in enumerate(header, 1)]
+    if not is_read:
+        columns = [replace(column, unreadable=None) for column in columns]
     present = {column.column for column in columns}
     absent = tuple(c.name for c in spec.columns if c.name not in present)
     return Layout(spec.table, tuple(files), tuple(columns), absent)
@@ -90,15 +96,30 @@ def _column(
 
 def _count_unreadable(landed: Landed) -> dict[tuple[str, str], int]:
     """How many values of each file and column can't be read."""
-    file = FILE_OF.format("file")
     found = landed.connection.execute(
-        f"""with told as (
-            select {file} as file, column_name from {landed.warnings}
-            union all
-            select {file}, unnest(list_distinct(regexp_extract_all(reason, $1, 1)))
-            from {landed.quarantine} where line is not null
-        )
-        select file, column_name, count(*) from told group by all""",
+        f"select file, column_name, count(*) from ({unreadable_values(landed)}) group by all",
         [TOLD],
     )
     return {(name, column): count for name, column, count in found.fetchall()}
+
+
+def unreadable_values(landed: Landed) -> str:
+    """SQL for the values that can't be read: file, column_name and value; its parameter is TOLD."""
+    file = FILE_OF.format("file")
+    optional = " union all ".join(
+        f"select {file} as file, column_name, value from {view} anti join hidden using (file, line)"
+        for view in landed.unreadable
+    )
+    # Of required and decisive columns, the reason of the row tells.
+    return f"""with hidden as (
+            -- Quarantined rows that name an erased person are not quoted.
+            select file, line from {landed.quarantine} where line is not null and payload is null
+        )
+        {optional}
+        union all
+        select * exclude (quarantine_id) from (
+            select distinct quarantine_id, {file} as file,
+                unnest(regexp_extract_all(reason, $1, 1)) as column_name,
+                unnest(regexp_extract_all(reason, $1, 2)) as value
+            from {landed.quarantine} where line is not null
+        )"""

@@ -13,7 +13,7 @@ import duckdb
 
 from ..declaration import TableSpec
 from ..landing.arrivals import Arrivals, Ledger, Notify, Refused
-from ..landing.gone import find_gone
+from ..landing.gone import compare_keys
 from ..landing.land import land
 from ..landing.landed import Landed
 from ..landing.scratch import open_scratch
@@ -110,7 +110,7 @@ def _preview(
     with _scratch() as (connection, scratch):
 
         def places(loaded: Ledger) -> Mapping[str, Arrivals]:
-            context = Context(folder, loaded, scratch, notify, partial(find_gone, connection))
+            context = Context(folder, loaded, scratch, notify, partial(compare_keys, connection))
             listed.update(list_places(context))
             return listed
 

@@ -15,14 +15,14 @@ class ColumnPreview:
         column: The column that it is loaded as; None if it is ignored.
         kind: What its values are read as.
         is_known: Whether the source knows it; others are kept as text.
-        unreadable: How many of its values can't be read.
+        unreadable: How many of its values can't be read; None if none was, of refused files.
     """
 
     header: str
     column: str | None
     kind: str
     is_known: bool
-    unreadable: int
+    unreadable: int | None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The readers of live systems, and how they come beside a source's files.
 
-Every source has all of them. Each reads only where the settings name its server, in the section
+Every source has all of them. Each reads only where the settings have its section,
 `[sources.<source>.<reader>]`.
 """
 
@@ -28,8 +28,13 @@ class LiveReader(Reader, Protocol):
 
     name: str
 
+    @property
+    def setting_names(self) -> Sequence[str]:
+        """The names of what its section may have."""
+        ...
+
     def is_configured(self, source: str) -> bool:
-        """Whether the settings have a section for it."""
+        """Whether the settings have a section for it, also one that lacks something."""
         ...
 
 

@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from ..declaration import TableSpec
 from ..landing.arrivals import Arrivals, Ledger, Notify
+from ..landing.gone import ComparedKeys
 from .objects import ObjectFolder
 
 
-class FindGone(Protocol):
-    """Compares keys with those of stored rows, as `landing.gone.find_gone` does."""
+class CompareKeys(Protocol):
+    """Compares keys with those of stored rows, as `landing.gone.compare_keys` does."""
 
     def __call__(
         self,
@@ -24,15 +25,22 @@ class FindGone(Protocol):
         brought_by: str = "",
         *,
         among: bool = False,
-    ) -> pa.Table:
-        """The keys of stored rows that are not in `present`, or with `among` those that are."""
+        marked_by: str | None = None,
+    ) -> ComparedKeys:
+        """Tells which stored rows the system has not any more, and which are back."""
         ...
 
 
-def _find_none(
-    spec: TableSpec, present: Iterable[pa.Table], brought_by: str = "", *, among: bool = False
-) -> pa.Table:
-    return pa.table({name: pa.array([], pa.string()) for name in spec.key})
+def _compare_none(
+    spec: TableSpec,
+    present: Iterable[pa.Table],
+    brought_by: str = "",
+    *,
+    among: bool = False,
+    marked_by: str | None = None,
+) -> ComparedKeys:
+    none = pa.table({name: pa.array([], pa.string()) for name in spec.key})
+    return ComparedKeys(none, none)
 
 
 @dataclass(frozen=True)
@@ -45,14 +53,14 @@ class Context:
         loaded: The places that were loaded before, and the positions of streams.
         scratch: A folder for what has to be unpacked; lasts as long as the load.
         notify: Gets what the user should know.
-        find_gone: Compares the keys that a system has with those stored (`landing.gone`).
+        compare_keys: Compares the keys that a system has with those stored (`landing.gone`).
     """
 
     folder: Path | ObjectFolder
     loaded: Ledger
     scratch: Path
     notify: Notify
-    find_gone: FindGone = _find_none
+    compare_keys: CompareKeys = _compare_none
 
 
 class Reader(Protocol):

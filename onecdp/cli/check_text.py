@@ -61,7 +61,8 @@ def _print_layout(layout: Layout, console: Console) -> None:
     for column in layout.columns:
         name = column.column or ""
         kind = column.kind if column.is_known or column.column is None else "text, not known"
-        table.add_row(Text(column.header), Text(name), kind, f"{column.unreadable:,}")
+        count = "-" if column.unreadable is None else f"{column.unreadable:,}"
+        table.add_row(Text(column.header), Text(name), kind, count)
     console.print(table)
     if layout.absent:
         _line(console, f"columns that are not there: {', '.join(layout.absent)}")

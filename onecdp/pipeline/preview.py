@@ -15,13 +15,13 @@ from onecdp.project.ingestion import load_ingestion
 
 
 class ColumnPreview(Protocol):
-    """A column of files; `column` is None if it is ignored."""
+    """A column of files; `column` is None if it is ignored, `unreadable` if no file was read."""
 
     header: str
     column: str | None
     kind: str
     is_known: bool
-    unreadable: int
+    unreadable: int | None
 
 
 class Layout(Protocol):

@@ -14,6 +14,11 @@ from typing import Any
 
 from onecdp.errors import UsageProblem
 
+SECTIONS = ("sources", "personal_data", "collector", "serving", "destinations", "customer_match")
+_OF_DLT = ("destination",)
+_TYPO = 0.8
+"""How much a name resembles a section that was meant; files may have other sections of dlt's."""
+
 
 def read_section(project: Path, section: str, environment: Mapping[str, str]) -> dict[str, Any]:
     """Returns what the project says in a section.
@@ -24,7 +29,8 @@ def read_section(project: Path, section: str, environment: Mapping[str, str]) ->
         environment: Usually `os.environ`.
 
     Raises:
-        UsageProblem: A file can't be read; the message names it, and no value.
+        UsageProblem: A file can't be read, or the name of a section in it is misspelt; the message
+            names the file, and no value.
     """
     said: dict[str, Any] = {}
     for name in ("config.toml", "secrets.toml"):
@@ -45,7 +51,7 @@ def check_names(said: Iterable[str], section: str, known: Iterable[str]) -> None
 
 def _read(file: Path, section: str) -> dict[str, Any]:
     try:
-        found = tomllib.loads(file.read_text(encoding="utf-8")).get(section, {})
+        sections = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
@@ -53,6 +59,11 @@ def _read(file: Path, section: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         # Its text has a position, and no value.
         raise UsageProblem(f"{file}: {error}") from None
+    for name in sections:
+        near = difflib.get_close_matches(name, SECTIONS, 1, _TYPO)
+        if near and name not in (*SECTIONS, *_OF_DLT):
+            raise UsageProblem(f"{file}: nothing reads [{name}]; did you mean [{near[0]}]?")
+    found = sections.get(section, {})
     if not isinstance(found, dict):
         raise UsageProblem(f"{file}: {section} must be a section, [{section}]")
     return found

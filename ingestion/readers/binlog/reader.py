@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...declaration import TableSpec
 from ...landing.arrivals import Arrivals, Refused
 from ..reader import Context
-from ..sql.settings import NEEDS_EXTRA, Database, is_configured, read_settings
+from ..sql.settings import NEEDS_EXTRA, SETTING_NAMES, Database, is_configured, read_settings
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -21,6 +21,7 @@ class Binlog:
     """Reads `[sources.<source>.binlog]`; a stream per table."""
 
     name = "binlog"
+    setting_names = SETTING_NAMES
 
     def is_configured(self, source: str) -> bool:
         """Whether the settings name a database for the source."""

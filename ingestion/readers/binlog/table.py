@@ -131,8 +131,8 @@ class Table:
             line += rows.num_rows
             keys.append(rows.select(places).rename_columns(self.key))
         if not self.spec.group:
-            gone = self.context.find_gone(self.spec, keys, f"{self.stream}/")
-            yield from self._deleted(gone, line)
+            compared = self.context.compare_keys(self.spec, keys, f"{self.stream}/")
+            yield from self._deleted(compared.gone, line)
         yield replace(Chunk(self.remote.header.empty()), position=position)
 
     def _changed(self, keys: list[tuple[object, ...]], position: str) -> Iterator[Chunk]:
@@ -150,8 +150,8 @@ class Table:
         elif without_row:
             columns = [pa.array(values, pa.string()) for values in zip(*without_row, strict=True)]
             written = pa.table(columns, self.key)
-            gone = self.context.find_gone(self.spec, [written], among=True)
-            yield from self._deleted(gone, line)
+            compared = self.context.compare_keys(self.spec, [written], among=True)
+            yield from self._deleted(compared.gone, line)
         yield replace(Chunk(self.remote.header.empty()), position=position)
 
     def _deleted(self, gone: pa.Table, line: int) -> Iterator[Chunk]:

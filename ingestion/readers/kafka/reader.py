@@ -13,13 +13,14 @@ from ...landing.arrivals import Arrivals, Chunk, Place, string_table
 from ..reader import Context
 from .broker import Broker, Partition
 from .lines import MessageLines
-from .settings import is_configured, read_settings
+from .settings import SETTING_NAMES, is_configured, read_settings
 
 
 class KafkaReader:
     """Reads the topics that `[sources.<source>.kafka]` names."""
 
     name = "kafka"
+    setting_names = SETTING_NAMES
 
     def is_configured(self, source: str) -> bool:
         """Whether the settings have a section for it."""

@@ -37,6 +37,9 @@ class KafkaSettings(BaseConfiguration):
     """Seconds that the broker may take to answer."""
 
 
+SETTING_NAMES = tuple(KafkaSettings.get_resolvable_fields())
+
+
 @dataclass(frozen=True)
 class Kafka:
     """The settings of one source, checked.
@@ -62,9 +65,9 @@ class Kafka:
 
 
 def is_configured(source: str) -> bool:
-    """Whether the settings have a section for a source."""
-    names = ("bootstrap_servers", "topics")
-    return any(dlt.config.get(f"sources.{source}.kafka.{name}") is not None for name in names)
+    """Whether the settings say anything of a broker for a source, be it not enough."""
+    section = f"sources.{source}.kafka"
+    return any(dlt.config.get(f"{section}.{name}") is not None for name in SETTING_NAMES)
 
 
 def read_settings(specs: Sequence[TableSpec]) -> Kafka:

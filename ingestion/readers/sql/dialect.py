@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -80,6 +80,18 @@ class Dialect:
         if self.is_mysql:
             return f"sum(cast(conv({half}, 16, 10) as unsigned))"
         return f"sum(cast(cast('x' || {half} as bit(64)) as bigint))"
+
+    def among(self, columns: Sequence[RemoteColumn], rows: Iterable[Sequence[str]]) -> str:
+        """SQL for whether the texts of some columns are those of one of the rows."""
+        texts = ", ".join(self.text(column) for column in columns)
+        listed = ", ".join(f"({', '.join(map(self._literal_text, row))})" for row in rows)
+        return f"({texts}) in ({listed})"
+
+    def _literal_text(self, value: str) -> str:
+        # As bytes, which need no quoting.
+        if self.is_mysql:
+            return f"_utf8mb4 x'{value.encode().hex()}'"
+        return f"convert_from(decode('{value.encode().hex()}', 'hex'), 'UTF8')"
 
     def literal(self, cursor: Cursor, value: str) -> str:
         """SQL for a value of a cursor.

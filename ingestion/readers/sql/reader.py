@@ -15,7 +15,14 @@ from ...landing.arrivals import Arrivals, Chunk, Place, Refused
 from ..reader import Context
 from .cursor import EARLIEST, Cursor, make_cursor
 from .scope import Scope
-from .settings import NEEDS_EXTRA, Database, TableSettings, is_configured, read_settings
+from .settings import (
+    NEEDS_EXTRA,
+    SETTING_NAMES,
+    Database,
+    TableSettings,
+    is_configured,
+    read_settings,
+)
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -56,6 +63,7 @@ class Sql:
     """Reads `[sources.<source>.sql]`; a stream per table."""
 
     name = "sql"
+    setting_names = SETTING_NAMES
 
     def is_configured(self, source: str) -> bool:
         """Whether the settings name a database for the source."""
@@ -111,6 +119,7 @@ def _arrivals(
     lower, told = _lower(scope, settings.table, cursor, stored)
     notices += told
     places: list[Place] = []
+    deletions = find_deletions(remote, spec, settings, context, now())
     if end is not None:
         # A hash of what late commits may join, taken before the rows are read: what is committed
         # in between is read again.
@@ -120,12 +129,15 @@ def _arrivals(
             raise Refused(f"{settings.table}: its largest {cursor.remote} is {end}") from None
         window = table.digest(connection, recent)
         position = Position(end, window, scope)
-        if position != stored:
+        if position != stored or deletions.returned:
             name = f"{stream}/{end.replace(' ', 'T')}/{now()}"
-            chunks = partial(_chunks, remote, table.window(lower, end), position.text())
+            where = table.window(lower, end)
+            if deletions.returned:
+                where = f"{where} or {deletions.returned}"
+            chunks = partial(_chunks, remote, where, position.text())
             places.append(Place(name, name, chunks, stream=stream, repeats=True))
-    if deleted := find_deletions(remote, spec, settings, context, now()):
-        places.append(deleted)
+    if deletions.place:
+        places.append(deletions.place)
     shown = {(places[0].name if places else stream): "; ".join(notices)} if notices else {}
     return Arrivals(places, idle=int(not places), notices=shown)
 

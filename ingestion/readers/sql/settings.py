@@ -9,7 +9,10 @@ from typing import Any, Optional
 from urllib.parse import quote
 
 import dlt
-from dlt.common.configuration.exceptions import ConfigurationException
+from dlt.common.configuration.exceptions import (
+    ConfigurationException,
+    ValueNotSecretException,
+)
 from dlt.common.configuration.resolve import resolve_configuration
 from dlt.common.configuration.specs import ConnectionStringCredentials
 from dlt.common.configuration.specs.base_configuration import BaseConfiguration, configspec
@@ -33,6 +36,9 @@ class DatabaseSettings(BaseConfiguration):
     """Of columns that have a time without a zone; UTC without it."""
     on_gap: Optional[str] = None  # noqa: UP045
     """`binlog` alone: "snapshot" reads the tables again where the log has a gap."""
+
+
+SETTING_NAMES = tuple(DatabaseSettings.get_resolvable_fields())
 
 
 @dataclass(frozen=True)
@@ -84,10 +90,10 @@ class Database:
 
 
 def is_configured(source: str, reader: str) -> bool:
-    """Whether the settings have a section for a reader of a source."""
-    section = f"sources.{source}.{reader}"
-    names = ("credentials", "tables", "credentials.host")
-    return any(dlt.secrets.get(f"{section}.{name}") is not None for name in names)
+    """Whether the settings say anything of a reader of a source, be it not enough."""
+    parts = ConnectionStringCredentials.get_resolvable_fields()
+    names = [*SETTING_NAMES, *(f"credentials.{part}" for part in parts)]
+    return any(dlt.config.get(f"sources.{source}.{reader}.{name}") is not None for name in names)
 
 
 def read_settings(specs: Sequence[TableSpec], reader: str, needs: Sequence[str]) -> Database:
@@ -105,6 +111,11 @@ def read_settings(specs: Sequence[TableSpec], reader: str, needs: Sequence[str])
     section = f"[sources.{source}.{reader}]"
     try:
         found = resolve_configuration(DatabaseSettings(), sections=("sources", source, reader))
+    except ValueNotSecretException:
+        raise Refused(
+            f"{section} has its credentials in .dlt/config.toml, where they are not read: "
+            "move them to .dlt/secrets.toml"
+        ) from None
     except ConfigurationException as error:
         raise Refused(f"{section}: {str(error).splitlines()[0]}") from None
     if found.credentials is None:

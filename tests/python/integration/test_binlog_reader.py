@@ -291,6 +291,38 @@ def test_a_fault_of_the_reader_is_no_log_that_cannot_be_decoded(
         store.load(Binlog())
 
 
+def test_the_log_decides_where_a_version_goes_back(
+    store: RawStore, server: Server, configure: Configure
+) -> None:
+    configure(server, "binlog")
+    store.load(Binlog())
+    back = "real_name = 'OLDER', updated_at = '2020-01-01' where member_id = 'M1'"
+    server.execute(
+        f"update people set {back}",
+        "delete from people where member_id in ('M2', 'M3')",
+        "insert into people values ('M3', 'again', null, 7, '2020-01-01')",
+    )
+    report = store.load(Binlog())
+    assert (report.counts.loaded, report.counts.superseded) == (3, 0)
+    assert rows_here(store) == rows_there(server)
+    server.execute("insert into people values ('M2', 'again', null, 7, '2019-01-01')")
+    store.load(Binlog())
+    assert rows_here(store) == rows_there(server)
+    # By versions it is as before: between the log and files.
+    store.write(
+        "a.csv", "member_id,real_name,updated_at", "M1,file,2021-01-01", "M2,file,2018-01-01"
+    )
+    store.load(Binlog())
+    server.execute("update people set total_points = 8 where member_id in ('M1', 'M2')")
+    store.load(Binlog())
+    names = "member_id, real_name, total_points, updated_at::date::varchar"
+    assert store.query(f"select {names} from raw_crm.members order by all limit 12")[::11] == [
+        ("M1", "file", 8, "2021-01-01"),
+        ("M2", "again", 8, "2019-01-01"),
+    ]
+    assert store.load(Binlog()).places_loaded == 0
+
+
 def test_changes_of_the_table_and_gaps_of_the_log(
     store: RawStore, server: Server, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from support.ingestion import RETAIL, Warehouse, content
 from ingestion.erasure import RawRemoval, erase_raw, set_tombstones
 from ingestion.erasure.tombstones import KEY_FILE
 from ingestion.pipelines import IngestError, tables
+from ingestion.preview import preview
 
 MEMBERS = "member_id,mobile_hash,email_hash,real_name,retail_customer_id,updated_at,hobby"
 EVENTS = "event_id,device_id,union_id,open_id,event_type,item_price,event_time,session_id,hobby"
@@ -122,6 +123,15 @@ def test_the_person_goes_and_what_others_did_stays(warehouse: Warehouse) -> None
     assert warehouse.query("select left_id_value, right_id_value from raw_id_graph.links") == [
         ("M2", "U2"), ("D7", "M1"),
     ]  # fmt: skip
+
+
+def test_a_check_quotes_no_value_of_an_erased_person(warehouse: Warehouse) -> None:
+    erase(warehouse)
+    header = "member_id,birthday,updated_at"
+    warehouse.write("crm/bad.csv", header, "M1,01.02.1990,never", "M8,03.04.1990,never")
+    shown = preview(warehouse.data, "crm", warehouse.folder, lambda _: None).shown
+    problems = [fix.problem for fix in shown.fixes if fix.file == "bad.csv"]
+    assert problems == ["1 value of birthday, such as '03.04.1990': dates that are no ISO 8601"]
 
 
 def test_the_same_files_again_changed_or_renamed_bring_nobody_back(warehouse: Warehouse) -> None:

@@ -19,6 +19,7 @@ class FakeLog:
     """Reads `[sources.<source>.fake] path`, a file with an event a line, into the first table."""
 
     name = "fake"
+    setting_names = ("path",)
 
     def is_configured(self, source: str) -> bool:
         return dlt.config.get(f"sources.{source}.fake.path", str) is not None

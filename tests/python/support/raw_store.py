@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from ingestion.declaration import TableSpec
-from ingestion.landing.gone import find_gone
+from ingestion.landing.gone import compare_keys
 from ingestion.landing.land import land
 from ingestion.landing.landed import Landed
 from ingestion.landing.scratch import open_scratch
@@ -59,7 +59,7 @@ class RawStore:
             self.files,
             scratch=self.files.parent,
             notify=self.notices.append,
-            find_gone=partial(find_gone, scratch),
+            compare_keys=partial(compare_keys, scratch),
         )
         files = Files(excel=self.spec.source == "retail")
         landed = land(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -116,10 +117,46 @@ def test_command_shows_columns_rows_and_fixes(tmp_path: Path) -> None:
     assert not (tmp_path / "warehouse").exists()
 
 
+def test_every_value_that_cannot_be_read_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "crm").mkdir()
+    (tmp_path / "crm/bad.csv").write_text(
+        "member_id,mobile_hash,birthday,total_points,updated_at\n"
+        'M1,13912345678,01.02.1990,"1,234",2024-01-01\n'
+        'M2,13912345679,01.02.1991,"12,5",2024-01-01\n'
+        "M3,,01.02.1992,1,2024-01-01\n"
+        "M4,,01.02.1993,1,never\n"
+        "M3,,01.02.1992,1,2024-01-01\n"
+        'M5,,,"1,234,567",2024-01-01\n'
+        'M6,,,"0,234",2024-01-01\n'
+    )
+    (tmp_path / "crm/refused.csv").write_text("level,birthday\nA,01.02.1990\n")
+    found = preview(tmp_path, "crm", tmp_path / "warehouse", lambda _: None)
+    counts = {
+        layout.files: {column.column: column.unreadable for column in layout.columns}
+        for layout in found.shown.layouts
+    }
+    assert counts == {
+        ("bad.csv",): {
+            "member_id": 0, "mobile_hash": 2, "birthday": 5, "total_points": 4, "updated_at": 1,
+        },
+        ("refused.csv",): {"level": None, "birthday": None},
+    }  # fmt: skip
+    problems = [fix.problem for fix in found.shown.fixes if fix.file == "bad.csv"]
+    assert problems == [
+        "5 values of birthday, such as '01.02.1990': dates that are no ISO 8601",
+        "1 value of total_points, such as '1,234,567': a separator of thousands",
+        "1 value of total_points, such as '1,234': a decimal comma or a separator of thousands",
+        "2 values of total_points, such as '0,234': a decimal comma",
+    ]
+    result = check(tmp_path, str(tmp_path / "crm/refused.csv"))
+    assert re.search(r"birthday +date +-\s", result.stdout)
+
+
 class Lag:
     """A stream of one bad row and growing numbers of sound ones, all of them read each time."""
 
     name = "lag"
+    setting_names = ()
 
     def __init__(self) -> None:
         self.sound = 0
