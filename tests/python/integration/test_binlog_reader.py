@@ -170,14 +170,15 @@ def test_cursor_log_and_files_give_equal_tables(
 
 
 @pytest.mark.parametrize("reader", ["sql", "binlog"])
+@pytest.mark.parametrize("kills", [5, pytest.param(10, marks=pytest.mark.soak)])
 def test_killed_loads_lose_and_double_nothing(
-    warehouse: Warehouse, server: Server, configure: Configure, reader: str
+    warehouse: Warehouse, server: Server, configure: Configure, reader: str, kills: int
 ) -> None:
     configure(server, reader)
     warehouse.data.mkdir()
     chance = random.Random(reader)
     command = [sys.executable, "-c", CHILD, str(warehouse.data), str(warehouse.folder)]
-    for day in range(5):
+    for day in range(kills):
         if day:
             change(server, day)
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
