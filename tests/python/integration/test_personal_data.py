@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import signal
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import duckdb
@@ -42,8 +44,13 @@ def places_with_plain_values(warehouse: Warehouse) -> set[str]:
     )
     found = set()
     for (table,) in tables:
-        rows = warehouse.query(f"select lower(t::varchar) from {table} as t")
-        if any(needle in text for (text,) in rows for needle in NEEDLES):
+        if table.endswith("._dlt_pipeline_state"):
+            # In base64 three letters come up by chance.
+            packed = warehouse.query(f"select state from {table}")
+            texts = [zlib.decompress(base64.b64decode(text)).decode().lower() for (text,) in packed]
+        else:
+            texts = [t for (t,) in warehouse.query(f"select lower(t::varchar) from {table} as t")]
+        if any(needle in text for text in texts for needle in NEEDLES):
             found.add(table)
     return found
 
