@@ -138,7 +138,7 @@ def measured(folder: Path, options: argparse.Namespace, redis: RedisSettings | N
     # Beside the same store: a server takes the events that are beside its own.
     lively = Warehouse(folder / "lively")
     active = make_events(lively.live_file, customers)
-    lively.online_file.hardlink_to(warehouse.online_file)
+    put_store(warehouse, lively)
     live = LiveAnswers(lively.live_file, read_live_settings(REPOSITORY))
     each = cycle(range(1, active + 1))
     found["live, 10 events"] = look_ups(
@@ -193,7 +193,7 @@ def until_visible(warehouse: Warehouse, options: argparse.Namespace) -> Table:
     """From an event to the answer that has it."""
     folder = warehouse.folder / "visible"
     folder.mkdir()
-    Warehouse(folder).online_file.hardlink_to(warehouse.online_file)
+    put_store(warehouse, Warehouse(folder))
     with running(api, folder, None, read_live_settings(REPOSITORY)) as port:
         found = measure_visible(
             REPOSITORY, folder, port, KEY, options.customers,
@@ -212,9 +212,16 @@ def until_visible(warehouse: Warehouse, options: argparse.Namespace) -> Table:
     return table
 
 
+def put_store(warehouse: Warehouse, other: Warehouse) -> None:
+    """The same store in another folder."""
+    for file in warehouse.folder.glob(f"{warehouse.online_file.name}*"):
+        (other.folder / file.name).hardlink_to(file)
+
+
 def held(warehouse: Warehouse, redis: RedisSettings | None) -> dict[str, float]:
     """MB of each store: of the file, and of the server's memory."""
-    found = {"online store": float(warehouse.online_file.stat().st_size)}
+    files = warehouse.folder.glob(f"{warehouse.online_file.name}*")
+    found = {"online store": float(sum(file.stat().st_size for file in files))}
     if redis:
         client = connect(redis, timeout=10)
         found["in redis"] = float(client.info("memory")["used_memory"])

@@ -31,9 +31,9 @@ def look_ups(look_up: Callable[[int], object], customers: int, count: int) -> Ra
 
 
 def plain_store(store: OnlineStore, file: Path) -> Callable[[int], object]:
-    """The plain prototype: the same documents in two tables."""
+    """The plain prototype: the same documents in two tables, of a store without changes."""
     connection = sqlite3.connect(file)
-    connection.execute(f"attach '{store.file}' as store")
+    connection.execute(f"attach '{store.base}' as store")
     connection.execute("create table ids (id text primary key, n integer) without rowid")
     connection.execute("create table documents (n integer primary key, document blob)")
     connection.execute(

@@ -2,7 +2,8 @@
 
 - `places` chooses where the online store is. `marts_documents` is what it is made of: the published
   marts alone.
-- `store_file`, `write_store`, `online_store`: in `online.sqlite` beside `marts.duckdb`.
+- `store_file`, `store_base`, `write_store`, `erase_store`, `online_store`: in two files of SQLite
+  beside `marts.duckdb`.
 - `redis_settings`, `redis_keys`, `redis_place`, `write_redis`, `redis_tickets`, `redis_store`: in
   Redis or Valkey.
 - `lookups`, `audience_masks`, `current_store`: one publication, and the change to the next.

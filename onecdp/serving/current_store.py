@@ -43,7 +43,7 @@ class CurrentStore:
                 self._is_there, self.store.is_lost = True, False
                 return None
             newer = self._place.open()
-            newer.warm()
+            newer.warm(self.store)
         except (OnecdpError, OSError):
             self.lose()
             return None

@@ -146,8 +146,8 @@ class Store(Protocol):
     def ticket(self, ticket_id: str) -> bytes | None:
         """Returns the document of a ticket, in the shape of `onecdp.live.tickets`."""
 
-    def warm(self) -> None:
-        """Prepares it, so that no look-up waits."""
+    def warm(self, before: Store | None = None) -> None:
+        """Prepares it, so that no look-up waits; `before` is what was prepared before it."""
 
     def close(self) -> None:
         """Closes what is open."""

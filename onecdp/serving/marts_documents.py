@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from onecdp.audiences.bitmaps import from_members, to_bytes
+from onecdp.audiences.bitmaps import from_numpy, to_bytes
 from onecdp.errors import OnecdpError
 from onecdp.serving.store_file import HELD_OUT, ONE_ID
 from onecdp.warehouse.files import connect
@@ -24,7 +24,8 @@ _BATCH = 20_000
 _CUSTOMERS = 500_000
 # Of the map, not of one identifier.
 _OF_MAP = ("one_id", "one_int", "is_active")
-_TOUCHED = "touched"
+# Who differs, and their identifiers.
+_TOUCHED, _HELD_NOW, _HELD_BEFORE = "touched", "held_now", "held_before"
 _HELD = (
     "select one_int, id_type, id_value from {0}.id_map semi join {2} as wanted using (one_int)"
     f" where is_active union all select one_int, {literal(ONE_ID)}, one_id"
@@ -105,13 +106,14 @@ class MartsDocuments:
         if before:
             self._find_changes()
             # Whose rows are equal has equal identifiers.
-            wanted, held, old = (
-                _TOUCHED, _HELD.format(now, now, _TOUCHED), _HELD.format(before, before, _TOUCHED)
-            )  # fmt: skip
+            wanted = _TOUCHED
+            for name, database in ((_HELD_NOW, now), (_HELD_BEFORE, before)):
+                query = _HELD.format(database, database, _TOUCHED)
+                self._marts.execute(f"create or replace temp table {name} as {query}")
             gone = f"from {_TOUCHED} anti join {now}.customer_profiles using (one_int)"
-            gone_held = f"from ({old}) anti join ({held}) using (id_type, id_value)"
+            gone_held = f"from {_HELD_BEFORE} anti join {_HELD_NOW} using (id_type, id_value)"
             gone_held = f"select id_type, id_value {gone_held}"
-            held = f"({held}) except ({old})"
+            held = f"from {_HELD_NOW} except from {_HELD_BEFORE}"
         types = self._marts.execute(
             f"select distinct id_type from {now}.id_map where is_active order by all"
         ).fetchall()
@@ -181,23 +183,25 @@ class MartsDocuments:
         if "arm" in self._columns(self._now, "audience_packages"):
             held_out = f"arm = {literal(HELD_OUT)}"
         found = self._marts.execute(
-            f"select package_rank, one_int::uinteger as one_int, {held_out} as is_held_out"
+            f"select package_rank, one_int, {held_out} as is_held_out"
             f" from {self._now}.audience_packages"
             " inner join (select package_id, row_number() over (order by package_id)::integer"
             f" as package_rank from {self._now}.audience_package_summary) using (package_id)"
-            f" inner join {self._now}.customer_profiles using (one_id) order by all"
+            f" inner join {self._now}.customer_profiles using (one_id)"
         ).fetchnumpy()
         ranks = np.asarray(found["package_rank"], np.int32)
-        members = np.asarray(found["one_int"], np.uint32)
-        is_held_out = np.asarray(found["is_held_out"], bool)
-        ends = np.searchsorted(ranks, np.arange(1, len(summaries) + 1), side="right")
+        # Bitmaps take members in any order, and to sort millions of rows costs more than the rest.
+        by_package = np.argsort(ranks, kind="stable")
+        members = np.asarray(found["one_int"], np.int64)[by_package]
+        is_held_out = np.asarray(found["is_held_out"], bool)[by_package]
+        ends = np.searchsorted(ranks[by_package], np.arange(1, len(summaries) + 1), side="right")
         parts = zip(np.split(members, ends), np.split(is_held_out, ends), strict=True)
         for (package_id, summary), (part, held) in zip(summaries, parts, strict=False):
             yield (
                 package_id,
                 summary,
-                to_bytes(from_members(part)),
-                to_bytes(from_members(part[held])),
+                to_bytes(from_numpy(part)),
+                to_bytes(from_numpy(part[held])),
             )
 
     def _rows(self, query: str) -> Rows:

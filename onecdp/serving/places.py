@@ -66,7 +66,7 @@ class Place(Protocol):
 
 @dataclass(frozen=True)
 class FilePlace:
-    """`online.sqlite` in the warehouse folder."""
+    """`online.sqlite` in the warehouse folder, with its base beside it."""
 
     warehouse: Warehouse
 
@@ -82,7 +82,8 @@ class FilePlace:
 
     def read_batch(self) -> str | None:
         """Returns what the build had taken in."""
-        return store_file.read_batch(self.warehouse.online_file)
+        stored = store_file.read_stored(self.warehouse.online_file)
+        return stored.batch if stored else None
 
     def write(self, publication: Publication) -> bool:
         """Replaces the file, unless it is right."""
@@ -100,7 +101,7 @@ class FilePlace:
     def erase(self, identifiers: Identifiers, one_ints: Sequence[int]) -> None:
         """Replaces the file by one without a person."""
         if self.warehouse.online_file.exists():
-            from onecdp.serving.write_store import erase_from_store
+            from onecdp.serving.erase_store import erase_from_store
 
             erase_from_store(self.warehouse, identifiers, one_ints)
 

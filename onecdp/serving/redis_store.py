@@ -9,7 +9,7 @@ from typing import Any
 from onecdp.collector.refusals import Refusal
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Identifier
-from onecdp.serving.lookups import Found, Person, Resident
+from onecdp.serving.lookups import Found, Person, Resident, Store
 from onecdp.serving.redis_keys import (
     IDENTITY,
     LOOK_UP,
@@ -127,7 +127,7 @@ class RedisStore(Resident):
         found: list[bytes | None] = self._client.mget(map(self._keys.ticket, ticket_ids))
         return found
 
-    def warm(self) -> None:
+    def warm(self, before: Store | None = None) -> None:
         """Makes the connection."""
         with told(self._settings):
             self._client.ping()

@@ -1,9 +1,20 @@
-"""The file of the online store: one SQLite database, which is never written in place.
+"""The files of the online store: two SQLite databases, which are never written in place.
 
-    store        one row: its format, the publication that it belongs to, the types of identifiers,
-                 and what the build had taken in, as JSON
+The base has all customers as they were when it was written; the other file has those who changed
+since, so that a publication writes what it changed, and not a copy of everybody.
+
+Tables of the base:
+
     customers    one_int → one_id, the profile and the identity as JSON documents
     identifiers  (id_type, id_value) → one_int; active ones, and `one_id` as a type of its own
+    base         one row: how many customers it has
+
+Tables of `online.sqlite`, which names its base:
+
+    store        one row: its format, the publication that it belongs to, the types of identifiers,
+                 what the build had taken in, as JSON, and the name of the base's file
+    customers    those of the base's who are others now; without one_id, who is no more
+    identifiers  likewise; with `NOBODY` as one_int, what is nobody's any more
     tickets      ticket_id → what is known of a ticket of support, as JSON; only if a live feature
                  asks for tickets
     ticket_identifiers
@@ -11,8 +22,8 @@
     audiences    package_id → its summary as JSON, its members, and those of
                  them who are held out, as Roaring bitmaps of one_int
 
-Writers make another file and rename it. So readers may open it with `immutable=1`, which spares
-them all locks, and a file that they have open stays as it is.
+Writers make other files and rename them, `online.sqlite` last. So readers may open both with
+`immutable=1`, which spares them all locks, and files that they have open stay as they are.
 """
 
 from __future__ import annotations
@@ -21,17 +32,20 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from onecdp.warehouse.files import Warehouse, remove_leftovers
 
-FORMAT = 2
+FORMAT = 3
 TABLES = ("customer_profiles", "id_map", "audience_packages", "audience_package_summary")
 """The marts that the store is made of."""
 BESIDE = ("audience_bitmaps", "audience_numbers", "customer_consents")
 """Marts that are read beside the store: it is another publication when they are others."""
+_BASE = ".base-"
 HELD_OUT, TREATMENT = "hold_out", "treatment"
 """The arms of an audience: who is held out is not to be reached."""
 NO_STORE = (
@@ -39,13 +53,26 @@ NO_STORE = (
     " `onecdp publish`"
 )
 """What messages say of a missing store."""
+NOBODY = -1
+"""The one_int of an identifier that the base has, and nobody any more."""
 ONE_ID = "one_id"
 """The type under which the identifiers have the one_ids themselves."""
 
-SCHEMA = """
-create table store (format integer, publication text, id_types text, batch text);
+# Neither a journal nor syncs: a file that is not complete is thrown away.
+_UNSAFE = "pragma journal_mode = off; pragma synchronous = off; pragma cache_size = -65536;"
+BASE_SCHEMA = """
 create table customers (
     one_int integer primary key, one_id text not null, profile blob not null, identity blob not null
+);
+create table identifiers (
+    id_type text, id_value text, one_int integer not null, primary key (id_type, id_value)
+) without rowid;
+create table base (customers integer);
+"""
+SCHEMA = """
+create table store (format integer, publication text, id_types text, batch text, base text);
+create table customers (
+    one_int integer primary key, one_id text, profile blob, identity blob
 );
 create table identifiers (
     id_type text, id_value text, one_int integer not null, primary key (id_type, id_value)
@@ -77,27 +104,32 @@ def name_after_erasure(publication: str) -> str:
     return sha256(f"erased from {publication}".encode()).hexdigest()[:20]
 
 
-def read_publication(file: Path) -> str | None:
-    """Returns which publication a store belongs to; None if there is none of this format."""
-    row = _read_row(file)
-    return None if row is None else str(row[1])
+@dataclass(frozen=True)
+class Stored:
+    """What a store says of itself.
+
+    Attributes:
+        publication: The one that it belongs to.
+        batch: What its build had taken in, as JSON; None if that isn't known.
+        base: The file that it stands on.
+    """
+
+    publication: str
+    batch: str | None
+    base: Path
 
 
-def read_batch(file: Path) -> str | None:
-    """Returns what the build of a store had taken in, as JSON; None if there is none."""
-    row = _read_row(file)
-    return None if row is None else row[3]
-
-
-def _read_row(file: Path) -> tuple[Any, ...] | None:
+def read_stored(file: Path) -> Stored | None:
+    """Returns what a store says of itself; None if there is none of this format, with its base."""
     if not file.is_file():
         return None
     try:
         with opened(file) as store:
-            (row,) = store.execute("select * from store").fetchall()
+            ((version, publication, _, batch, base),) = store.execute("select * from store")
+        stored = Stored(publication, batch, file.with_name(base))
     except (sqlite3.Error, ValueError):
         return None
-    return row if row[0] == FORMAT else None
+    return stored if version == FORMAT and stored.base.is_file() else None
 
 
 @contextmanager
@@ -111,9 +143,52 @@ def opened(file: Path) -> Iterator[sqlite3.Connection]:
 
 
 def open_store(file: Path) -> sqlite3.Connection:
-    """Opens a store for reading; it may be used by any thread, by one at a time."""
-    address = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
-    return sqlite3.connect(address, uri=True, check_same_thread=False, isolation_level=None)
+    """Opens a file for reading; it may be used by any thread, by one at a time."""
+    return sqlite3.connect(address(file), uri=True, check_same_thread=False, isolation_level=None)
+
+
+def address(file: Path) -> str:
+    """Returns the URI by which SQLite reads a file that is never written in place."""
+    return f"{file.absolute().as_uri()}?mode=ro&immutable=1"
+
+
+def new_base(file: Path) -> Path:
+    """Returns a name for the base of a store that no other base has."""
+    return file.with_name(f"{file.name}{_BASE}{token_hex(8)}")
+
+
+@contextmanager
+def writing(
+    file: Path, *, schema: str = "", beside: Path | None = None
+) -> Iterator[sqlite3.Connection]:
+    """A transaction in a file that nobody reads yet, made if it isn't there.
+
+    Args:
+        file: The file.
+        schema: Statements that create its tables.
+        beside: A file that is read as the schema `beside`.
+    """
+    store = sqlite3.connect(file.absolute().as_uri(), uri=True, isolation_level=None)
+    try:
+        store.executescript(f"{_UNSAFE}{schema}")
+        if beside:
+            store.execute("attach ? as beside", [address(beside)])
+        store.execute("begin")
+        yield store
+        store.execute("commit")
+    finally:
+        store.close()
+
+
+def fresh_file(file: Path) -> Path:
+    """Returns the file beside a store in which what takes its place is written."""
+    return file.with_name(f"{file.name}.{os.getpid()}.tmp")
+
+
+def drop_ticket(store: sqlite3.Connection, ticket_id: str) -> None:
+    """Deletes a ticket from a store that is written."""
+    for table in ("tickets", "ticket_identifiers"):
+        store.execute(f"delete from {table} where ticket_id = ?", [ticket_id])
 
 
 def identity(file: Path) -> tuple[int, ...] | None:
@@ -134,8 +209,14 @@ def inode(file: Path) -> tuple[int, ...] | None:
 def remove_store(warehouse: Warehouse) -> None:
     """Deletes a store that nobody keeps any more, which would be outdated and keep the erased."""
     warehouse.online_file.unlink(missing_ok=True)
+    clean_store(warehouse)
 
 
 def clean_store(warehouse: Warehouse) -> None:
-    """Deletes what killed commands left; the caller holds the lock."""
-    remove_leftovers(warehouse.folder, f"{warehouse.online_file.name}.*.tmp*")
+    """Deletes what killed commands left, and bases of before; the caller holds the lock."""
+    file = warehouse.online_file
+    remove_leftovers(warehouse.folder, f"{file.name}.*.tmp*")
+    stored = read_stored(file)
+    for base in warehouse.folder.glob(f"{file.name}{_BASE}*"):
+        if stored is None or base != stored.base:
+            base.unlink()

@@ -42,7 +42,7 @@ class Warehouse:
 
     @property
     def online_file(self) -> Path:
-        """The online store, made of the published file for look-ups by key."""
+        """The online store, of the published file, for look-ups by key; its base is beside it."""
         return self.folder / "online.sqlite"
 
     @property

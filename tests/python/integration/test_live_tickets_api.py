@@ -13,7 +13,7 @@ from support.collector import SETTINGS, Collector, collecting
 from support.live_process import following, wait_until
 
 from onecdp.serving.batch_state import from_json
-from onecdp.serving.store_file import read_batch
+from onecdp.serving.store_file import read_stored
 
 # Of the sample: CUST001 has a solved ticket, and the phone an open one.
 CUSTOMER, PHONE = ("customer_id", "CUST001"), ("mobile_hash", "hash_mobile_005")
@@ -77,7 +77,8 @@ def test_tickets_are_open_until_they_are_solved(project: BuiltProject) -> None:
         assert done.code == 0, done.stderr + done.stdout
         # The batch has taken it in, and says the same.
         wait_until(lambda: profile(api, CUSTOMER)["profile"]["has_open_ticket"] is True, seconds=40)
-        state = from_json(read_batch(project.warehouse / "online.sqlite") or "")
+        stored = read_stored(project.warehouse / "online.sqlite")
+        state = from_json((stored and stored.batch) or "")
         assert any(name.startswith("support/tickets/webhooks/") for name in state.taken_in)
         for identifier in (CUSTOMER, PHONE):
             assert has_open(identifier) is profile(api, identifier)["profile"]["has_open_ticket"]

@@ -5,57 +5,26 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import signal
-import sqlite3
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from support.cli import clean_environment
-from support.serving import Person, World, build_world, changed, publish_world, write_marts
+from support.online_store import ADA, BOB, CY, SMALL, audiences, base_of, contents, read_publication
+from support.redis_worlds import answers
+from support.serving import Person, World, changed, publish_world, write_marts
 
-from onecdp.audiences.bitmaps import BitMap, from_bytes
+from onecdp.audiences.bitmaps import BitMap
 from onecdp.errors import OnecdpError
 from onecdp.pipeline.publish import publish_marts
 from onecdp.serving.audience_masks import AudienceMasks
 from onecdp.serving.current_store import CurrentStore
-from onecdp.serving.lookups import Store
 from onecdp.serving.marts_documents import MartsDocuments
 from onecdp.serving.online_store import OnlineStore
 from onecdp.serving.places import FilePlace, Stores
-from onecdp.serving.store_file import read_publication
-from onecdp.serving.write_store import erase_from_store, write_store
+from onecdp.serving.write_store import write_store
 from onecdp.warehouse.files import Warehouse
-
-ADA = Person(1, "gold", ("member_id:M1", "device_id:D/1"), ("device_id:D0",))
-BOB = Person(2, None, ("member_id:M2", "email_hash:b2"))
-CY = Person(3, "silver", ("device_id:D3",))
-SMALL = World((ADA, BOB, CY), {"P1": (1, 3), "P2": ()}, failed=("P3",))
-
-
-def contents(file: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of a store but its name; bitmaps as sets."""
-    with sqlite3.connect(file) as store:
-        rows = {
-            table: store.execute(f"select * from {table} order by 1, 2").fetchall()
-            for table in ("customers", "identifiers", "audiences")
-        }
-        rows["store"] = store.execute("select id_types from store").fetchall()
-    store.close()
-    rows["audiences"] = [
-        (key, text, *(set(from_bytes(each)) for each in bitmaps))
-        for key, text, *bitmaps in rows["audiences"]
-    ]
-    return rows
-
-
-def audiences(store: Store, one_int: int) -> list[str]:
-    found: list[str] = json.loads(store.audiences_of(one_int))
-    return found
 
 
 def published(warehouse: Warehouse, query: str) -> list[tuple[Any, ...]]:
@@ -108,11 +77,13 @@ def test_who_is_held_out_is_a_member_who_is_not_to_be_reached(tmp_path: Path) ->
     assert audiences(store, 3) == ["P1"]
 
 
-@pytest.mark.parametrize("seed", range(2))
+# Another base never, when there are many changes, and each time.
+@pytest.mark.parametrize(("seed", "share"), [(0, 0), (1, 4), (2, 10**6), (3, 0)])
 def test_an_updated_store_equals_one_that_is_made_anew(
-    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, seed: int, share: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if seed:
+    monkeypatch.setattr("onecdp.serving.store_base._SHARE_WORTH_A_BASE", share)
+    if seed == 1:
         # In many parts.
         monkeypatch.setattr("onecdp.serving.marts_documents._CUSTOMERS", 2)
     draw, world = random.Random(seed), SMALL
@@ -121,6 +92,7 @@ def test_an_updated_store_equals_one_that_is_made_anew(
         each.folder.mkdir()
     write_marts(updated.marts_file, world)
     write_store(updated, "0", before=None, of=None)
+    bases = {base_of(updated)}
     for day in range(1, 6):
         before = updated.marts_file.rename(tmp_path / "before")
         world = changed(world, draw)
@@ -131,6 +103,13 @@ def test_an_updated_store_equals_one_that_is_made_anew(
         write_store(anew, str(day), before=None, of=None)
 
         assert contents(updated.online_file) == contents(anew.online_file)
+        one, other = OnlineStore(updated.online_file), OnlineStore(anew.online_file)
+        assert answers(one) == answers(other)
+        one.close()
+        other.close()
+        bases.add(base_of(updated))
+        assert len(list(updated.folder.glob("online*"))) == 2
+    assert (len(bases) == 1) == (share == 0)
 
 
 def test_only_what_changed_is_written(tmp_path: Path) -> None:
@@ -200,59 +179,6 @@ def test_masks_say_what_the_bitmaps_say(count: int) -> None:
     for one_int in (*range(300), 301, 10**9):
         expected = [name for name, members in sets.items() if one_int in members]
         assert json.loads(masks.json_of(one_int)) == expected
-
-
-def test_no_byte_of_an_erased_person_is_left_in_the_store(tmp_path: Path) -> None:
-    warehouse = publish_world(tmp_path, SMALL)
-    name = read_publication(warehouse.online_file)
-    values = (b"D/1", b"M1", b"Name 1", ADA.one_id.encode())
-    assert all(value in warehouse.online_file.read_bytes() for value in values)
-
-    erase_from_store(warehouse, [("member_id", "M1"), ("device_id", "D/1")], [1])
-
-    assert not [value for value in values if value in warehouse.online_file.read_bytes()]
-    store = OnlineStore(warehouse.online_file)
-    assert audiences(store, 1) == []
-    assert store.profile("member_id", "M2") is not None
-    assert audiences(store, 3) == ["P1"]
-    assert store.publication != name
-    assert sorted(each.name for each in tmp_path.glob("online*")) == ["online.sqlite"]
-    # The next publication is made of the marts, not of this file.
-    publish_world(tmp_path, replace(SMALL, people=(BOB, CY)))
-    assert OnlineStore(warehouse.online_file).customer("member_id", "M1") is None
-
-
-KILLED_AT_RENAME = """
-import importlib, os, signal, sys
-from pathlib import Path
-from onecdp.pipeline.publish import publish_marts
-from onecdp.serving.places import FilePlace, Stores
-from onecdp.warehouse.files import Warehouse
-def die(fresh, file):
-    os.kill(os.getpid(), signal.SIGKILL)
-importlib.import_module('onecdp.serving.write_store').replace_file = die
-warehouse = Warehouse(Path(sys.argv[1]))
-publish_marts(warehouse, stores=Stores(FilePlace(warehouse)))
-"""
-
-
-def test_a_publish_killed_before_the_rename_leaves_the_old_store_whole(tmp_path: Path) -> None:
-    warehouse = publish_world(tmp_path, SMALL)
-    before = contents(warehouse.online_file)
-    build_world(warehouse, World((ADA,), {"P1": (1,)}))
-
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED_AT_RENAME, str(tmp_path)],
-        env=clean_environment(), check=False,
-    )  # fmt: skip
-
-    assert killed.returncode == -signal.SIGKILL
-    assert len(list(tmp_path.glob("online.sqlite.*.tmp"))) == 1
-    assert contents(warehouse.online_file) == before
-    # The marts are published, the store belongs to those before: it is made anew.
-    publish_marts(warehouse, stores=Stores(FilePlace(warehouse)))
-    assert OnlineStore(warehouse.online_file).profile("member_id", "M2") is None
-    assert not list(tmp_path.glob("*.tmp*"))
 
 
 def test_a_reader_sees_whole_publications_only(tmp_path: Path) -> None:
