@@ -23,9 +23,6 @@ final as (
         edges.confidence,
         edges.first_seen,
         left_end.cluster_id = right_end.cluster_id as is_kept,
-        -- The two clusters in a fixed order, whichever side the edge comes from.
-        least(left_end.cluster_id, right_end.cluster_id) as lower_cluster_id,
-        greatest(left_end.cluster_id, right_end.cluster_id) as upper_cluster_id,
         left_end.resolved_through_at
     from edges
     inner join clusters as left_end on edges.left_node_id = left_end.node_id

@@ -7,8 +7,7 @@ with refused_pairs as (
     select distinct
         lower_cluster_id,
         upper_cluster_id
-    from {{ ref('int_identity__edge_outcomes') }}
-    where not is_kept
+    from {{ ref('int_identity__refused_edges') }}
 
 ),
 

@@ -5,8 +5,7 @@
 
 with refused_edges as (
 
-    select * from {{ ref('int_identity__edge_outcomes') }}
-    where not is_kept
+    select * from {{ ref('int_identity__refused_edges') }}
 
 ),
 
