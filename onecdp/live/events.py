@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from onecdp.collector.times import read_iso_time
 from onecdp.identity.normalise import normalise
 
 PRICE_UNITS = 10_000
@@ -153,7 +154,8 @@ def _time(text: str) -> dt.datetime | None:
     try:
         time = dt.datetime.fromisoformat(text.strip())
     except ValueError:
-        return None
+        # Python reads most times, and quickly; the warehouse reads others, too.
+        return read_iso_time(text.strip())
     try:
         return time.astimezone(dt.UTC).replace(tzinfo=None) if time.tzinfo else time
     except OverflowError:
