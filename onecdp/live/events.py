@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import orjson
@@ -119,8 +120,9 @@ def parse_link(line: bytes) -> Event | None:
     time = _time(text_of(row.get("last_seen")))
     if time is None or len(ends) != 2 or not all(value for _, value in ends):
         return None
-    name = orjson.dumps(ends).decode()
-    return Event(name, microseconds(time), LINK, None, None, "", ends)
+    # The key outlives the event, and an erasure: it must not name the person.
+    key = f"link {sha256(orjson.dumps(ends)).hexdigest()}"
+    return Event(key, microseconds(time), LINK, None, None, "", ends)
 
 
 def row_of(line: bytes) -> dict[str, Any] | None:

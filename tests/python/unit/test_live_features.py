@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -260,39 +259,6 @@ def test_event_behind_the_last_day_of_the_batch_is_not_counted_there() -> None:
     today = Watermark({"a": None}, TODAY_ENDS)
     for watermark, orders in ((yesterday, 1), (today, 0)):
         assert measure([ORDERS], events, NOON, watermark, MINUTE) == {"orders": orders}
-
-
-def test_erased_person_has_no_event_left_in_the_file(tmp_path: Path) -> None:
-    file = tmp_path / "live.sqlite"
-    state = LiveState(file)
-    hers = event("E1", ("union_id", "hers"), D1, session="her session")
-    state.take("a", 2, [(1, hers), (2, event("E2", U2))])
-    assert state.erase([D1]) == 1
-    assert LiveEvents(file).of([*hers.identifiers]) == []
-    assert [one.event.event_id for one in LiveEvents(file).of([U2])] == ["E2"]
-    assert not any(b"hers" in part.read_bytes() for part in tmp_path.iterdir())
-    assert not any(b"her session" in part.read_bytes() for part in tmp_path.iterdir())
-    # Neither read nor taken again.
-    assert state.positions() == {"a": 2}
-    assert state.take("b", 1, [(1, hers)]) == 0
-    assert LiveEvents(file).of([*hers.identifiers]) == []
-
-
-def test_erasing_says_so_if_bytes_may_be_left(tmp_path: Path) -> None:
-    file = tmp_path / "live.sqlite"
-    state = LiveState(file)
-    state._state.execute("pragma busy_timeout = 50")
-    state.take("a", 1, [(1, event("E1", ("union_id", "hers")))])
-    with sqlite3.connect(file, isolation_level=None) as reader:
-        reader.execute("begin")
-        reader.execute("select * from events").fetchall()
-        with pytest.raises(OnecdpError, match="stop `onecdp serve`"):
-            state.erase([("union_id", "hers")])
-        reader.execute("commit")
-    reader.close()
-    # The same once more: there is nobody to drop, and the bytes go.
-    assert state.erase([("union_id", "hers")]) == 0
-    assert not any(b"hers" in part.read_bytes() for part in tmp_path.iterdir())
 
 
 def test_state_of_another_version_or_kind_says_so(tmp_path: Path) -> None:
