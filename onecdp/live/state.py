@@ -18,6 +18,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from time import time_ns
 
 import orjson
 
@@ -56,9 +57,11 @@ insert or ignore into event_copies
 select event_int, ?, ? from events
 where event_id = ? and event_int <= ? and identifiers != ''
 """
-# Of an event that is not needed any more the key stays for some days, since it may be sent again.
+# Of an event that is not needed any more the key stays for some days, since it may be sent again;
+# from then on, because the event may be much older.
 _BLANK = "update events set event_type = '', price = null, session_id = null, channel = '',"
-_BLANK += " identifiers = '' where event_int in (select event_int from dropped)"
+_BLANK += " identifiers = '', event_time = max(event_time, ?)"
+_BLANK += " where event_int in (select event_int from dropped)"
 _IDS_STAY = 7 * 86_400 * 1_000_000
 # The last one stays: readers find new events by their numbers, which must not be used again.
 _DROP_IDS = """
@@ -201,7 +204,7 @@ class LiveState:
             if self._has_triggers:
                 stays.touch(self._state, self._identifiers_of(numbers))
             if numbers:
-                self._drop(numbers)
+                self._drop(numbers, before)
             self._state.execute(_DROP_IDS, (before - _IDS_STAY,))
         return len(numbers)
 
@@ -215,14 +218,14 @@ class LiveState:
             ).fetchall()
             yield from ((kind, value) for kind, value in orjson.loads(text))
 
-    def _drop(self, numbers: Iterable[tuple[int]]) -> None:
+    def _drop(self, numbers: Iterable[tuple[int]], time: int) -> None:
         self._state.execute("create temp table dropped (event_int integer primary key)")
         self._state.executemany("insert into dropped values (?)", numbers)
         for table in ("event_identifiers", "event_copies", "tickets"):
             self._state.execute(
                 f"delete from {table} where event_int in (select event_int from dropped)"
             )
-        self._state.execute(_BLANK)
+        self._state.execute(_BLANK, (time,))
         self._state.execute("drop table dropped")
         self._state.execute(_REVISE)
 
@@ -269,7 +272,7 @@ class LiveState:
         with self.transaction():
             # All identifiers of an event go with it, not only those of the erased person.
             found = find_events(self._state, identifiers, tickets, is_blocked)
-            self._drop((number,) for number in found.events)
+            self._drop(((number,) for number in found.events), time_ns() // 1_000)
             touched = [*identifiers, *((TICKET, ticket_id) for ticket_id in found.tickets)]
             stays.erase_stays(self._state, touched, one_ids)
             meanwhile()

@@ -164,6 +164,17 @@ def test_event_that_stands_in_two_partitions_is_taken_in_with_either(tmp_path: P
     assert not Watermark({"c": None}, TODAY_ENDS).counts(one)
 
 
+def test_event_that_was_late_is_known_when_it_comes_again(tmp_path: Path) -> None:
+    """Its key stays for seven days after it was dropped, however old it was then."""
+    state = LiveState(tmp_path / "live.sqlite")
+    late = event("E1", U1, at=NOON - 30 * DAY, kind="purchase")
+    state.take("a", 2, [(1, late), (2, event("E2", U2))])
+    for days, is_new in ((0, 0), (6, 0), (8, 1)):
+        now = NOON + days * DAY
+        state.prune(now - DAY, {"a": None}, TODAY_ENDS)
+        assert state.take("b", days + 1, [(days + 1, late)]) == is_new, days
+
+
 def test_new_identifier_is_the_persons_whose_identifiers_it_came_with(tmp_path: Path) -> None:
     state = LiveState(tmp_path / "live.sqlite")
     warehouse = Warehouse({D1: 1, D2: 2})
