@@ -37,7 +37,7 @@ _READ_BY = {
 _FOLDERS = {
     folder.partition("/")[0]: folder for folder in (EVENTS, LINKS, TICKETS)
 }  # fmt: skip
-_ALL = dt.datetime.max
+_ALL, _NOTHING = dt.datetime.max, dt.datetime.min
 _WATERMARK = f"select max(stamp) from {AUDIT}.watermarks where model = ? and upstream = ?"
 ANY_TYPE = "*"
 _FLAGS = re.compile(r"\(\?([imsx]+)\)")
@@ -213,15 +213,18 @@ def _taken_in(
 ) -> dict[str, int | None]:
     """The files and streams of a source whose rows were loaded before a build read them.
 
-    What was loaded without any new row is taken in, too: there is nothing that is not counted.
+    What was loaded since without any new row is taken in, too: there is nothing that is not
+    counted. But not behind other rows: repetitions may be of these.
     """
     rows = private.execute(
-        "select coalesce(stream, ? || '/' || file), stream is not null, position"
-        f" from raw_{source}.loads"
-        " where (stream is not null or starts_with(file, ?))"
-        " and (rows_loaded = 0 or epoch_us(loaded_at) <= epoch_us(?::timestamp))"
-        " order by loaded_at",
-        [source, f"{_FOLDERS[source].removeprefix(f'{source}/')}/", stamp],
+        f"with loads as (select *, epoch_us(loaded_at) as time from raw_{source}.loads),"
+        " unread as (select min(time) as time from loads"
+        "     where rows_loaded > 0 and time > epoch_us($3::timestamp))"
+        " select coalesce(stream, $1 || '/' || file), stream is not null, position"
+        " from loads where (stream is not null or starts_with(file, $2))"
+        " and time < coalesce((select time from unread), time + 1)"
+        " order by time",
+        [source, f"{_FOLDERS[source].removeprefix(f'{source}/')}/", stamp or _NOTHING],
     ).fetchall()
     # Of a stream the last one counts; a file is read as a whole.
     return {

@@ -72,3 +72,30 @@ def test_events_are_taken_in_by_the_build_and_tickets_as_they_are_loaded(
     state = read_batch_state(private)
     assert state is not None
     assert (state.tickets, [*state.taken_in]) == (None, ["app/collector/0.jsonl"])
+
+
+def test_what_brought_nothing_is_taken_in_up_to_what_the_build_has_not_read(
+    private: duckdb.DuckDBPyConnection,
+) -> None:
+    """Behind it, repetitions may be of events that nobody counts yet."""
+    private.execute("""
+        insert into raw_app.loads
+        select file, stream, '{"offset": ' || upto || '}', rows, loaded_at from (values
+            ('0-9', 'kafka/app/0', 10, 1, timestamptz '2026-06-06 00:30:00+00'),
+            ('10-14', 'kafka/app/0', 15, 0, timestamptz '2026-06-06 01:15:00+00'),
+            ('15-19', 'kafka/app/0', 20, 1, timestamptz '2026-06-06 02:00:00+00'),
+            ('20-24', 'kafka/app/0', 25, 0, timestamptz '2026-06-06 03:00:00+00'),
+            ('0-29', 'kafka/app/1', 30, 1, timestamptz '2026-06-06 02:00:00+00'),
+            ('collector/twice.jsonl', null, 0, 0, timestamptz '2026-06-06 01:30:00+00'),
+            ('collector/later.jsonl', null, 0, 0, timestamptz '2026-06-06 03:00:00+00')
+        ) as loads (file, stream, upto, rows, loaded_at)
+    """)
+    state = read_batch_state(private)
+    assert state is not None
+    assert state.taken_in == {"app/collector/0.jsonl": None, "kafka/app/0": 15}
+    # Without a model that reads them, only what comes before all events.
+    private.execute("delete from audit.watermarks where model = 'int_events__resolved'")
+    private.execute("update raw_app.loads set rows_loaded = 0 where file like '%/0.jsonl'")
+    state = read_batch_state(private)
+    assert state is not None
+    assert state.taken_in == {}
