@@ -24,6 +24,8 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 _TOO_MUCH = 10**12
 _UNIT = Decimal(1) / PRICE_UNITS
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+REFUND, RETURN = "refund", "return"
+"""The one is the other in the warehouse."""
 LINK = ""
 """The type of a link: its identifiers are one person's, and no feature counts it."""
 
@@ -99,7 +101,7 @@ def parse_event(line: bytes, id_columns: Sequence[Identifier], now: dt.datetime)
     return Event(
         event_id=event_id,
         event_time=time,
-        event_type="return" if event_type == "refund" else event_type,
+        event_type=RETURN if event_type == REFUND else event_type,
         price=price,
         session_id=text_of(row.get("session_id")).strip() or None,
         channel=text_of(row.get("channel")).strip().lower() or "app",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onecdp.errors import UsageProblem
+from onecdp.live.events import REFUND, RETURN
 from onecdp.live.seed_file import read_rows
 
 SEED = "seeds/live_features.csv"
@@ -84,8 +85,7 @@ def _feature(row: list[str], where: str) -> Feature:
     name, event_type, measure, window = row
     if not _NAME.fullmatch(name):
         raise UsageProblem(f"{where}: {name!r} is no name; use a-z, 0-9 and _")
-    if not event_type or event_type != event_type.lower():
-        raise UsageProblem(f"{where}: event_type {event_type!r} must be in lower case, or {ANY}")
+    _check_type(event_type, where)
     if measure not in MEASURES:
         raise UsageProblem(f"{where}: measure {measure!r} is none of {', '.join(MEASURES)}")
     if window == OPEN and (event_type != TICKET_OPENED or measure not in _OF_TICKETS):
@@ -94,6 +94,14 @@ def _feature(row: list[str], where: str) -> Feature:
             f" measure one of {', '.join(_OF_TICKETS)}"
         )
     return Feature(name, event_type, measure, _window(window, where))
+
+
+def _check_type(event_type: str, where: str) -> None:
+    """Raises if no event can have a type."""
+    if not event_type or event_type != event_type.lower():
+        raise UsageProblem(f"{where}: event_type {event_type!r} must be in lower case, or {ANY}")
+    if event_type == REFUND:
+        raise UsageProblem(f"{where}: event_type {REFUND!r} is {RETURN} here, as in the warehouse")
 
 
 def asks_for_tickets(features: Iterable[Feature]) -> bool:
@@ -106,8 +114,9 @@ def _window(text: str, where: str) -> Window:
         return Window("all")
     if text in (SESSION, BATCH, OPEN):
         return Window(text)
-    if text.startswith(SINCE) and text.removeprefix(SINCE).strip():
-        return Window("since", since=text.removeprefix(SINCE).strip())
+    if text.startswith(SINCE) and (since := text.removeprefix(SINCE).strip()):
+        _check_type(since, where)
+        return Window("since", since=since)
     if found := _DURATION.fullmatch(text):
         minutes = int(found[1]) * {"m": 1, "h": 60}[found[2]]
         if minutes > LONGEST_HOURS * 60:

@@ -131,6 +131,9 @@ def test_features_of_the_project_are_read() -> None:
         ("x,y,average,5m", "'average' is none of"),
         ("x,y,count,5 minutes", "'5 minutes' is none of"),
         ("x,y,count,25h", "longer than 24h"),
+        ("x,y,count,since Purchase", "'Purchase' must be in lower case"),
+        ("x,refund,count,24h", "'refund' is return"),
+        ("x,y,count,since refund", "'refund' is return"),
     ],
 )
 def test_row_that_cannot_be_used_says_which_and_why(tmp_path: Path, row: str, said: str) -> None:
