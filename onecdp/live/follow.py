@@ -39,6 +39,9 @@ class Log(Protocol):
     def read(self, positions: Mapping[str, int], done: Done) -> Iterator[Chunk]:
         """Yields what is new behind the positions."""
 
+    def has(self, partition: str) -> bool:
+        """Whether a partition may have to be read again."""
+
 
 @dataclass(frozen=True)
 class Logs:
@@ -127,7 +130,17 @@ class Follower:
         if watermark is None:
             return 0
         now = microseconds(dt.datetime.now(dt.UTC).replace(tzinfo=None))
-        return self.state.prune(now - _LONGEST, watermark.taken_in, watermark.as_of)
+        dropped = self.state.prune(now - _LONGEST, watermark.taken_in, watermark.as_of)
+        # Files are deleted some day, and each minute has a new one.
+        self.state.drop_positions(
+            [
+                name
+                for name in self.state.positions()
+                if watermark.taken_in.get(name, 0) is None
+                and not any(log.has(name) for log in self._logs())
+            ]
+        )
+        return dropped
 
     def run(self, stop: threading.Event, notify: Callable[[str], None]) -> None:
         """Follows the logs until `stop` is set.

@@ -26,6 +26,7 @@ from onecdp.errors import OnecdpError
 from onecdp.live.events import TICKET, Event, Identifier
 from onecdp.live.find_events import find_events
 from onecdp.live.kept import COPIES, FORMAT, is_taken_in
+from onecdp.live.positions import drop_positions, move_on, read_positions
 from onecdp.live.triggers import stays
 
 _SCHEMA = """
@@ -110,10 +111,18 @@ class LiveState:
             for statement in (_SCHEMA + stays.SCHEMA).split(";\n"):
                 self._state.execute(statement)
             self._state.execute(f"pragma user_version = {FORMAT}")
+        self._positions = read_positions(self._state)
 
-    def positions(self) -> dict[str, int]:
-        """Where to go on, by partition."""
-        return dict(self._state.execute("select name, position from partitions").fetchall())
+    def positions(self) -> Mapping[str, int]:
+        """Where to go on, by partition; it changes as events are taken."""
+        return self._positions
+
+    def drop_positions(self, partitions: Collection[str]) -> None:
+        """Forgets partitions that will not be read again, unless events of them are kept."""
+        if partitions:
+            with self.transaction():
+                drop_positions(self._state, partitions)
+            self._positions = read_positions(self._state)
 
     def take(self, partition: str, position: int, events: Iterable[tuple[int, Event]]) -> int:
         """Adds events of a chunk and moves on to the position behind it, both or neither.
@@ -124,14 +133,7 @@ class LiveState:
             How many were new.
         """
         with self.transaction():
-            self._state.execute(
-                "insert into partitions (name, position) values (?, ?)"
-                " on conflict (name) do update set position = excluded.position",
-                (partition, position),
-            )
-            ((partition_int,),) = self._state.execute(
-                "select partition_int from partitions where name = ?", (partition,)
-            ).fetchall()
+            partition_int = move_on(self._state, partition, position)
             ((last,),) = self._state.execute(
                 "select coalesce(max(event_int), 0) from events"
             ).fetchall()
@@ -174,6 +176,7 @@ class LiveState:
                 "insert or ignore into event_identifiers values (?, ?, ?)", sorted(links)
             )
             self._state.executemany("insert into tickets values (?, ?, ?)", tickets)
+        self._positions[partition] = position
         return new
 
     def prune(self, before: int, taken_in: Mapping[str, int | None], as_of: int) -> int:
