@@ -121,6 +121,9 @@ def _part(pattern: str) -> str:
     flags, rest = "", pattern
     if found := _FLAGS.match(pattern):
         flags, rest = found[1], pattern[found.end() :]
+    if rest.isascii():
+        # As in DuckDB, `\d`, `\w` and `\b` mean ASCII; with it, only ASCII has upper case.
+        flags += "a"
     return f"(?{flags}:{rest})"
 
 
