@@ -28,6 +28,7 @@ REFUND, RETURN = "refund", "return"
 """The one is the other in the warehouse."""
 LINK = ""
 """The type of a link: its identifiers are one person's, and no feature counts it."""
+_LINK_KEY = "link "
 
 Identifier = tuple[str, str]
 """id_type and id_value."""
@@ -123,8 +124,13 @@ def parse_link(line: bytes) -> Event | None:
     if time is None or len(ends) != 2 or not all(value for _, value in ends):
         return None
     # The key outlives the event, and an erasure: it must not name the person.
-    key = f"link {sha256(orjson.dumps(ends)).hexdigest()}"
+    key = f"{_LINK_KEY}{sha256(orjson.dumps(ends)).hexdigest()}"
     return Event(key, microseconds(time), LINK, None, None, "", ends)
+
+
+def is_graph_link(event: Event) -> bool:
+    """Whether an event is a link of the ID graph, and no message of a ticket."""
+    return event.event_type == LINK and event.event_id.startswith(_LINK_KEY)
 
 
 def row_of(line: bytes) -> dict[str, Any] | None:

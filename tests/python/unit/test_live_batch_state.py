@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from onecdp.errors import OnecdpError
-from onecdp.serving.batch_state import read_batch_state
+from onecdp.serving.batch_state import from_json, read_batch_state
 
 _BUILT = """
 create schema audit; create schema raw_app; create schema raw_id_graph; create schema raw_support;
@@ -30,6 +30,11 @@ create table raw_support.loads as
     union all select 'export.csv', null, null, 1, '2026-06-06 00:30:00+00'::timestamptz;
 create table raw_support.tickets as select 'T1' as ticket_id, now() as _loaded_at;
 create table intermediate.int_identity__blocked_values as select 'union_id' as id_type, 'x' as id_value;
+create table intermediate.int_identity__shared_values as select 'device_id' as id_type, 'till' as id_value;
+create table intermediate.int_identity__overrides as
+    select 'cannot_link' as override, 'union_id' as left_id_type, 'A' as left_id_value,
+        'device_id' as right_id_type, 'B' as right_id_value
+    union all select 'must_link', 'union_id', 'A', 'device_id', 'C';
 create table seeds.id_blocklist as select 'union_id' as id_type, 'pattern' as match, '^0' as id_value;
 """  # noqa: E501
 
@@ -99,3 +104,19 @@ def test_what_brought_nothing_is_taken_in_up_to_what_the_build_has_not_read(
     state = read_batch_state(private)
     assert state is not None
     assert state.taken_in == {}
+
+
+def test_constraints_of_the_build_are_known_without_a_value(
+    private: duckdb.DuckDBPyConnection,
+) -> None:
+    state = read_batch_state(private)
+    assert state is not None
+    text = state.to_json()
+    assert "till" not in text
+    a, b, c = ("union_id", "A"), ("device_id", "B"), ("device_id", "C")
+    for each in (state, from_json(text)):
+        assert each.is_shared(("device_id", "till"))
+        assert not each.is_shared(("union_id", "till"))
+        assert each.is_apart(a, b)
+        assert each.is_apart(b, a)
+        assert not each.is_apart(a, c)

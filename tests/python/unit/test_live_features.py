@@ -204,18 +204,38 @@ def test_limit_of_identifiers_is_never_overruled(tmp_path: Path) -> None:
     assert people.whose(U3) == Answer(Status.UNDECIDED)
 
 
-def test_links_join_and_are_counted_by_no_feature(tmp_path: Path) -> None:
-    state = LiveState(tmp_path / "live.sqlite")
+def link_of(user: str, device: str) -> Event:
     link = parse_link(json.dumps({
-        "left_id_type": "union_id", "left_id_value": " U1", "right_id_type": "device_id",
-        "right_id_value": "D1", "last_seen": "2026-06-06T11:59:00Z", "is_active": "true",
+        "left_id_type": "union_id", "left_id_value": user, "right_id_type": "device_id",
+        "right_id_value": device, "last_seen": "2026-06-06T11:59:00Z", "is_active": "true",
     }).encode())  # fmt: skip
     assert link is not None
+    return link
+
+
+def test_links_join_and_are_counted_by_no_feature(tmp_path: Path) -> None:
+    state = LiveState(tmp_path / "live.sqlite")
+    link = link_of(" U1", "D1")
     assert (link.event_type, link.identifiers) == (LINK, (U1, D1))
     state.take("a", 1, [(1, link)])
     people = People(Warehouse({D1: 1}), LiveEvents(tmp_path / "live.sqlite"), MAX_VALUES)
     assert people.whose(U1) == Answer(Status.PROVISIONAL, 1)
     assert value(people.events_of(1), "count", Window("all")) == 0
+
+
+def test_link_says_nothing_any_more_when_the_batch_has_read_it(tmp_path: Path) -> None:
+    """It may have been withdrawn: then its identifier is nobody's, and no more of the person's."""
+    state = LiveState(tmp_path / "live.sqlite")
+    state.take("links", 1, [(1, link_of("U1", "D1"))])
+    state.take("events", 1, [(1, event("E1", U1, kind="purchase"))])
+    for taken_in, status, orders in (
+        ({}, Status.PROVISIONAL, 1), ({"links": None, "events": None}, Status.UNKNOWN, 0),
+    ):  # fmt: skip
+        people = People(
+            Warehouse({D1: 1}), LiveEvents(tmp_path / "live.sqlite"), MAX_VALUES, taken_in
+        )
+        assert people.whose(U1).status is status
+        assert len([e for e in people.events_of(1) if e.event.event_type != LINK]) == orders
 
 
 def test_windows_end_by_time_alone() -> None:
