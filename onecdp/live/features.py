@@ -27,6 +27,8 @@ _OF_TICKETS = ("any", "count", "first_time")
 MICROSECONDS = 1_000_000
 DAY = 86_400 * MICROSECONDS
 LONGEST_HOURS = 24
+RECENT = LONGEST_HOURS * 3600 * MICROSECONDS
+"""How old an event may be in a window that states no length, microseconds."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _DURATION = re.compile(r"([1-9][0-9]{0,3})([mh])")
 
@@ -37,7 +39,7 @@ class Window:
 
     Attributes:
         kind: `last` with a length, `session`, `batch`, `open`, `since` with a type of event, or
-            `all`.
+            `all`. `session`, `since` and `all` have recent events.
         length: Of `last`, in microseconds.
         since: The type of event after whose last one counting begins.
     """
