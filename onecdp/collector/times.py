@@ -8,8 +8,8 @@ import re
 # As in ingestion/landing/kinds.py: what is taken here must not be set aside there.
 _ISO_TIME = re.compile(
     r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
-    r"(?:[ T]([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:\.[0-9]*)?)?"
-    r"(?: ?(?:Z|UTC|[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9])?))?)?"
+    r"(?:[ T]([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:\.([0-9]*))?)?"
+    r"(?: ?(?:Z|UTC|([+-])(0[0-9]|1[0-5])(?::?([0-5][0-9]))?))?)?"
 )
 _EARLIEST_YEAR = 1900
 
@@ -21,15 +21,25 @@ def now() -> str:
 
 def is_iso_time(text: str) -> bool:
     """Whether a text is a date, or a date and a time, in ISO 8601, as `onecdp ingest` reads it."""
+    time = read_iso_time(text)
+    return time is not None and time.year >= _EARLIEST_YEAR
+
+
+def read_iso_time(text: str) -> dt.datetime | None:
+    """Returns a date, or a date and a time, in ISO 8601 as naive UTC; None if it is none."""
     found = _ISO_TIME.fullmatch(text)
     if found is None:
-        return False
-    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
+        return None
+    *parts, fraction, sign, hours, minutes = found.groups()
+    year, month, day, hour, minute, second = (int(part or 0) for part in parts)
+    ahead = dt.timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
     try:
-        dt.datetime(year, month, day, hour, minute, second)
-    except ValueError:
-        return False
-    return year >= _EARLIEST_YEAR
+        time = dt.datetime(
+            year, month, day, hour, minute, second, int((fraction or "").ljust(6, "0")[:6])
+        )
+        return time + ahead if sign == "-" else time - ahead
+    except (ValueError, OverflowError):
+        return None
 
 
 def as_iso_time(value: object) -> str | None:

@@ -7,6 +7,7 @@
     log         the collector's files, also the one that it writes now, read from a position on
     kafka_log   the same for topics, where the collector writes to Kafka
     state       recent events and the positions, in one SQLite file with one writer
+    positions   up to where the log was read
     find_events what of it an erasure takes
     kept        the same as readers see it, of any number of processes
     follow      takes new events from the log into the state

@@ -6,10 +6,12 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import orjson
 
+from onecdp.collector.times import read_iso_time
 from onecdp.identity.normalise import normalise
 
 PRICE_UNITS = 10_000
@@ -22,8 +24,11 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 _TOO_MUCH = 10**12
 _UNIT = Decimal(1) / PRICE_UNITS
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+REFUND, RETURN = "refund", "return"
+"""The one is the other in the warehouse."""
 LINK = ""
 """The type of a link: its identifiers are one person's, and no feature counts it."""
+_LINK_KEY = "link "
 
 Identifier = tuple[str, str]
 """id_type and id_value."""
@@ -97,7 +102,7 @@ def parse_event(line: bytes, id_columns: Sequence[Identifier], now: dt.datetime)
     return Event(
         event_id=event_id,
         event_time=time,
-        event_type="return" if event_type == "refund" else event_type,
+        event_type=RETURN if event_type == REFUND else event_type,
         price=price,
         session_id=text_of(row.get("session_id")).strip() or None,
         channel=text_of(row.get("channel")).strip().lower() or "app",
@@ -118,8 +123,14 @@ def parse_link(line: bytes) -> Event | None:
     time = _time(text_of(row.get("last_seen")))
     if time is None or len(ends) != 2 or not all(value for _, value in ends):
         return None
-    name = orjson.dumps(ends).decode()
-    return Event(name, microseconds(time), LINK, None, None, "", ends)
+    # The key outlives the event, and an erasure: it must not name the person.
+    key = f"{_LINK_KEY}{sha256(orjson.dumps(ends)).hexdigest()}"
+    return Event(key, microseconds(time), LINK, None, None, "", ends)
+
+
+def is_graph_link(event: Event) -> bool:
+    """Whether an event is a link of the ID graph, and no message of a ticket."""
+    return event.event_type == LINK and event.event_id.startswith(_LINK_KEY)
 
 
 def row_of(line: bytes) -> dict[str, Any] | None:
@@ -153,7 +164,8 @@ def _time(text: str) -> dt.datetime | None:
     try:
         time = dt.datetime.fromisoformat(text.strip())
     except ValueError:
-        return None
+        # Python reads most times, and quickly; the warehouse reads others, too.
+        return read_iso_time(text.strip())
     try:
         return time.astimezone(dt.UTC).replace(tzinfo=None) if time.tzinfo else time
     except OverflowError:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onecdp.errors import UsageProblem
+from onecdp.live.events import REFUND, RETURN
 from onecdp.live.seed_file import read_rows
 
 SEED = "seeds/live_features.csv"
@@ -26,6 +27,8 @@ _OF_TICKETS = ("any", "count", "first_time")
 MICROSECONDS = 1_000_000
 DAY = 86_400 * MICROSECONDS
 LONGEST_HOURS = 24
+RECENT = LONGEST_HOURS * 3600 * MICROSECONDS
+"""How old an event may be in a window that states no length, microseconds."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _DURATION = re.compile(r"([1-9][0-9]{0,3})([mh])")
 
@@ -36,7 +39,7 @@ class Window:
 
     Attributes:
         kind: `last` with a length, `session`, `batch`, `open`, `since` with a type of event, or
-            `all`.
+            `all`. `session`, `since` and `all` have recent events.
         length: Of `last`, in microseconds.
         since: The type of event after whose last one counting begins.
     """
@@ -84,8 +87,7 @@ def _feature(row: list[str], where: str) -> Feature:
     name, event_type, measure, window = row
     if not _NAME.fullmatch(name):
         raise UsageProblem(f"{where}: {name!r} is no name; use a-z, 0-9 and _")
-    if not event_type or event_type != event_type.lower():
-        raise UsageProblem(f"{where}: event_type {event_type!r} must be in lower case, or {ANY}")
+    _check_type(event_type, where)
     if measure not in MEASURES:
         raise UsageProblem(f"{where}: measure {measure!r} is none of {', '.join(MEASURES)}")
     if window == OPEN and (event_type != TICKET_OPENED or measure not in _OF_TICKETS):
@@ -94,6 +96,14 @@ def _feature(row: list[str], where: str) -> Feature:
             f" measure one of {', '.join(_OF_TICKETS)}"
         )
     return Feature(name, event_type, measure, _window(window, where))
+
+
+def _check_type(event_type: str, where: str) -> None:
+    """Raises if no event can have a type."""
+    if not event_type or event_type != event_type.lower():
+        raise UsageProblem(f"{where}: event_type {event_type!r} must be in lower case, or {ANY}")
+    if event_type == REFUND:
+        raise UsageProblem(f"{where}: event_type {REFUND!r} is {RETURN} here, as in the warehouse")
 
 
 def asks_for_tickets(features: Iterable[Feature]) -> bool:
@@ -106,8 +116,9 @@ def _window(text: str, where: str) -> Window:
         return Window("all")
     if text in (SESSION, BATCH, OPEN):
         return Window(text)
-    if text.startswith(SINCE) and text.removeprefix(SINCE).strip():
-        return Window("since", since=text.removeprefix(SINCE).strip())
+    if text.startswith(SINCE) and (since := text.removeprefix(SINCE).strip()):
+        _check_type(since, where)
+        return Window("since", since=since)
     if found := _DURATION.fullmatch(text):
         minutes = int(found[1]) * {"m": 1, "h": 60}[found[2]]
         if minutes > LONGEST_HOURS * 60:

@@ -13,7 +13,7 @@ from textwrap import indent
 
 from onecdp.live import flink_values as values
 from onecdp.live.events import Identifier
-from onecdp.live.features import LONGEST_HOURS, MICROSECONDS, Feature, Window
+from onecdp.live.features import MICROSECONDS, RECENT, Feature, Window
 from onecdp.live.flink_values import name, text, texts
 from onecdp.live.settings import Blocklist
 
@@ -31,7 +31,6 @@ _SETTINGS = {
 _COLUMNS = ("event_id", "event_type", "event_time", "received_at", "item_price", "session_id",
             "channel")  # fmt: skip
 _PERSON = "`id_type`, `id_value`"
-_LONGEST = LONGEST_HOURS * 3600 * MICROSECONDS
 
 
 @dataclass(frozen=True)
@@ -208,7 +207,7 @@ def _insert(window: Window, job: FlinkJob) -> str:
     measured = [f"{values.value(feature)} AS {name(feature.name)}" for feature in features]
     hops = (
         f"TABLE(HOP(TABLE {name(_events_of(window))}, DESCRIPTOR(`happened_at`),"
-        f" INTERVAL '1' MINUTE, {values.interval(window.length or _LONGEST)}))"
+        f" INTERVAL '1' MINUTE, {values.interval(window.length or RECENT)}))"
     )
     key = f"{_PERSON}, `window_start`, `window_end`"
     if window.kind in ("last", "all"):

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Event, Identifier, microseconds, parse_event, parse_link
-from onecdp.live.features import DAY, LONGEST_HOURS, MICROSECONDS
+from onecdp.live.features import DAY, MICROSECONDS, RECENT
 from onecdp.live.log import Chunk, Done
 from onecdp.live.measure import Watermark
 from onecdp.live.state import LiveState
@@ -26,7 +26,6 @@ PRUNE_SECONDS = 60.0
 RETRY_SECONDS = 1.0
 LOOK_SECONDS = 0.2
 REPORT_SECONDS = 60.0
-_LONGEST = LONGEST_HOURS * 3600 * MICROSECONDS
 
 
 class Log(Protocol):
@@ -38,6 +37,9 @@ class Log(Protocol):
 
     def read(self, positions: Mapping[str, int], done: Done) -> Iterator[Chunk]:
         """Yields what is new behind the positions."""
+
+    def has(self, partition: str) -> bool:
+        """Whether a partition may have to be read again."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,17 @@ class Follower:
         if watermark is None:
             return 0
         now = microseconds(dt.datetime.now(dt.UTC).replace(tzinfo=None))
-        return self.state.prune(now - _LONGEST, watermark.taken_in, watermark.as_of)
+        dropped = self.state.prune(now - RECENT, watermark.taken_in, watermark.as_of)
+        # Files are deleted some day, and each minute has a new one.
+        self.state.drop_positions(
+            [
+                name
+                for name in self.state.positions()
+                if watermark.taken_in.get(name, 0) is None
+                and not any(log.has(name) for log in self._logs())
+            ]
+        )
+        return dropped
 
     def run(self, stop: threading.Event, notify: Callable[[str], None]) -> None:
         """Follows the logs until `stop` is set.
@@ -204,7 +216,7 @@ def _done(watermark: Watermark | None, now: int) -> Done:
     """The clock of an event may be a day ahead of the file that it stands in."""
     if watermark is None:
         return Done((), 0.0)
-    before = min(now - _LONGEST, watermark.as_of) - DAY
+    before = min(now - RECENT, watermark.as_of) - DAY
     return Done(watermark.taken_in, before / MICROSECONDS)
 
 

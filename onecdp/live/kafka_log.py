@@ -93,6 +93,10 @@ class KafkaLog:
         """Whether all partitions were read up to where they ended when they were found."""
         return bool(self._assigned) and not self._ends
 
+    def has(self, partition: str) -> bool:
+        """Returns whether it is a partition of the topic."""
+        return partition.startswith(f"kafka/{self._topic}/")
+
     def _is_read(self, message: Any) -> bool:
         """Whether a partition is read up to where it ended, with this message of it."""
         error = message.error()

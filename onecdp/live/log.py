@@ -8,6 +8,7 @@ read, so a position is always at the start of a line.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 from onecdp.collector.segments import OPEN_SUFFIX
 
 READ_BYTES = 1 << 22
+_ROUNDED_SECONDS = 3
+"""So far apart, two changes of a folder have two times."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,13 @@ class FileLog:
         """
         self._folder = data / folder
         self._prefix = folder + "/"
+        # By the names that files have when they are closed.
+        self._there: set[str] = set()
         self._read_whole: set[str] = set()
+        # Those to read, oldest first, and the time of the folder when it was listed: a month of
+        # files takes longer to list than the pause between two calls.
+        self._pending: list[str] = []
+        self._listed_at: int | None = None
 
     @property
     def is_caught_up(self) -> bool:
@@ -74,18 +83,38 @@ class FileLog:
             positions: Where to go on, by partition.
             done: Which files need not be read at all.
         """
-        try:
-            names = sorted((path.name for path in self._folder.iterdir()), key=_closed_name)
-        except FileNotFoundError:
-            return
-        for name in names:
+        self._list()
+        for name in self._pending:
             closed = _closed_name(name)
-            if closed.endswith(".jsonl") and closed not in self._read_whole:
-                partition = self._prefix + closed
-                if partition not in positions and self._is_done(name, partition, done):
-                    self._read_whole.add(closed)
-                else:
-                    yield from self._read(name, closed, positions.get(partition, 0))
+            partition = self._prefix + closed
+            if partition not in positions and self._is_done(name, partition, done):
+                self._read_whole.add(closed)
+            else:
+                yield from self._read(name, closed, positions.get(partition, 0))
+
+    def has(self, partition: str) -> bool:
+        """Returns whether a partition may be read again: its file is there, or all are away."""
+        is_own = partition.startswith(self._prefix)
+        return is_own and (not self._there or partition.removeprefix(self._prefix) in self._there)
+
+    def _list(self) -> None:
+        """Looks which files there are, unless the folder is as it was."""
+        try:
+            changed_at = self._folder.stat().st_mtime_ns
+            if changed_at != self._listed_at:
+                is_over = time.time_ns() > changed_at + _ROUNDED_SECONDS * 10**9
+                self._pending = sorted(os.listdir(self._folder), key=_closed_name)  # noqa: PTH208
+                self._there = {*map(_closed_name, self._pending)}
+                self._read_whole &= self._there
+                self._listed_at = changed_at if is_over else None
+        except FileNotFoundError:
+            self._there, self._pending, self._listed_at = set(), [], None
+        closed = map(_closed_name, self._pending)
+        self._pending = [
+            name
+            for name, each in zip(self._pending, closed, strict=True)
+            if each.endswith(".jsonl") and each not in self._read_whole
+        ]
 
     def _is_done(self, name: str, partition: str, done: Done) -> bool:
         try:

@@ -10,13 +10,14 @@ from decimal import Decimal
 from itertools import islice
 
 from onecdp.live.events import LINK, PRICE_UNITS, Event
-from onecdp.live.features import ANY, DAY, MICROSECONDS, OPEN, Feature, Window
+from onecdp.live.features import ANY, DAY, MICROSECONDS, OPEN, RECENT, Feature, Window
 from onecdp.live.kept import Kept, is_taken_in
 from onecdp.live.tickets import OpenTicket
 
 Value = int | float | bool | str | Decimal | None
 LAST_TIME = "last_time"
 """A measure beside `features.MEASURES`: the time from which `seconds_since_last` counts."""
+_LENGTHS = {"session": RECENT, "since": RECENT, "all": RECENT}
 _Measure = Callable[[Sequence[Event], int], Value]
 _TicketMeasure = Callable[[Sequence[OpenTicket]], Value]
 
@@ -98,11 +99,11 @@ class Measures:
             days = (time - time % DAY for time in times[present:])
             changes += [*islice((day for day in days if day > now), 1)]
         for window in self._windows:
-            if window.kind == "last":
-                first = bisect_right(times, now - window.length)
+            if (length := window.length or _LENGTHS.get(window.kind)) is not None:
+                first = bisect_right(times, now - length)
                 if first < present:
-                    changes.append(times[first] + window.length)
-            elif window.kind == "session" and present:
+                    changes.append(times[first] + length)
+            if window.kind == "session" and present:
                 changes += [end for end in (times[present - 1] + gap + 1,) if end > now]
         return min(changes, default=None)
 
@@ -112,6 +113,8 @@ class Measures:
         acts = [kept for kept in events if kept.event.event_type != LINK]
         past = [kept.event for kept in acts if kept.event.event_time <= now]
         times = [event.event_time for event in past]
+        # What is older is kept or dropped as builds come.
+        recent = past[bisect_right(times, now - RECENT) :]
         values: dict[str, Value] = dict.fromkeys(self._names)
         for window, features in self._windows.items():
             if window.kind == "batch":
@@ -124,11 +127,11 @@ class Measures:
             elif window.kind == "last":
                 chosen = past[bisect_right(times, now - window.length) :]
             elif window.kind == "session":
-                chosen = _session(past, now, gap)
+                chosen = _session(recent, now, gap)
             elif window.kind == "since":
-                chosen = _since(past, window.since)
+                chosen = _since(recent, window.since)
             else:
-                chosen = past
+                chosen = recent
             for name, event_type, measured in features:
                 counted = chosen
                 if event_type != ANY:

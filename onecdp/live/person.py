@@ -2,18 +2,19 @@
 
 As in the warehouse, an event belongs to its best identifier that is not blocked. What the warehouse
 knows stands. An identifier that it has not seen is provisionally the person's whose identifiers it
-came with, if that is one person and no limit of seeds/id_types.csv is broken. The next build
-decides.
+came with, if that is one person, no limit of seeds/id_types.csv is broken, and nobody said that
+they are two. The next build decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import Protocol
 
-from onecdp.live.events import LINK, TICKET, Identifier
+from onecdp.live.events import LINK, TICKET, Identifier, is_graph_link
 from onecdp.live.kept import Kept, is_taken_in
 from onecdp.live.tickets import OpenTicket, identifiers_in, ticket_of
 
@@ -29,6 +30,12 @@ class Directory(Protocol):
 
     def is_blocked(self, identifier: Identifier) -> bool:
         """Whether it identifies nobody, such as `unknown`."""
+
+    def is_shared(self, identifier: Identifier) -> bool:
+        """Whether several people share it, so that what comes with it is nobody's by that."""
+
+    def is_apart(self, one: Identifier, other: Identifier) -> bool:
+        """Whether two identifiers are never one person's, as people say."""
 
     def ticket_columns(self) -> Sequence[Identifier] | None:
         """Columns of tickets that hold identifiers, with their types; None if it has no tickets."""
@@ -89,7 +96,13 @@ class Tickets:
 class People:
     """Answers from one publication and the events as they are now."""
 
-    def __init__(self, directory: Directory, live: Recent, max_values: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        live: Recent,
+        max_values: Mapping[str, int],
+        taken_in: Mapping[str, int | None] = MappingProxyType({}),
+    ) -> None:
         """Reads nothing yet.
 
         Args:
@@ -97,8 +110,10 @@ class People:
             live: Recent events.
             max_values: How many identifiers of a type a person may have; a missing type has no
                 limit.
+            taken_in: Up to which position of each partition the publication has decided on links.
         """
         self._directory, self._live, self._max_values = directory, live, max_values
+        self._taken_in = taken_in
         self._answers: dict[Identifier, Answer] = {}
         # Most events of a person have the same identifiers.
         self._owners: dict[tuple[Identifier, ...], int | None] = {}
@@ -216,7 +231,7 @@ class People:
         people = self._came_with(identifier)
         if not people:
             return Answer(Status.UNKNOWN)
-        if len(people) > 1 or not self._may_join(people[0], identifier[0]):
+        if len(people) > 1 or not self._may_join(people[0], identifier):
             return Answer(Status.UNDECIDED)
         return Answer(Status.PROVISIONAL, people[0])
 
@@ -224,22 +239,34 @@ class People:
         """The customers whose identifiers stand in the same events."""
         others = {
             other
-            for kept in self._live.of([identifier])
+            for kept in self._undecided([identifier])
             for other in kept.event.identifiers
-            if not self._directory.is_blocked(other)
+            if not (self._directory.is_blocked(other) or self._directory.is_shared(other))
         }
         found = {self._directory.person_of(other) for other in others}
         return sorted(person for person in found if person is not None)
 
-    def _may_join(self, person: int, id_type: str) -> bool:
-        """Whether a customer may get all new identifiers of a type that came with theirs."""
+    def _undecided(self, identifiers: Iterable[Identifier]) -> Iterator[Kept]:
+        """Events with the identifiers, but links that a build has read: it may have refused them.
+
+        Of other events, a build knows all identifiers.
+        """
+        for kept in self._live.of(identifiers):
+            if not (is_graph_link(kept.event) and is_taken_in(kept.places, self._taken_in)):
+                yield kept
+
+    def _may_join(self, person: int, identifier: Identifier) -> bool:
+        """Whether a customer may get all new identifiers of this type that came with theirs."""
+        known = [*self._directory.identifiers_of(person)]
+        if any(self._directory.is_apart(identifier, each) for each in known):
+            return False
+        id_type = identifier[0]
         limit = self._max_values.get(id_type)
         if limit is None:
             return True
-        known = [*self._directory.identifiers_of(person)]
         new = {
             other
-            for kept in self._live.of(known)
+            for kept in self._undecided(known)
             for other in kept.event.identifiers
             if other[0] == id_type
             and not self._directory.is_blocked(other)

@@ -18,6 +18,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from time import time_ns
 
 import orjson
 
@@ -25,6 +26,7 @@ from onecdp.errors import OnecdpError
 from onecdp.live.events import TICKET, Event, Identifier
 from onecdp.live.find_events import find_events
 from onecdp.live.kept import COPIES, FORMAT, is_taken_in
+from onecdp.live.positions import drop_positions, move_on, read_positions
 from onecdp.live.triggers import stays
 
 _SCHEMA = """
@@ -56,9 +58,11 @@ insert or ignore into event_copies
 select event_int, ?, ? from events
 where event_id = ? and event_int <= ? and identifiers != ''
 """
-# Of an event that is not needed any more the key stays for some days, since it may be sent again.
+# Of an event that is not needed any more the key stays for some days, since it may be sent again;
+# from then on, because the event may be much older.
 _BLANK = "update events set event_type = '', price = null, session_id = null, channel = '',"
-_BLANK += " identifiers = '' where event_int in (select event_int from dropped)"
+_BLANK += " identifiers = '', event_time = max(event_time, ?)"
+_BLANK += " where event_int in (select event_int from dropped)"
 _IDS_STAY = 7 * 86_400 * 1_000_000
 # The last one stays: readers find new events by their numbers, which must not be used again.
 _DROP_IDS = """
@@ -107,10 +111,18 @@ class LiveState:
             for statement in (_SCHEMA + stays.SCHEMA).split(";\n"):
                 self._state.execute(statement)
             self._state.execute(f"pragma user_version = {FORMAT}")
+        self._positions = read_positions(self._state)
 
-    def positions(self) -> dict[str, int]:
-        """Where to go on, by partition."""
-        return dict(self._state.execute("select name, position from partitions").fetchall())
+    def positions(self) -> Mapping[str, int]:
+        """Where to go on, by partition; it changes as events are taken."""
+        return self._positions
+
+    def drop_positions(self, partitions: Collection[str]) -> None:
+        """Forgets partitions that will not be read again, unless events of them are kept."""
+        if partitions:
+            with self.transaction():
+                drop_positions(self._state, partitions)
+            self._positions = read_positions(self._state)
 
     def take(self, partition: str, position: int, events: Iterable[tuple[int, Event]]) -> int:
         """Adds events of a chunk and moves on to the position behind it, both or neither.
@@ -121,14 +133,7 @@ class LiveState:
             How many were new.
         """
         with self.transaction():
-            self._state.execute(
-                "insert into partitions (name, position) values (?, ?)"
-                " on conflict (name) do update set position = excluded.position",
-                (partition, position),
-            )
-            ((partition_int,),) = self._state.execute(
-                "select partition_int from partitions where name = ?", (partition,)
-            ).fetchall()
+            partition_int = move_on(self._state, partition, position)
             ((last,),) = self._state.execute(
                 "select coalesce(max(event_int), 0) from events"
             ).fetchall()
@@ -171,6 +176,7 @@ class LiveState:
                 "insert or ignore into event_identifiers values (?, ?, ?)", sorted(links)
             )
             self._state.executemany("insert into tickets values (?, ?, ?)", tickets)
+        self._positions[partition] = position
         return new
 
     def prune(self, before: int, taken_in: Mapping[str, int | None], as_of: int) -> int:
@@ -201,7 +207,7 @@ class LiveState:
             if self._has_triggers:
                 stays.touch(self._state, self._identifiers_of(numbers))
             if numbers:
-                self._drop(numbers)
+                self._drop(numbers, before)
             self._state.execute(_DROP_IDS, (before - _IDS_STAY,))
         return len(numbers)
 
@@ -215,14 +221,14 @@ class LiveState:
             ).fetchall()
             yield from ((kind, value) for kind, value in orjson.loads(text))
 
-    def _drop(self, numbers: Iterable[tuple[int]]) -> None:
+    def _drop(self, numbers: Iterable[tuple[int]], time: int) -> None:
         self._state.execute("create temp table dropped (event_int integer primary key)")
         self._state.executemany("insert into dropped values (?)", numbers)
         for table in ("event_identifiers", "event_copies", "tickets"):
             self._state.execute(
                 f"delete from {table} where event_int in (select event_int from dropped)"
             )
-        self._state.execute(_BLANK)
+        self._state.execute(_BLANK, (time,))
         self._state.execute("drop table dropped")
         self._state.execute(_REVISE)
 
@@ -269,7 +275,7 @@ class LiveState:
         with self.transaction():
             # All identifiers of an event go with it, not only those of the erased person.
             found = find_events(self._state, identifiers, tickets, is_blocked)
-            self._drop((number,) for number in found.events)
+            self._drop(((number,) for number in found.events), time_ns() // 1_000)
             touched = [*identifiers, *((TICKET, ticket_id) for ticket_id in found.tickets)]
             stays.erase_stays(self._state, touched, one_ids)
             meanwhile()

@@ -37,7 +37,7 @@ _READ_BY = {
 _FOLDERS = {
     folder.partition("/")[0]: folder for folder in (EVENTS, LINKS, TICKETS)
 }  # fmt: skip
-_ALL = dt.datetime.max
+_ALL, _NOTHING = dt.datetime.max, dt.datetime.min
 _WATERMARK = f"select max(stamp) from {AUDIT}.watermarks where model = ? and upstream = ?"
 ANY_TYPE = "*"
 _FLAGS = re.compile(r"\(\?([imsx]+)\)")
@@ -53,6 +53,8 @@ class BatchState:
         blocked: Identifiers that are nobody's, in lower case.
         patterns: Type and regular expression of others; the type may be `*`.
         tickets: Which tickets of support are in the store; None if none were asked for.
+        shared: Identifiers that several people share: their links never merge.
+        apart: Pairs of identifiers that are never one person's.
     """
 
     taken_in: Mapping[str, int | None]
@@ -60,6 +62,8 @@ class BatchState:
     blocked: frozenset[Identifier] = field(repr=False)
     patterns: Sequence[tuple[str, str]] = field(repr=False)
     tickets: TicketsRead | None = None
+    shared: frozenset[str] = field(default=frozenset(), repr=False)
+    apart: frozenset[str] = field(default=frozenset(), repr=False)
 
     @cached_property
     def watermark(self) -> Watermark:
@@ -76,6 +80,14 @@ class BatchState:
         if pattern is None:
             pattern = self._patterns[id_type] = self._pattern_of(id_type)
         return pattern.search(value) is not None
+
+    def is_shared(self, identifier: Identifier) -> bool:
+        """Returns whether several people share an identifier."""
+        return bool(self.shared) and _name(identifier) in self.shared
+
+    def is_apart(self, one: Identifier, other: Identifier) -> bool:
+        """Returns whether two identifiers are never one person's."""
+        return bool(self.apart) and _name(one, other) in self.apart
 
     @cached_property
     def _patterns(self) -> dict[str, re.Pattern[str]]:
@@ -96,6 +108,8 @@ class BatchState:
                 "blocked": sorted(self.blocked),
                 "patterns": sorted(self.patterns),
                 "tickets": self.tickets and vars(self.tickets),
+                "shared": sorted(self.shared),
+                "apart": sorted(self.apart),
             }
         )
 
@@ -113,7 +127,17 @@ def from_json(text: str) -> BatchState:
             tuple((column, kind) for column, kind in tickets["columns"]),
             tickets["loaded_at"], tickets["count"],
         ),
+        shared=frozenset(said.get("shared", ())),
+        apart=frozenset(said.get("apart", ())),
     )  # fmt: skip
+
+
+def _name(*identifiers: Identifier) -> str:
+    """A short name of identifiers in any order.
+
+    It is no value: an erasure takes these out of the store, and leaves what the build has said.
+    """
+    return sha256(repr(sorted(identifiers)).encode()).hexdigest()[:24]
 
 
 def _part(pattern: str) -> str:
@@ -121,6 +145,9 @@ def _part(pattern: str) -> str:
     flags, rest = "", pattern
     if found := _FLAGS.match(pattern):
         flags, rest = found[1], pattern[found.end() :]
+    if rest.isascii():
+        # As in DuckDB, `\d`, `\w` and `\b` mean ASCII; with it, only ASCII has upper case.
+        flags += "a"
     return f"(?{flags}:{rest})"
 
 
@@ -186,6 +213,13 @@ def read_batch_state(
             "select id_type, trim(id_value) from seeds.id_blocklist"
             " where match = 'pattern' order by all"
         ).fetchall()
+        shared = private.execute(
+            "select id_type, id_value from intermediate.int_identity__shared_values"
+        ).fetchall()
+        apart = private.execute(
+            "select left_id_type, left_id_value, right_id_type, right_id_value"
+            " from intermediate.int_identity__overrides where override = 'cannot_link'"
+        ).fetchall()
     except (duckdb.CatalogException, duckdb.BinderException):
         return None
     for _, pattern in patterns:
@@ -197,7 +231,10 @@ def read_batch_state(
     tickets = None
     if ticket_columns is not None and (tickets := read_tickets(private, ticket_columns)):
         taken_in.update(_taken_in(private, "support", _ALL))
-    return BatchState(taken_in, as_of.date(), frozenset(blocked), patterns, tickets)
+    return BatchState(
+        taken_in, as_of.date(), frozenset(blocked), patterns, tickets,
+        frozenset(map(_name, shared)), frozenset(_name(row[:2], row[2:]) for row in apart),
+    )  # fmt: skip
 
 
 def _python_problem(pattern: str) -> str | None:
@@ -213,15 +250,18 @@ def _taken_in(
 ) -> dict[str, int | None]:
     """The files and streams of a source whose rows were loaded before a build read them.
 
-    What was loaded without any new row is taken in, too: there is nothing that is not counted.
+    What was loaded since without any new row is taken in, too: there is nothing that is not
+    counted. But not behind other rows: repetitions may be of these.
     """
     rows = private.execute(
-        "select coalesce(stream, ? || '/' || file), stream is not null, position"
-        f" from raw_{source}.loads"
-        " where (stream is not null or starts_with(file, ?))"
-        " and (rows_loaded = 0 or epoch_us(loaded_at) <= epoch_us(?::timestamp))"
-        " order by loaded_at",
-        [source, f"{_FOLDERS[source].removeprefix(f'{source}/')}/", stamp],
+        f"with loads as (select *, epoch_us(loaded_at) as time from raw_{source}.loads),"
+        " unread as (select min(time) as time from loads"
+        "     where rows_loaded > 0 and time > epoch_us($3::timestamp))"
+        " select coalesce(stream, $1 || '/' || file), stream is not null, position"
+        " from loads where (stream is not null or starts_with(file, $2))"
+        " and time < coalesce((select time from unread), time + 1)"
+        " order by time",
+        [source, f"{_FOLDERS[source].removeprefix(f'{source}/')}/", stamp or _NOTHING],
     ).fetchall()
     # Of a stream the last one counts; a file is read as a whole.
     return {

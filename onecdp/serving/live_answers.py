@@ -10,14 +10,13 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
-from onecdp.collector.refusals import Refusal
 from onecdp.errors import OnecdpError
 from onecdp.live.events import Identifier
 from onecdp.live.features import Feature, Window, asks_for_tickets
@@ -27,7 +26,6 @@ from onecdp.live.measure import Measures, Value, Watermark
 from onecdp.live.person import Answer, People, Status
 from onecdp.live.settings import LiveSettings
 from onecdp.live.tickets import OpenTicket
-from onecdp.serving.batch_state import BatchState
 from onecdp.serving.lookups import Found, Store, identifiers_in
 from onecdp.serving.ready_features import (
     AskedEvents,
@@ -36,6 +34,7 @@ from onecdp.serving.ready_features import (
     lasting,
     text_of,
 )
+from onecdp.serving.store_directory import StoreDirectory, is_blocked
 from onecdp.serving.store_file import inode
 
 # The totals of profiles that go on between two builds, and what of new events adds to them.
@@ -110,7 +109,7 @@ class LiveAnswers:
         """Returns the customer of an identifier with live features."""
         self.catch_up(store)
         known = store.person(*identifier)
-        if known is None or _is_blocked(store, identifier):
+        if known is None or is_blocked(store, identifier):
             return self._of_unseen(store, identifier)
         return self._answer(store, Status.KNOWN, known.found, known.identifiers)
 
@@ -140,7 +139,8 @@ class LiveAnswers:
 
     def whose(self, store: Store, identifier: Identifier) -> Answer:
         """Returns whose an identifier is."""
-        people = People(StoreDirectory(store), self._events, self._settings.max_values)
+        taken_in = _watermark(store).taken_in
+        people = People(StoreDirectory(store), self._events, self._settings.max_values, taken_in)
         return people.whose(identifier)
 
     def close(self) -> None:
@@ -188,10 +188,8 @@ class LiveAnswers:
     ) -> Ready:
         asked = AskedEvents(self._events)
         directory = StoreDirectory(store, {found.one_int: identifiers})
-        people = People(directory, asked, self._settings.max_values)
-        # Without a build that says what it has taken in, all recent events would count twice.
-        batch = store.batch
-        watermark = batch.watermark if batch else Watermark({}, 0)
+        watermark = _watermark(store)
+        people = People(directory, asked, self._settings.max_values, watermark.taken_in)
         person = found.one_int
         events = people.events_of(person)
         tickets = None
@@ -201,7 +199,8 @@ class LiveAnswers:
         values = self._measures.of(
             events, now, watermark, gap, None if tickets is None else tickets.opened
         )
-        added = {name: values[f"total {name}"] for name in TOTALS} if batch else {}
+        # Without a build that says what it has taken in, all recent events would count twice.
+        added = {name: values[f"total {name}"] for name in TOTALS} if store.batch else {}
         changes = [
             self._measures.next_change(events, now, gap),
             None if tickets is None else tickets.next_change,
@@ -214,59 +213,6 @@ class LiveAnswers:
         )
         self._ready.put(person, ready, asked.asked)
         return ready
-
-
-class StoreDirectory:
-    """A publication as the live side asks it."""
-
-    def __init__(
-        self, store: Store, held: Mapping[int, Sequence[Identifier]] | None = None
-    ) -> None:
-        """Takes the publication, and identifiers of customers that were read already."""
-        self._store, self._held = store, held or {}
-        self._known = {each: person for person in self._held for each in self._held[person]}
-
-    def person_of(self, identifier: Identifier) -> int | None:
-        """Returns the one_int of the customer who has an identifier."""
-        if identifier in self._known:
-            return self._known[identifier]
-        found = self._store.customer(*identifier)
-        return None if found is None else found.one_int
-
-    def identifiers_of(self, person: int) -> Iterable[Identifier]:
-        """Returns the identifiers of a customer."""
-        if person in self._held:
-            return self._held[person]
-        found = self._store.identifiers_of(person)
-        return identifiers_in(found.document) if found else ()
-
-    def one_id_of(self, person: int) -> str:
-        """Returns the one_id of a customer.
-
-        Raises:
-            Refusal: There is none any more.
-        """
-        found = self._store.identifiers_of(person)
-        if found is None:
-            raise Refusal(503, "no_store", "a customer was erased meanwhile", 1)
-        return found.one_id
-
-    def is_blocked(self, identifier: Identifier) -> bool:
-        """Returns whether the blocklist matches an identifier."""
-        return _is_blocked(self._store, identifier)
-
-    def ticket_columns(self) -> Sequence[Identifier] | None:
-        """Returns the columns of tickets that hold identifiers; None without tickets."""
-        batch: BatchState | None = self._store.batch
-        return batch.tickets.columns if batch and batch.tickets else None
-
-    def tickets_of(self, identifiers: Collection[Identifier]) -> Mapping[str, bytes]:
-        """Returns the tickets that have one of the identifiers."""
-        return self._store.tickets_of(identifiers)
-
-    def ticket(self, ticket_id: str) -> bytes | None:
-        """Returns what the publication knows of a ticket."""
-        return self._store.ticket(ticket_id)
 
 
 def open_live(file: Path, settings: LiveSettings) -> LiveAnswers | None:
@@ -288,5 +234,5 @@ def _with_totals(document: bytes, added: Mapping[str, Value]) -> bytes:
     return orjson.dumps(profile)
 
 
-def _is_blocked(store: Store, identifier: Identifier) -> bool:
-    return store.batch is not None and store.batch.is_blocked(identifier)
+def _watermark(store: Store) -> Watermark:
+    return store.batch.watermark if store.batch else Watermark({}, 0)

@@ -12,9 +12,9 @@ from onecdp.live.events import Identifier
 from onecdp.live.measure import Watermark
 from onecdp.live.triggers.declared import Trigger
 from onecdp.live.triggers.publication import MartsSets, Publication, read_marts
-from onecdp.serving.live_answers import StoreDirectory
 from onecdp.serving.lookups import Store
 from onecdp.serving.places import Place
+from onecdp.serving.store_directory import StoreDirectory
 
 
 class OpenPublications:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from onecdp.audiences.rules import Compare, Expression, leaves
 from onecdp.live.events import LINK, Event
-from onecdp.live.features import ANY, DAY, MICROSECONDS, Feature
+from onecdp.live.features import ANY, DAY, MICROSECONDS, RECENT, Feature
 from onecdp.live.kept import Kept
 from onecdp.live.triggers.declared import live_name
 
@@ -70,7 +70,9 @@ def _changes(watched: Watched, events: Sequence[Event], now: int, gap: int) -> I
         yield from (e.event_time - e.event_time % DAY for e in counted)
     elif window.kind == "last":
         yield from (e.event_time + window.length for e in counted)
-    elif window.kind == "session":
+    else:
+        yield from (e.event_time + RECENT for e in events)
+    if window.kind == "session":
         yield from (e.event_time + gap + 1 for e in events)
     # A clock may be ahead: the event counts when its time has come.
     yield from (e.event_time for e in events if e.event_time > now)

@@ -152,8 +152,9 @@ class _Look:
         self._watching, self._watched = watcher._watching, watcher._watched
         self._state, self._publication, self._now = state, publication, now
         self._people = People(
-            publication.people, watcher._events, self._watching.settings.max_values
-        )
+            publication.people, watcher._events, self._watching.settings.max_values,
+            publication.watermark.taken_in,
+        )  # fmt: skip
         self._teller = Teller(state, now, changes)
 
     def at(self, found: Next, rechecked: Set[int]) -> set[int]:

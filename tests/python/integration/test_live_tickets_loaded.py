@@ -23,10 +23,10 @@ from onecdp.live.state import LiveState
 from onecdp.live.tickets import TicketColumns, parse_ticket, ticket_of
 from onecdp.serving.batch_state import BatchState
 from onecdp.serving.batch_tickets import TicketsRead, loaded_tickets_of, read_tickets
-from onecdp.serving.live_answers import StoreDirectory
 from onecdp.serving.lookups import Store
 from onecdp.serving.places import FilePlace, Place, Publication
 from onecdp.serving.redis_place import RedisPlace
+from onecdp.serving.store_directory import StoreDirectory
 from onecdp.warehouse.files import Warehouse as Files
 
 COLUMNS: list[Identifier] = [("customer_id", "customer_id"), ("email_hash", "email_hash")]

@@ -28,6 +28,8 @@ class Warehouse:
     people: dict[Identifier, int] = field(default_factory=dict)
     blocked: set[Identifier] = field(default_factory=set)
     tickets: dict[str, bytes] = field(default_factory=dict)
+    shared: set[Identifier] = field(default_factory=set)
+    apart: set[Identifier] = field(default_factory=set)
 
     def person_of(self, identifier: Identifier) -> int | None:
         return self.people.get(identifier)
@@ -37,6 +39,12 @@ class Warehouse:
 
     def is_blocked(self, identifier: Identifier) -> bool:
         return identifier in self.blocked
+
+    def is_shared(self, identifier: Identifier) -> bool:
+        return identifier in self.shared
+
+    def is_apart(self, one: Identifier, other: Identifier) -> bool:
+        return {one, other} <= self.apart
 
     def ticket_columns(self) -> list[tuple[str, str]]:
         return TICKET_COLUMNS

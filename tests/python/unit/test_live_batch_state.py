@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from onecdp.errors import OnecdpError
-from onecdp.serving.batch_state import read_batch_state
+from onecdp.serving.batch_state import from_json, read_batch_state
 
 _BUILT = """
 create schema audit; create schema raw_app; create schema raw_id_graph; create schema raw_support;
@@ -30,6 +30,11 @@ create table raw_support.loads as
     union all select 'export.csv', null, null, 1, '2026-06-06 00:30:00+00'::timestamptz;
 create table raw_support.tickets as select 'T1' as ticket_id, now() as _loaded_at;
 create table intermediate.int_identity__blocked_values as select 'union_id' as id_type, 'x' as id_value;
+create table intermediate.int_identity__shared_values as select 'device_id' as id_type, 'till' as id_value;
+create table intermediate.int_identity__overrides as
+    select 'cannot_link' as override, 'union_id' as left_id_type, 'A' as left_id_value,
+        'device_id' as right_id_type, 'B' as right_id_value
+    union all select 'must_link', 'union_id', 'A', 'device_id', 'C';
 create table seeds.id_blocklist as select 'union_id' as id_type, 'pattern' as match, '^0' as id_value;
 """  # noqa: E501
 
@@ -72,3 +77,46 @@ def test_events_are_taken_in_by_the_build_and_tickets_as_they_are_loaded(
     state = read_batch_state(private)
     assert state is not None
     assert (state.tickets, [*state.taken_in]) == (None, ["app/collector/0.jsonl"])
+
+
+def test_what_brought_nothing_is_taken_in_up_to_what_the_build_has_not_read(
+    private: duckdb.DuckDBPyConnection,
+) -> None:
+    """Behind it, repetitions may be of events that nobody counts yet."""
+    private.execute("""
+        insert into raw_app.loads
+        select file, stream, '{"offset": ' || upto || '}', rows, loaded_at from (values
+            ('0-9', 'kafka/app/0', 10, 1, timestamptz '2026-06-06 00:30:00+00'),
+            ('10-14', 'kafka/app/0', 15, 0, timestamptz '2026-06-06 01:15:00+00'),
+            ('15-19', 'kafka/app/0', 20, 1, timestamptz '2026-06-06 02:00:00+00'),
+            ('20-24', 'kafka/app/0', 25, 0, timestamptz '2026-06-06 03:00:00+00'),
+            ('0-29', 'kafka/app/1', 30, 1, timestamptz '2026-06-06 02:00:00+00'),
+            ('collector/twice.jsonl', null, 0, 0, timestamptz '2026-06-06 01:30:00+00'),
+            ('collector/later.jsonl', null, 0, 0, timestamptz '2026-06-06 03:00:00+00')
+        ) as loads (file, stream, upto, rows, loaded_at)
+    """)
+    state = read_batch_state(private)
+    assert state is not None
+    assert state.taken_in == {"app/collector/0.jsonl": None, "kafka/app/0": 15}
+    # Without a model that reads them, only what comes before all events.
+    private.execute("delete from audit.watermarks where model = 'int_events__resolved'")
+    private.execute("update raw_app.loads set rows_loaded = 0 where file like '%/0.jsonl'")
+    state = read_batch_state(private)
+    assert state is not None
+    assert state.taken_in == {}
+
+
+def test_constraints_of_the_build_are_known_without_a_value(
+    private: duckdb.DuckDBPyConnection,
+) -> None:
+    state = read_batch_state(private)
+    assert state is not None
+    text = state.to_json()
+    assert "till" not in text
+    a, b, c = ("union_id", "A"), ("device_id", "B"), ("device_id", "C")
+    for each in (state, from_json(text)):
+        assert each.is_shared(("device_id", "till"))
+        assert not each.is_shared(("union_id", "till"))
+        assert each.is_apart(a, b)
+        assert each.is_apart(b, a)
+        assert not each.is_apart(a, c)

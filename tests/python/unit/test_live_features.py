@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -165,6 +164,17 @@ def test_event_that_stands_in_two_partitions_is_taken_in_with_either(tmp_path: P
     assert not Watermark({"c": None}, TODAY_ENDS).counts(one)
 
 
+def test_event_that_was_late_is_known_when_it_comes_again(tmp_path: Path) -> None:
+    """Its key stays for seven days after it was dropped, however old it was then."""
+    state = LiveState(tmp_path / "live.sqlite")
+    late = event("E1", U1, at=NOON - 30 * DAY, kind="purchase")
+    state.take("a", 2, [(1, late), (2, event("E2", U2))])
+    for days, is_new in ((0, 0), (6, 0), (8, 1)):
+        now = NOON + days * DAY
+        state.prune(now - DAY, {"a": None}, TODAY_ENDS)
+        assert state.take("b", days + 1, [(days + 1, late)]) == is_new, days
+
+
 def test_new_identifier_is_the_persons_whose_identifiers_it_came_with(tmp_path: Path) -> None:
     state = LiveState(tmp_path / "live.sqlite")
     warehouse = Warehouse({D1: 1, D2: 2})
@@ -194,18 +204,38 @@ def test_limit_of_identifiers_is_never_overruled(tmp_path: Path) -> None:
     assert people.whose(U3) == Answer(Status.UNDECIDED)
 
 
-def test_links_join_and_are_counted_by_no_feature(tmp_path: Path) -> None:
-    state = LiveState(tmp_path / "live.sqlite")
+def link_of(user: str, device: str) -> Event:
     link = parse_link(json.dumps({
-        "left_id_type": "union_id", "left_id_value": " U1", "right_id_type": "device_id",
-        "right_id_value": "D1", "last_seen": "2026-06-06T11:59:00Z", "is_active": "true",
+        "left_id_type": "union_id", "left_id_value": user, "right_id_type": "device_id",
+        "right_id_value": device, "last_seen": "2026-06-06T11:59:00Z", "is_active": "true",
     }).encode())  # fmt: skip
     assert link is not None
+    return link
+
+
+def test_links_join_and_are_counted_by_no_feature(tmp_path: Path) -> None:
+    state = LiveState(tmp_path / "live.sqlite")
+    link = link_of(" U1", "D1")
     assert (link.event_type, link.identifiers) == (LINK, (U1, D1))
     state.take("a", 1, [(1, link)])
     people = People(Warehouse({D1: 1}), LiveEvents(tmp_path / "live.sqlite"), MAX_VALUES)
     assert people.whose(U1) == Answer(Status.PROVISIONAL, 1)
     assert value(people.events_of(1), "count", Window("all")) == 0
+
+
+def test_link_says_nothing_any_more_when_the_batch_has_read_it(tmp_path: Path) -> None:
+    """It may have been withdrawn: then its identifier is nobody's, and no more of the person's."""
+    state = LiveState(tmp_path / "live.sqlite")
+    state.take("links", 1, [(1, link_of("U1", "D1"))])
+    state.take("events", 1, [(1, event("E1", U1, kind="purchase"))])
+    for taken_in, status, orders in (
+        ({}, Status.PROVISIONAL, 1), ({"links": None, "events": None}, Status.UNKNOWN, 0),
+    ):  # fmt: skip
+        people = People(
+            Warehouse({D1: 1}), LiveEvents(tmp_path / "live.sqlite"), MAX_VALUES, taken_in
+        )
+        assert people.whose(U1).status is status
+        assert len([e for e in people.events_of(1) if e.event.event_type != LINK]) == orders
 
 
 def test_windows_end_by_time_alone() -> None:
@@ -260,39 +290,6 @@ def test_event_behind_the_last_day_of_the_batch_is_not_counted_there() -> None:
     today = Watermark({"a": None}, TODAY_ENDS)
     for watermark, orders in ((yesterday, 1), (today, 0)):
         assert measure([ORDERS], events, NOON, watermark, MINUTE) == {"orders": orders}
-
-
-def test_erased_person_has_no_event_left_in_the_file(tmp_path: Path) -> None:
-    file = tmp_path / "live.sqlite"
-    state = LiveState(file)
-    hers = event("E1", ("union_id", "hers"), D1, session="her session")
-    state.take("a", 2, [(1, hers), (2, event("E2", U2))])
-    assert state.erase([D1]) == 1
-    assert LiveEvents(file).of([*hers.identifiers]) == []
-    assert [one.event.event_id for one in LiveEvents(file).of([U2])] == ["E2"]
-    assert not any(b"hers" in part.read_bytes() for part in tmp_path.iterdir())
-    assert not any(b"her session" in part.read_bytes() for part in tmp_path.iterdir())
-    # Neither read nor taken again.
-    assert state.positions() == {"a": 2}
-    assert state.take("b", 1, [(1, hers)]) == 0
-    assert LiveEvents(file).of([*hers.identifiers]) == []
-
-
-def test_erasing_says_so_if_bytes_may_be_left(tmp_path: Path) -> None:
-    file = tmp_path / "live.sqlite"
-    state = LiveState(file)
-    state._state.execute("pragma busy_timeout = 50")
-    state.take("a", 1, [(1, event("E1", ("union_id", "hers")))])
-    with sqlite3.connect(file, isolation_level=None) as reader:
-        reader.execute("begin")
-        reader.execute("select * from events").fetchall()
-        with pytest.raises(OnecdpError, match="stop `onecdp serve`"):
-            state.erase([("union_id", "hers")])
-        reader.execute("commit")
-    reader.close()
-    # The same once more: there is nobody to drop, and the bytes go.
-    assert state.erase([("union_id", "hers")]) == 0
-    assert not any(b"hers" in part.read_bytes() for part in tmp_path.iterdir())
 
 
 def test_state_of_another_version_or_kind_says_so(tmp_path: Path) -> None:

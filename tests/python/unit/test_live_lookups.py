@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from onecdp.live.events import Event, Identifier
@@ -72,3 +73,16 @@ def test_blocklist_matches_each_pattern_of_a_type_by_itself() -> None:
     assert state.is_blocked(("device_id", "X1"))
     assert not state.is_blocked(("device_id", "unknown"))
     assert not BatchState({}, dt.date(2026, 6, 6), frozenset(), []).is_blocked(("a", ""))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"^\d{1,5}$", r"^\W+$", r"^\w\w$", r"\bno\b", r"^[^\w]+$", "^ä", r"^x\sy$"],
+)
+def test_blocklist_means_letters_and_digits_as_the_warehouse_does(pattern: str) -> None:
+    state = BatchState({}, dt.date(2026, 6, 6), frozenset(), [("*", pattern)])
+    values = ["12", "٣٤", "--", "äö", "名前", "no", "äno", "Äa", "[[", "x y", "x\u2003y", "ab"]
+    with duckdb.connect() as connection:
+        sql = "select regexp_matches(value, $1, 'i') from (select unnest($2) as value)"
+        expected = [found for (found,) in connection.execute(sql, [pattern, values]).fetchall()]
+    assert [state.is_blocked(("union_id", value)) for value in values] == expected

@@ -6,8 +6,12 @@ import datetime as dt
 import json
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from ingestion.declaration import Kind
+from ingestion.landing.kinds import typed
+from onecdp.collector.times import is_iso_time
 from onecdp.errors import UsageProblem
 from onecdp.live.events import Event, microseconds, parse_event, parse_link
 from onecdp.live.features import HEADER, SEED, read_features
@@ -48,6 +52,25 @@ def test_line_is_an_event_as_the_warehouse_has_it() -> None:
 )  # fmt: skip
 def test_line_that_the_warehouse_sets_aside_is_no_event(changes: dict[str, object]) -> None:
     assert parsed(**changes) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-06-01", "2026-6-1", "2026-06-01T08:26:00Z", "2026-06-01 08:26:00+02:00",
+        "2026-6-1 8:26 +0530", "2026-06-01 08:26:00 UTC", "2026-06-01T08:26:00.123456UTC",
+        "2026-06-01T08:26:00.5-03", "2026-06-01T08:26:00.", "2026-06-01T08:26:00.1234567Z",
+    ],
+)  # fmt: skip
+def test_time_that_the_collector_takes_is_that_of_the_warehouse(text: str) -> None:
+    assert is_iso_time(text)
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        sql = f"select {typed('time', Kind.TIMESTAMP)} from (select $1 as time)"
+        ((time,),) = connection.execute(sql, [text]).fetchall()
+    event = parsed(event_time=text)
+    assert event is not None
+    assert event.event_time == microseconds(time)
 
 
 def test_broken_line_is_no_event() -> None:
@@ -108,6 +131,9 @@ def test_features_of_the_project_are_read() -> None:
         ("x,y,average,5m", "'average' is none of"),
         ("x,y,count,5 minutes", "'5 minutes' is none of"),
         ("x,y,count,25h", "longer than 24h"),
+        ("x,y,count,since Purchase", "'Purchase' must be in lower case"),
+        ("x,refund,count,24h", "'refund' is return"),
+        ("x,y,count,since refund", "'refund' is return"),
     ],
 )
 def test_row_that_cannot_be_used_says_which_and_why(tmp_path: Path, row: str, said: str) -> None:
