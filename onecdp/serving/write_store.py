@@ -89,7 +89,9 @@ def erase_from_store(
 ) -> None:
     """Replaces the store by one without a person, in which no byte of the person is left.
 
-    The counts of audiences stay until the next publication.
+    The counts of audiences stay until the next publication. Until then the store also lacks others
+    who had one of the identifiers when it was published, as before a split: which of their
+    attributes are the person's is not known.
 
     Args:
         warehouse: The warehouse; the caller holds its lock.
@@ -128,6 +130,13 @@ def erase_from_store(
 def _take_out(
     store: sqlite3.Connection, identifiers: Collection[tuple[str, str]], one_ints: Sequence[int]
 ) -> None:
+    had = {
+        number
+        for identifier in identifiers
+        for (number,) in store.execute(
+            "select one_int from identifiers where id_type = ? and id_value = ?", identifier
+        )
+    }
     store.executemany(
         "delete from identifiers where id_type = ? and id_value = ?", list(identifiers)
     )
@@ -141,7 +150,7 @@ def _take_out(
     }
     for ticket_id in tickets:
         _drop_ticket(store, ticket_id)
-    numbers = [(number,) for number in one_ints]
+    numbers = [(number,) for number in {*one_ints, *had}]
     one_ids = [
         (ONE_ID, one_id)
         for number in numbers
@@ -149,7 +158,7 @@ def _take_out(
     ]
     store.executemany("delete from identifiers where id_type = ? and id_value = ?", one_ids)
     store.executemany("delete from customers where one_int = ?", numbers)
-    person = BitMap(one_ints)
+    person = BitMap(number for (number,) in numbers)
     audiences = store.execute("select package_id, members, held_out from audiences").fetchall()
     for package_id, *bitmaps in audiences:
         left = [to_bytes(from_bytes(each) - person) for each in bitmaps]
