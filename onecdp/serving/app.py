@@ -39,7 +39,7 @@ def make_app(settings: Settings) -> ObservedApp:
     Raises:
         OnecdpError: A store is missing.
     """
-    tenants = [Tenant(each, settings.personal, settings.live) for each in settings.tenants]
+    tenants = [Tenant(each, settings) for each in settings.tenants]
     askers = Askers(
         Asker(key, tenant)
         for said, tenant in zip(settings.tenants, tenants, strict=True)

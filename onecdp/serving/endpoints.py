@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from onecdp.collector.refusals import Refusal
 from onecdp.collector.requests import parse_object, read_body
+from onecdp.live.events import Identifier
 from onecdp.live.person import Status
 from onecdp.serving.answers import (
     FRESH,
@@ -24,10 +25,11 @@ from onecdp.serving.answers import (
     tagged,
     unchanged,
 )
-from onecdp.serving.lookups import Store
+from onecdp.serving.lookups import Found, Store
 from onecdp.serving.metrics import MEDIA_TYPE as METRICS
 from onecdp.serving.openapi import docs_page, openapi_document
 from onecdp.serving.routes import MAX_BATCH, MAX_RULE
+from onecdp.serving.store_file import ONE_ID
 from onecdp.serving.tenants import Tenant
 
 MAX_BODY = 256 << 10
@@ -68,18 +70,10 @@ class Endpoints:
     async def identity(self, request: Request, by: By) -> Response:
         """The identifiers of one customer."""
         store, identifier = by.tenant.store, _identifier(request, by)
-        found, whose = store.identifiers(*identifier), None
-        if found is None and by.tenant.live is not None:
-            whose = by.tenant.live.whose(store, identifier)
-            found = None if whose.person is None else store.identifiers_of(whose.person)
-            if whose.status is Status.UNDECIDED:
-                raise Refusal(
-                    409, "undecided", "it came with identifiers of several customers, or breaks a"
-                    " limit; the next build decides",
-                )  # fmt: skip
-        if found is None:
-            raise _nobody()
-        if whose is None and (answer := unchanged(request, store, by)):
+        found = store.identifiers(*identifier)
+        if is_provisional := found is None:
+            found = _provisional(store, identifier, by)
+        elif answer := unchanged(request, store, by):
             return answer
         identifiers = found.document
         if by.key.fields is not None:
@@ -87,7 +81,7 @@ class Endpoints:
             identifiers = orjson.dumps(held)
         one_id = orjson.dumps(found.one_id)
         document = b'{"one_id":%b,"identifiers":%b' % (one_id, identifiers)
-        if whose is not None:
+        if is_provisional:
             return Response(document + b',"is_provisional":true}', headers=FRESH, media_type=JSON)
         return tagged(document + b"}", store, by)
 
@@ -101,7 +95,7 @@ class Endpoints:
 
     async def member(self, request: Request, by: By) -> Response:
         """Whether a customer is in an audience."""
-        store, (kind, value) = by.tenant.store, _identifier(request, by)
+        store, identifier = by.tenant.store, _identifier(request, by)
         package_id = request.path_params["package"]
         audience = store.audiences.get(package_id)
         if audience is None:
@@ -111,22 +105,25 @@ class Endpoints:
         why = request.query_params.get("why", "false").lower()
         if why not in ("true", "false"):
             raise Refusal(400, "invalid_request", "why must be true or false")
-        if why == "true":
-            if by.key.fields is not None:
-                raise Refusal(403, "field_not_allowed", "why shows more than the key's fields")
-            return fresh(await by.tenant.marts.why(package_id, kind, value))
-        found = store.customer(kind, value)
+        if why == "true" and by.key.fields is not None:
+            raise Refusal(403, "field_not_allowed", "why shows more than the key's fields")
+        # Before the marts are asked, too: they have who was erased until the erasure has ended.
+        found, more = store.customer(*identifier), {}
         if found is None:
-            raise _nobody()
-        if answer := unchanged(request, store, by):
+            found, more = _provisional(store, identifier, by), {"is_provisional": True}
+            identifier = (ONE_ID, found.one_id)
+        if why == "true":
+            return fresh({**await by.tenant.marts.why(package_id, *identifier), **more})
+        if not more and (answer := unchanged(request, store, by)):
             return answer
         document = {
             "package_id": package_id,
             "one_id": found.one_id,
             "is_member": (is_member := found.one_int in audience.members),
             "arm": audience.arm_of(found.one_int) if is_member else None,
+            **more,
         }
-        return tagged(orjson.dumps(document), store, by)
+        return fresh(document) if more else tagged(orjson.dumps(document), store, by)
 
     async def estimate(self, request: Request, by: By) -> Response:
         """How many customers a rule selects."""
@@ -164,9 +161,24 @@ class Endpoints:
         return HTMLResponse(self._page, headers=_PAGE)
 
 
-def _identifier(request: Request, by: By) -> tuple[str, str]:
+def _identifier(request: Request, by: By) -> Identifier:
     given = request.path_params
     return by.tenant.spelled(given["id_type"], given["id_value"])
+
+
+def _provisional(store: Store, identifier: Identifier, by: By) -> Found:
+    """The customer of an identifier that the publication has not, by recent events."""
+    live = by.tenant.live
+    whose = live.whose(store, identifier) if live else None
+    if whose and whose.status is Status.UNDECIDED:
+        raise Refusal(
+            409, "undecided", "it came with identifiers of several customers, or breaks a"
+            " limit; the next build decides",
+        )  # fmt: skip
+    found = store.identifiers_of(whose.person) if whose and whose.person is not None else None
+    if found is None:
+        raise _nobody()
+    return found
 
 
 def _nobody() -> Refusal:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from onecdp.destinations.options import Options
 from onecdp.errors import UsageProblem
-from onecdp.live.settings import NO_FEATURES, LiveSettings, read_live_settings
+from onecdp.identity.normalise import lower
+from onecdp.live.seed_file import read_columns
+from onecdp.live.settings import ID_TYPES, NO_FEATURES, LiveSettings, read_live_settings
 from onecdp.project.personal_data import PersonalData, read_personal_data
 from onecdp.project.settings import read_section
 from onecdp.serving.places import Place, Stores, place_of, stores_of
@@ -78,6 +80,7 @@ class Settings:
         has_access_log: Whether each request is a line on stderr.
         personal: How addresses and numbers are normalised, `[personal_data]`.
         live: What is computed of recent events.
+        id_types: Those of seeds/id_types.csv, also where no customer has one yet.
     """
 
     tenants: tuple[TenantSettings, ...]
@@ -85,6 +88,7 @@ class Settings:
     has_access_log: bool
     personal: PersonalData
     live: LiveSettings = NO_FEATURES
+    id_types: frozenset[str] = frozenset()
 
 
 def read_stores(project: Path, warehouse: Warehouse, environment: Mapping[str, str]) -> Stores:
@@ -127,6 +131,9 @@ def read_settings(project: Path, warehouse: Warehouse, environment: Mapping[str,
         has_access_log=options.flag("access_log"),
         personal=read_personal_data(project, environment),
         live=read_live_settings(project),
+        id_types=frozenset(
+            lower(name) for _, (name,) in read_columns(project, ID_TYPES, ("id_type",))
+        ),
     )
     options.end()
     _check(settings.tenants)
