@@ -15,6 +15,7 @@ from onecdp.errors import UsageProblem
 from onecdp.identity.normalise import lower
 from onecdp.live.seed_file import read_columns
 from onecdp.live.settings import ID_TYPES, NO_FEATURES, LiveSettings, read_live_settings
+from onecdp.project.find import expand_user
 from onecdp.project.personal_data import PersonalData, read_personal_data
 from onecdp.project.settings import read_section
 from onecdp.serving.places import Place, Stores, place_of, stores_of
@@ -121,7 +122,7 @@ def read_settings(project: Path, warehouse: Warehouse, environment: Mapping[str,
         other = others.inner(name)
         if name == OWN or not NAME.fullmatch(name):
             raise UsageProblem(f"{others.where}: {name!r} is no name for a tenant")
-        folder = project / Path(other.text("warehouse")).expanduser()
+        folder = project / expand_user(Path(other.text("warehouse")))
         at = Warehouse(folder.resolve())
         tenants.append(TenantSettings(name, at, _keys(other), read_redis(other)))
         other.end()
@@ -186,10 +187,10 @@ def _check(tenants: Sequence[TenantSettings]) -> None:
             "nobody could ask anything: there is no key; `onecdp serve-key web --scope"
             " profiles:read` makes one (docs/serving.md)"
         )
-    stores: dict[str, str] = {}
+    stores: dict[object, str] = {}
     for tenant in tenants:
         if tenant.redis:
-            other = stores.setdefault(tenant.redis.name, tenant.name)
+            other = stores.setdefault(tenant.redis.keys, tenant.name)
             if other != tenant.name:
                 raise UsageProblem(
                     f"{SECTION}: {other} and {tenant.name} have the same Redis and the same prefix"

@@ -1,0 +1,66 @@
+"""Mistakes of whoever runs the API."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from support.api import make_api_project, settings
+from support.serving import Person, World, publish_world
+
+from onecdp.cli.main import main
+from onecdp.errors import UsageProblem
+from onecdp.serving.key_file import add_key
+
+WORLD = World((Person(1),))
+
+
+@pytest.mark.parametrize(
+    ("text", "rate", "tenant", "problem"),
+    [
+        ("[serving]\nkeys = 3", None, None, "serving.keys must be a section"),
+        ("[serving]\ntenants = 'b'", None, "b", "serving.tenants must be a section"),
+        ("[serving.tenants]\nb = 1", None, "b", "serving.tenants.b must be a section"),
+        ("[serving]\nkeys = {app = {}}", None, None, "[serving.keys.web] can't be added, as a"),
+        ("", float("inf"), None, "--rate must be a number above 0"),
+        ("", float("nan"), None, "--rate must be a number above 0"),
+    ],
+)
+def test_a_key_that_nobody_could_use_is_not_added(
+    tmp_path: Path, text: str, rate: float | None, tenant: str | None, problem: str
+) -> None:
+    project = make_api_project(tmp_path / "project", text)
+    with pytest.raises(UsageProblem, match=re.escape(problem)):
+        add_key(project, {}, "web", ["profiles:read"], None, rate, tenant)
+    assert (project / ".dlt/secrets.toml").read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--host", ""], 2, "--host is empty; 0.0.0.0 is all addresses of this machine"),
+        (
+            ["--host", "é..b"],
+            1,
+            "can't listen on é..b, port 0: encoding of hostname failed; choose",
+        ),
+        (["--host", "127.0.0.1.2"], 1, "can't listen on 127.0.0.1.2, port 0: "),
+        (["--warehouse", "~nobody-at-all/x"], 2, "the home folder of ~nobody-at-all is not known"),
+    ],
+)
+def test_where_it_can_not_listen_or_look_is_one_line(
+    tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    (tmp_path / "other").mkdir()
+    publish_world(tmp_path / "other", WORLD)
+    project = make_api_project(tmp_path / "project", settings(tmp_path / "other"))
+    publish_world(project / "warehouse", WORLD)
+    ended = CliRunner().invoke(
+        main, ["serve", "--port", "0", "--project-dir", str(project), *arguments]
+    )
+    assert ended.exit_code == code, ended.stderr
+    assert ended.stderr.startswith("onecdp: ")
+    assert said in ended.stderr
+    assert ended.stderr.count("\n") == 1
