@@ -1,9 +1,12 @@
-"""Mistakes of whoever runs the API."""
+"""Mistakes of whoever runs the API, and what it must not keep."""
 
 from __future__ import annotations
 
+import gc
 import re
+import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -12,7 +15,11 @@ from support.serving import Person, World, publish_world
 
 from onecdp.cli.main import main
 from onecdp.errors import UsageProblem
+from onecdp.serving.answers import cached_headers
 from onecdp.serving.key_file import add_key
+from onecdp.serving.keys import Asker
+from onecdp.serving.online_store import OnlineStore
+from onecdp.serving.settings import Key
 
 WORLD = World((Person(1),))
 
@@ -64,3 +71,15 @@ def test_where_it_can_not_listen_or_look_is_one_line(
     assert ended.stderr.startswith("onecdp: ")
     assert said in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+def test_key_does_not_keep_a_publication_that_was_replaced(tmp_path: Path) -> None:
+    """Of ten million customers, each would take some hundred MB."""
+    store = OnlineStore(publish_world(tmp_path, WORLD).online_file)
+    by: Any = Asker(Key("web", "0" * 64, frozenset(), None, 1), None)
+    assert cached_headers(store, by) is cached_headers(store, by)
+    store.close()
+    gone = weakref.ref(store)
+    del store
+    gc.collect()
+    assert gone() is None
