@@ -132,8 +132,8 @@ def _route(route: ApiRoute, endpoints: Endpoints, askers: Askers[Tenant]) -> Rou
         scope[_ASKER] = asker
         if route.scope not in asker.key.scopes:
             raise Refusal(403, "scope_missing", f"the key has no scope {route.scope}")
-        if (wait := asker.rate.wait) > 0:
-            raise Refusal(429, "rate_limited", "too many requests of this key", max(1, round(wait)))
+        if wait := asker.rate.wait:
+            raise Refusal(429, "rate_limited", "too many requests of this key", wait)
         asker.rate.spend(1)
         return await answer(request, asker)
 
