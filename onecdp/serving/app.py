@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -137,9 +138,11 @@ def _route(route: ApiRoute, endpoints: Endpoints, askers: Askers[Tenant]) -> Rou
         asker.rate.spend(1)
         return await answer(request, asker)
 
-    # An identifier may have slashes.
+    # An identifier may have slashes; and line breaks around it, as in a body.
     path = route.path.replace("{id_value}", "{id_value:path}")
-    return Route(path, endpoint, methods=[route.method], name=route.endpoint)
+    made = Route(path, endpoint, methods=[route.method], name=route.endpoint)
+    made.path_regex = re.compile(made.path_regex.pattern, re.DOTALL)
+    return made
 
 
 class ObservedApp:
