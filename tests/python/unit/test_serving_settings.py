@@ -236,7 +236,11 @@ def test_the_docs_name_every_route_scope_and_code() -> None:
             assert f"| `{route.method} {route.path}` | `{route.scope}` |" in docs
     assert all(f"`{scope}`" in docs for scope in SCOPES)
     source = "".join(
-        file.read_text() for file in sorted((REPOSITORY / "onecdp/serving").glob("*.py"))
+        file.read_text()
+        for file in [
+            *sorted((REPOSITORY / "onecdp/serving").glob("*.py")),
+            REPOSITORY / "onecdp/collector/requests.py",
+        ]
     )
     codes = set(re.findall(r'Refusal\(\s*\d+,\s*"(\w+)"', source))
     assert len(codes) >= 14
