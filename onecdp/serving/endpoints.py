@@ -52,9 +52,11 @@ class Endpoints:
         found = find_profile(store, identifier, by)
         if found.found is None:
             raise _nobody()
+        # First, as what is refused is so with a known ETag, too.
+        body = profile_answer(store, found, wanted, by)
         if found.features_json is None and (answer := unchanged(request, store, by)):
             return answer
-        answer = Response(profile_answer(store, found, wanted, by))
+        answer = Response(body)
         answer.raw_headers += profile_headers(store, found, by).raw
         return answer
 

@@ -135,6 +135,11 @@ def test_an_unchanged_publication_is_not_sent_again(api: Api) -> None:
         assert narrow.status_code == 200
     gone = api.ask("/v1/profiles/member_id/M9", headers={"If-None-Match": tags["profile"]})
     assert gone.status_code == 404
+    # What would be refused without the header is refused with it.
+    for key, field, status in (("own", "nothing", 400), ("narrow", "real_name", 403)):
+        known = {"If-None-Match": api.ask(PROFILE, key).headers["etag"]}
+        assert api.ask(f"{PROFILE}?fields={field}", key, headers=known).status_code == status
+        assert api.ask(f"{PROFILE}?fields=level", key, headers=known).status_code == 304
 
 
 def test_a_key_has_a_rate_of_its_own(api: Api) -> None:
