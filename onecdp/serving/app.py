@@ -80,17 +80,15 @@ async def _refresh_one(tenant: Tenant, seconds: float) -> None:
         try:
             if tenant.find_live():
                 tenant.change_live(await _aside(tenant.open_live))
-            newer = await _aside(tenant.current.find_newer)
+            if newer := await _aside(tenant.current.find_newer):
+                # In the loop, as all look-ups: none runs meanwhile.
+                before = tenant.current.change_to(newer)
+                tenant.metrics.changed()
+                await _aside(before.close)
         except Exception as error:
             # Nobody would restart what ends here. Its type alone, as of all errors.
-            log.error("a store can't be opened: %s", type(error).__name__)
+            log.error("a store can't be opened or closed: %s", type(error).__name__)
             tenant.current.lose()
-            continue
-        if newer:
-            # In the loop, as all look-ups: none runs meanwhile.
-            before = tenant.current.change_to(newer)
-            tenant.metrics.changed()
-            await _aside(before.close)
 
 
 async def _aside(work: Callable[[], T]) -> T:

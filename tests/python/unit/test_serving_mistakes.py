@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gc
 import re
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +20,7 @@ from support.serving import Person, World, publish_world
 from onecdp.cli.main import main
 from onecdp.errors import UsageProblem
 from onecdp.serving.answers import cached_headers
+from onecdp.serving.app import _refresh_one
 from onecdp.serving.key_file import add_key
 from onecdp.serving.keys import Asker
 from onecdp.serving.online_store import OnlineStore
@@ -83,3 +88,29 @@ def test_key_does_not_keep_a_publication_that_was_replaced(tmp_path: Path) -> No
     del store
     gc.collect()
     assert gone() is None
+
+
+def test_store_that_can_not_be_closed_does_not_end_the_look_for_newer_ones() -> None:
+    """Whoever is erased later would be answered for ever."""
+    looks = 0
+
+    class Current:
+        def find_newer(self) -> object:
+            nonlocal looks
+            looks += 1
+            return object()
+
+        def change_to(self, newer: object) -> object:
+            return SimpleNamespace(close=mock.Mock(side_effect=OSError))
+
+        def lose(self) -> None: ...
+
+    async def look() -> None:
+        tenant: Any = SimpleNamespace(
+            find_live=lambda: False, current=Current(), metrics=mock.Mock()
+        )
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(_refresh_one(tenant, 0.001), 1)
+
+    asyncio.run(look())
+    assert looks > 1
