@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import math
 import time
 from collections.abc import Mapping
 
 from onecdp.collector.refusals import Refusal
 
 BURST_SECONDS = 10.0
+_LONGEST_WAIT = 86_400.0
 
 
 class WriteKeys:
@@ -39,10 +41,8 @@ class WriteKeys:
     def check_rate(self, name: str) -> None:
         """Raises `Refusal` if the key has used up what it may send now."""
         wait = self._rates[name].wait
-        if wait > 0:
-            raise Refusal(
-                429, "rate_limited", "too many events for this write key", max(1, round(wait))
-            )
+        if wait:
+            raise Refusal(429, "rate_limited", "too many events for this write key", wait)
 
     def spend(self, name: str, events: int) -> None:
         """Counts events of a key."""
@@ -59,12 +59,12 @@ class Rate:
         self._at = time.monotonic()
 
     @property
-    def wait(self) -> float:
-        """Seconds until something can be spent; 0 if it can now."""
+    def wait(self) -> int:
+        """Whole seconds after which something can be spent; 0 if it can now."""
         now = time.monotonic()
         self._left = min(self._most, self._left + (now - self._at) * self._per_second)
         self._at = now
-        return max(0.0, -self._left / self._per_second)
+        return math.ceil(min(_LONGEST_WAIT, max(0.0, -self._left / self._per_second)))
 
     def spend(self, count: int) -> None:
         """Takes from what is left, also more than there is: the next ones wait longer."""

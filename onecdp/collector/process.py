@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from onecdp.errors import OnecdpError
+from onecdp.errors import OnecdpError, UsageProblem
 
 SHUTDOWN_SECONDS = 10
 MAX_CONNECTIONS = 1_000
@@ -60,14 +60,20 @@ def listen(host: str, port: int) -> socket.socket:
     """Returns a socket that listens; port 0 is a free one.
 
     Raises:
+        UsageProblem: No address is named.
         OnecdpError: It can't listen there.
     """
+    if not host.strip():
+        # Such as a variable that isn't set; to the system it is all addresses.
+        raise UsageProblem("--host is empty; 0.0.0.0 is all addresses of this machine")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
+    except (OSError, TypeError) as error:
+        # What can be no name of a host is a TypeError.
+        problem = error.strerror if isinstance(error, OSError) else None
         raise OnecdpError(
-            f"can't listen on {host}, port {port}: {error.strerror or error}; "
+            f"can't listen on {host}, port {port}: {problem or error}; "
             "choose others with --host and --port"
         ) from error
 

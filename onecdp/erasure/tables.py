@@ -12,7 +12,7 @@ import duckdb
 
 from onecdp.erasure.person import Person
 from onecdp.erasure.rules import Cell, TableRules
-from onecdp.warehouse.schemas import RAW_ERASURE, RAW_PREFIX
+from onecdp.warehouse.schemas import AUDIT, MARTS, RAW_ERASURE, RAW_PREFIX
 from onecdp.warehouse.sql_text import literal, quoted
 
 MARKER = "erased"
@@ -123,6 +123,19 @@ def is_unfinished(private: duckdb.DuckDBPyConnection) -> bool:
         return bool(private.execute(f"select 1 from {_NOTE} limit 1").fetchall())
     except duckdb.CatalogException:
         return False
+
+
+def has_older_marts(private: duckdb.DuckDBPyConnection) -> bool:
+    """Returns whether marts were built before an erasure that was interrupted."""
+    try:
+        found = private.execute(
+            f"select 1 from {AUDIT}.node_status where relation_schema = $1"
+            f" and finished_at <= (select max(since) from {_NOTE}) limit 1",
+            [MARTS],
+        )
+    except duckdb.CatalogException:
+        return False
+    return bool(found.fetchall())
 
 
 def _apply(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 
+from onecdp.erasure.tables import has_older_marts
 from onecdp.errors import OnecdpError
 from onecdp.pipeline import marts_file, published
 from onecdp.pipeline.context import Context
@@ -61,8 +62,8 @@ def publish(context: Context) -> Published:
     """Replaces the published file by the marts of the private one.
 
     Raises:
-        OnecdpError: The last build has failures, or a file can't be opened or written. The
-            published file is then unchanged.
+        OnecdpError: The last build has failures, or is older than an erasure that was interrupted,
+            or a file can't be opened or written. The published file is then unchanged.
     """
     stores = online_stores(context.project)
     with context.lock("onecdp publish"):
@@ -212,7 +213,10 @@ def _replace(
 
 
 def _audit(private: duckdb.DuckDBPyConnection) -> None:
-    """Raises unless every node's latest run ended well (macros/project/audit_*.sql keep these)."""
+    """Raises unless every node's latest run ended well (macros/project/audit_*.sql keep these).
+
+    Also if that was before an erasure, which has taken the person out of the online store already.
+    """
     try:
         rows = private.execute(
             "select unique_id, status, strftime(finished_at, '%Y-%m-%d %H:%M')"
@@ -238,6 +242,11 @@ def _audit(private: duckdb.DuckDBPyConnection) -> None:
         raise OnecdpError(
             f"the last build has failures: {', '.join(bad[:_NAMED])}{more};"
             " fix them and run `onecdp build`. Nothing was published"
+        )
+    if has_older_marts(private):
+        raise OnecdpError(
+            "an erasure was interrupted, and the marts may have the person still; run the same"
+            " `onecdp forget` again to finish it. Nothing was published"
         )
 
 

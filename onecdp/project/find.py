@@ -68,4 +68,16 @@ def open_project(
     chosen = warehouse or (
         Path(named) if (named := environment.get("ONECDP_WAREHOUSE")) else folder / "warehouse"
     )
-    return Project(folder, Warehouse(Path(os.path.abspath(chosen.expanduser()))))  # noqa: PTH100
+    return Project(folder, Warehouse(Path(os.path.abspath(expand_user(chosen)))))  # noqa: PTH100
+
+
+def expand_user(path: Path) -> Path:
+    """Returns a path with the home folder in place of `~` or `~somebody` at its start.
+
+    Raises:
+        UsageProblem: Nobody is called so.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise UsageProblem(f"{path}: the home folder of {path.parts[0]} is not known") from None

@@ -93,7 +93,8 @@ def _headers(raw: list[tuple[bytes, bytes]]) -> Headers:
 def cached_headers(store: Store, by: By) -> Headers:
     """Returns the headers of an answer that clients may keep: its type and its ETag."""
     known = by.headers
-    if known is None or known[0] is not store:
+    # Not by the store, which would stay in memory until the key is used again.
+    if known is None or known[0] is not store.publication:
         tag = _tag(store, by).encode()
         headers = [
             (b"content-type", JSON.encode()),
@@ -102,7 +103,7 @@ def cached_headers(store: Store, by: By) -> Headers:
             (b"cache-control", b"private, no-cache"),
             (b"vary", b"Authorization"),
         ]
-        known = by.headers = (store, _headers(headers))
+        known = by.headers = (store.publication, _headers(headers))
     return known[1]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -39,7 +40,7 @@ def make_app(settings: Settings) -> ObservedApp:
     Raises:
         OnecdpError: A store is missing.
     """
-    tenants = [Tenant(each, settings.personal, settings.live) for each in settings.tenants]
+    tenants = [Tenant(each, settings) for each in settings.tenants]
     askers = Askers(
         Asker(key, tenant)
         for said, tenant in zip(settings.tenants, tenants, strict=True)
@@ -79,17 +80,15 @@ async def _refresh_one(tenant: Tenant, seconds: float) -> None:
         try:
             if tenant.find_live():
                 tenant.change_live(await _aside(tenant.open_live))
-            newer = await _aside(tenant.current.find_newer)
+            if newer := await _aside(tenant.current.find_newer):
+                # In the loop, as all look-ups: none runs meanwhile.
+                before = tenant.current.change_to(newer)
+                tenant.metrics.changed()
+                await _aside(before.close)
         except Exception as error:
             # Nobody would restart what ends here. Its type alone, as of all errors.
-            log.error("a store can't be opened: %s", type(error).__name__)
+            log.error("a store can't be opened or closed: %s", type(error).__name__)
             tenant.current.lose()
-            continue
-        if newer:
-            # In the loop, as all look-ups: none runs meanwhile.
-            before = tenant.current.change_to(newer)
-            tenant.metrics.changed()
-            await _aside(before.close)
 
 
 async def _aside(work: Callable[[], T]) -> T:
@@ -132,14 +131,16 @@ def _route(route: ApiRoute, endpoints: Endpoints, askers: Askers[Tenant]) -> Rou
         scope[_ASKER] = asker
         if route.scope not in asker.key.scopes:
             raise Refusal(403, "scope_missing", f"the key has no scope {route.scope}")
-        if (wait := asker.rate.wait) > 0:
-            raise Refusal(429, "rate_limited", "too many requests of this key", max(1, round(wait)))
+        if wait := asker.rate.wait:
+            raise Refusal(429, "rate_limited", "too many requests of this key", wait)
         asker.rate.spend(1)
         return await answer(request, asker)
 
-    # An identifier may have slashes.
+    # An identifier may have slashes; and line breaks around it, as in a body.
     path = route.path.replace("{id_value}", "{id_value:path}")
-    return Route(path, endpoint, methods=[route.method], name=route.endpoint)
+    made = Route(path, endpoint, methods=[route.method], name=route.endpoint)
+    made.path_regex = re.compile(made.path_regex.pattern, re.DOTALL)
+    return made
 
 
 class ObservedApp:

@@ -49,7 +49,7 @@ class DirectAnswers:
         if authorization is None:
             return None
         by = self._askers.find_again(authorization)
-        if by is None or PROFILE_SCOPE not in by.key.scopes or by.rate.wait > 0:
+        if by is None or PROFILE_SCOPE not in by.key.scopes or by.rate.wait:
             return None
         kind, slash, value = path[len(_PREFIX) :].partition("/")
         if not slash:

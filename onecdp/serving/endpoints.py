@@ -52,9 +52,11 @@ class Endpoints:
         found = find_profile(store, identifier, by)
         if found.found is None:
             raise _nobody()
+        # First, as what is refused is so with a known ETag, too.
+        body = profile_answer(store, found, wanted, by)
         if found.features_json is None and (answer := unchanged(request, store, by)):
             return answer
-        answer = Response(profile_answer(store, found, wanted, by))
+        answer = Response(body)
         answer.raw_headers += profile_headers(store, found, by).raw
         return answer
 
@@ -71,8 +73,7 @@ class Endpoints:
         """The identifiers of one customer."""
         store, identifier = by.tenant.store, _identifier(request, by)
         found = store.identifiers(*identifier)
-        is_provisional = found is None
-        if found is None:
+        if is_provisional := found is None:
             found = _provisional(store, identifier, by)
         elif answer := unchanged(request, store, by):
             return answer
@@ -96,7 +97,7 @@ class Endpoints:
 
     async def member(self, request: Request, by: By) -> Response:
         """Whether a customer is in an audience."""
-        store, (kind, value) = by.tenant.store, _identifier(request, by)
+        store, identifier = by.tenant.store, _identifier(request, by)
         package_id = request.path_params["package"]
         audience = store.audiences.get(package_id)
         if audience is None:
@@ -108,13 +109,15 @@ class Endpoints:
             raise Refusal(400, "invalid_request", "why must be true or false")
         if why == "true" and by.key.fields is not None:
             raise Refusal(403, "field_not_allowed", "why shows more than the key's fields")
-        found = store.customer(kind, value)
-        more: dict[str, bool] = {}
+        # Before the marts are asked, too: they have who was erased until the erasure has ended.
+        found, more = store.customer(*identifier), {}
         if found is None:
-            found, more = _provisional(store, (kind, value), by), {"is_provisional": True}
-            kind, value = ONE_ID, found.one_id
+            found, more = _provisional(store, identifier, by), {"is_provisional": True}
+            identifier = (ONE_ID, found.one_id)
         if why == "true":
-            return fresh({**await by.tenant.marts.why(package_id, kind, value), **more})
+            return fresh({**await by.tenant.marts.why(package_id, *identifier), **more})
+        if not more and (answer := unchanged(request, store, by)):
+            return answer
         document = {
             "package_id": package_id,
             "one_id": found.one_id,
@@ -122,9 +125,7 @@ class Endpoints:
             "arm": audience.arm_of(found.one_int) if is_member else None,
             **more,
         }
-        if more:
-            return fresh(document)
-        return unchanged(request, store, by) or tagged(orjson.dumps(document), store, by)
+        return fresh(document) if more else tagged(orjson.dumps(document), store, by)
 
     async def estimate(self, request: Request, by: By) -> Response:
         """How many customers a rule selects."""
@@ -168,20 +169,15 @@ def _identifier(request: Request, by: By) -> Identifier:
 
 
 def _provisional(store: Store, identifier: Identifier, by: By) -> Found:
-    """Returns the customer, with all identifiers, of an identifier that no build has seen.
-
-    Raises:
-        Refusal: It is nobody's, or it is not decided whose.
-    """
-    if by.tenant.live is None:
-        raise _nobody()
-    whose = by.tenant.live.whose(store, identifier)
-    if whose.status is Status.UNDECIDED:
+    """The customer of an identifier that the publication has not, by recent events."""
+    live = by.tenant.live
+    whose = live.whose(store, identifier) if live else None
+    if whose and whose.status is Status.UNDECIDED:
         raise Refusal(
-            409, "undecided", "it came with identifiers of several customers, or breaks a limit;"
-            " the next build decides",
+            409, "undecided", "it came with identifiers of several customers, or breaks a"
+            " limit; the next build decides",
         )  # fmt: skip
-    found = None if whose.person is None else store.identifiers_of(whose.person)
+    found = store.identifiers_of(whose.person) if whose and whose.person is not None else None
     if found is None:
         raise _nobody()
     return found

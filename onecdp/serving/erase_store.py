@@ -29,7 +29,9 @@ def erase_from_store(
 ) -> None:
     """Replaces the store by one without a person, in which no byte of the person is left.
 
-    The counts of audiences stay until the next publication.
+    The counts of audiences stay until the next publication. Until then the store also lacks others
+    who had one of the identifiers when it was published, as before a split: which of their
+    attributes are the person's is not known.
 
     Args:
         warehouse: The warehouse; the caller holds its lock.
@@ -46,9 +48,11 @@ def erase_from_store(
         remove_store(warehouse)
         return
     fresh, base = fresh_file(file), new_base(file)
+    person = set(one_ints)
 
     def erase(everybody: sqlite3.Connection) -> None:
-        _erase_customers(everybody, identifiers, one_ints)
+        person.update(_who_had(everybody, identifiers))
+        _erase_customers(everybody, identifiers, person)
 
     try:
         # What the base says of others who changed since may be of this person.
@@ -57,7 +61,7 @@ def erase_from_store(
         with writing(fresh) as store:
             forget_changes(store)
             _erase_tickets(store, identifiers)
-            _erase_members(store, one_ints)
+            _erase_members(store, person)
             name = name_after_erasure(stored.publication)
             store.execute("update store set publication = ?, base = ?", [name, base.name])
         rewrite(fresh, file)
@@ -68,8 +72,13 @@ def erase_from_store(
         clean_store(warehouse)
 
 
+def _who_had(store: sqlite3.Connection, identifiers: Identifiers) -> set[int]:
+    query = "select one_int from identifiers where id_type = ? and id_value = ?"
+    return {one_int for each in identifiers for (one_int,) in store.execute(query, each)}
+
+
 def _erase_customers(
-    store: sqlite3.Connection, identifiers: Identifiers, one_ints: Sequence[int]
+    store: sqlite3.Connection, identifiers: Identifiers, one_ints: Collection[int]
 ) -> None:
     store.executemany(
         "delete from identifiers where id_type = ? and id_value = ?", list(identifiers)
@@ -93,7 +102,7 @@ def _erase_tickets(store: sqlite3.Connection, identifiers: Identifiers) -> None:
         drop_ticket(store, ticket_id)
 
 
-def _erase_members(store: sqlite3.Connection, one_ints: Sequence[int]) -> None:
+def _erase_members(store: sqlite3.Connection, one_ints: Collection[int]) -> None:
     person = BitMap(one_ints)
     audiences = store.execute("select package_id, members, held_out from audiences").fetchall()
     for package_id, *bitmaps in audiences:

@@ -35,7 +35,7 @@ class Asker(Generic[T]):
         self.rate = Rate(key.requests_per_second)
         shown = "" if key.fields is None else sha256(repr(sorted(key.fields)).encode()).hexdigest()
         self.headers: tuple[object, Any] | None = None
-        """The headers of answers from a store, kept for the next answer."""
+        """The headers of answers of a publication, kept for the next answer."""
         # Of another view on the same publication.
         self.tag = f"-{shown[:8]}" if shown else ""
 

@@ -6,6 +6,7 @@ is in the profile with the next publication. Times are ISO 8601 in UTC, numbers 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ _CUSTOMERS = 500_000
 _OF_MAP = ("one_id", "one_int", "is_active")
 # Who differs, and their identifiers.
 _TOUCHED, _HELD_NOW, _HELD_BEFORE = "touched", "held_now", "held_before"
+_FLOAT, _NO_NUMBER = re.compile("DOUBLE|FLOAT"), r"[:,\[](NaN|-?Infinity)[,\]}]"
+_LIST = re.compile(r"(.+)\[[0-9]*\]", re.DOTALL)
 _HELD = (
     "select one_int, id_type, id_value from {0}.id_map semi join {2} as wanted using (one_int)"
     f" where is_active union all select one_int, {literal(ONE_ID)}, one_id"
@@ -234,6 +237,15 @@ def _struct(columns: dict[str, str], table: str = "") -> str:
 
 
 def _field(column: str, kind: str) -> str:
+    if found := _LIST.fullmatch(kind):
+        # Each name within those around it is another one.
+        each = f"each_{kind.count('[')}"
+        inner = _field(each, found[1])
+        return column if inner == each else f"list_transform({column}, lambda {each}: {inner})"
+    if kind.startswith(("STRUCT", "MAP", "UNION")) and _FLOAT.search(kind):
+        # Whole, or not at all, if a number in it is none in JSON.
+        text = f"to_json({column})::varchar"
+        return f"case when not regexp_matches({text}, {literal(_NO_NUMBER)}) then {column} end"
     if kind.startswith("TIMESTAMP"):
         return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%gZ')"
     if kind in ("DOUBLE", "FLOAT"):

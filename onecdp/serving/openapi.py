@@ -21,6 +21,7 @@ _REFUSALS = {
     404: "There is no such customer or audience.",
     409: "The audience has failed in the last build, or it is undecided whose the identifier is.",
     413: "The body is too long.",
+    415: "The body is packed by something other than gzip.",
     429: "The key asked too often.",
     503: "It can't be answered now.",
 }
@@ -87,7 +88,7 @@ def _operation(route: ApiRoute) -> dict[str, Any]:
     if route.scope:
         statuses |= {401, 403, 429, 503}
     if route.body:
-        statuses |= {400, 413}
+        statuses |= {400, 413, 415}
     if route.has_tag:
         statuses.add(304)
         parameters.append(

@@ -1,4 +1,7 @@
-"""What the API refuses, as problem details (RFC 9457). No text repeats a value of a request."""
+"""What the API refuses, as problem details (RFC 9457).
+
+No text repeats a value of a request, but that of a wrong rule, which quotes it.
+"""
 
 from __future__ import annotations
 
@@ -49,4 +52,7 @@ async def http_error(_: Request, error: Any) -> Response:
 async def bug(_: Request, error: Exception) -> Response:
     """Answers what should not happen, and logs its type alone: its text may have values."""
     log.error("internal error: %s", type(error).__name__)
-    return problem(Refusal(500, "internal", "internal error"))
+    answer = problem(Refusal(500, "internal", "internal error"))
+    # Which the server does then, as the framework raises the error again.
+    answer.headers["Connection"] = "close"
+    return answer

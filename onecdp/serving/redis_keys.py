@@ -241,3 +241,19 @@ def read_identity(client: Any, settings: RedisSettings) -> Identity | None:
 def pointer(settings: RedisSettings) -> str:
     """The key of the pointer."""
     return f"{settings.prefix}:store"
+
+
+def check_memory(client: Any, settings: RedisSettings) -> None:
+    """Raises if the server deletes keys by itself: who was there would be nobody, unnoticed."""
+    redis = _library()
+    try:
+        memory = client.info("memory")
+    except redis.exceptions.NoPermissionError:
+        # Not every account may ask.
+        return
+    policy = str(memory.get("maxmemory_policy"))
+    if memory.get("maxmemory") and policy.startswith("allkeys"):
+        raise OnecdpError(
+            f"{settings.name} deletes any keys when its memory is full:"
+            f" maxmemory-policy is {policy}; set noeviction"
+        )

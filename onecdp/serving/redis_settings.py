@@ -31,6 +31,13 @@ class RedisSettings:
     password: str | None = field(default=None, repr=False)
 
     @property
+    def keys(self) -> tuple[object, ...]:
+        """Where our keys are, however the URL spells it."""
+        parts = urlsplit(self.url)
+        number = int(parts.path.strip("/") or 0)
+        return parts.hostname, parts.port or 6379, number, self.prefix
+
+    @property
     def name(self) -> str:
         """What messages call it."""
         return f"{self.url} ({self.prefix})"

@@ -12,7 +12,10 @@ from pathlib import Path
 
 from onecdp.destinations.options import Options
 from onecdp.errors import UsageProblem
-from onecdp.live.settings import NO_FEATURES, LiveSettings, read_live_settings
+from onecdp.identity.normalise import lower
+from onecdp.live.seed_file import read_columns
+from onecdp.live.settings import ID_TYPES, NO_FEATURES, LiveSettings, read_live_settings
+from onecdp.project.find import expand_user
 from onecdp.project.personal_data import PersonalData, read_personal_data
 from onecdp.project.settings import read_section
 from onecdp.serving.places import Place, Stores, place_of, stores_of
@@ -78,6 +81,7 @@ class Settings:
         has_access_log: Whether each request is a line on stderr.
         personal: How addresses and numbers are normalised, `[personal_data]`.
         live: What is computed of recent events.
+        id_types: Those of seeds/id_types.csv, also where no customer has one yet.
     """
 
     tenants: tuple[TenantSettings, ...]
@@ -85,6 +89,7 @@ class Settings:
     has_access_log: bool
     personal: PersonalData
     live: LiveSettings = NO_FEATURES
+    id_types: frozenset[str] = frozenset()
 
 
 def read_stores(project: Path, warehouse: Warehouse, environment: Mapping[str, str]) -> Stores:
@@ -117,7 +122,7 @@ def read_settings(project: Path, warehouse: Warehouse, environment: Mapping[str,
         other = others.inner(name)
         if name == OWN or not NAME.fullmatch(name):
             raise UsageProblem(f"{others.where}: {name!r} is no name for a tenant")
-        folder = project / Path(other.text("warehouse")).expanduser()
+        folder = project / expand_user(Path(other.text("warehouse")))
         at = Warehouse(folder.resolve())
         tenants.append(TenantSettings(name, at, _keys(other), read_redis(other)))
         other.end()
@@ -127,6 +132,9 @@ def read_settings(project: Path, warehouse: Warehouse, environment: Mapping[str,
         has_access_log=options.flag("access_log"),
         personal=read_personal_data(project, environment),
         live=read_live_settings(project),
+        id_types=frozenset(
+            lower(name) for _, (name,) in read_columns(project, ID_TYPES, ("id_type",))
+        ),
     )
     options.end()
     _check(settings.tenants)
@@ -179,10 +187,10 @@ def _check(tenants: Sequence[TenantSettings]) -> None:
             "nobody could ask anything: there is no key; `onecdp serve-key web --scope"
             " profiles:read` makes one (docs/serving.md)"
         )
-    stores: dict[str, str] = {}
+    stores: dict[object, str] = {}
     for tenant in tenants:
         if tenant.redis:
-            other = stores.setdefault(tenant.redis.name, tenant.name)
+            other = stores.setdefault(tenant.redis.keys, tenant.name)
             if other != tenant.name:
                 raise UsageProblem(
                     f"{SECTION}: {other} and {tenant.name} have the same Redis and the same prefix"

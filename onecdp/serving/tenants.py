@@ -11,14 +11,12 @@ from onecdp.errors import OnecdpError
 from onecdp.identity.normalise import normalise
 from onecdp.identity.personal import PLAIN_TYPES, hashed_identifier
 from onecdp.live.kept import LiveEvents
-from onecdp.live.settings import LiveSettings
-from onecdp.project.personal_data import PersonalData
 from onecdp.serving.current_store import CurrentStore
 from onecdp.serving.live_answers import LiveAnswers, open_live
 from onecdp.serving.lookups import Store
 from onecdp.serving.marts_questions import MartsQuestions
 from onecdp.serving.metrics import Metrics
-from onecdp.serving.settings import TenantSettings
+from onecdp.serving.settings import Settings, TenantSettings
 from onecdp.serving.store_file import ONE_ID, inode
 
 MAX_VALUE = 1_024
@@ -29,10 +27,12 @@ _ONE_ID = re.compile(r"(?i)ONE[0-9a-f]{16}")
 class Tenant:
     """What the keys of one tenant ask."""
 
-    def __init__(
-        self, settings: TenantSettings, personal: PersonalData, live: LiveSettings
-    ) -> None:
+    def __init__(self, settings: TenantSettings, project: Settings) -> None:
         """Opens the tenant's store.
+
+        Args:
+            settings: The tenant's.
+            project: Those of the project that serves.
 
         Raises:
             OnecdpError: There is none.
@@ -41,9 +41,9 @@ class Tenant:
         self.current = CurrentStore(settings.store)
         self.marts = MartsQuestions(settings.warehouse.marts_file)
         self.metrics = Metrics()
-        self._personal = personal
-        self._live_file, self._live_settings = settings.warehouse.live_file, live
-        self.live = open_live(self._live_file, live)
+        self._personal, self._id_types = project.personal, project.id_types
+        self._live_file, self._live_settings = settings.warehouse.live_file, project.live
+        self.live = open_live(self._live_file, self._live_settings)
 
     @property
     def store(self) -> Store:
@@ -81,11 +81,12 @@ class Tenant:
         """Returns figures of triggers, `outbox.read_figures`. In any thread: it takes a while."""
         if self.live is None:
             return []
-        events = LiveEvents(self._live_file)
-        try:
-            return events.trigger_figures()
-        finally:
-            events.close()
+        # They may be deleted or made anew meanwhile, which the look for another publication sees.
+        with contextlib.suppress(OnecdpError, sqlite3.Error):
+            events = LiveEvents(self._live_file)
+            with contextlib.closing(events):
+                return events.trigger_figures()
+        return []
 
     def close(self) -> None:
         """Closes what is open."""
@@ -104,8 +105,8 @@ class Tenant:
         if is_plain and id_type in self.store.unhashed_types:
             # Most: nothing can be removed from them.
             return id_type, id_value
-        kind = id_type.strip().lower()
-        if kind != ONE_ID and kind not in self.store.id_types and kind not in PLAIN_TYPES:
+        kind, known = id_type.strip().lower(), {*self.store.id_types, *self._id_types}
+        if kind != ONE_ID and kind not in known and kind not in PLAIN_TYPES:
             raise Refusal(400, "unknown_id_type", "there are no identifiers of this type")
         if len(id_value) > MAX_VALUE:
             raise Refusal(400, "invalid_identifier", f"it has more than {MAX_VALUE} characters")
@@ -113,7 +114,7 @@ class Tenant:
             one_id = id_value.strip()
             return kind, f"ONE{one_id[3:].lower()}" if _ONE_ID.fullmatch(one_id) else one_id
         try:
-            kind, value = hashed_identifier(kind, id_value, self._personal, self.store.id_types)
+            kind, value = hashed_identifier(kind, id_value, self._personal, known)
         except OnecdpError as error:
             # It has the type, and what is wrong, not the value.
             raise Refusal(400, "invalid_identifier", str(error)) from None

@@ -23,6 +23,7 @@ from onecdp.serving.redis_keys import (
     PROFILE,
     Keys,
     State,
+    check_memory,
     pointer,
     read_owner,
     read_state,
@@ -66,7 +67,7 @@ class RedisWriter:
 
     def write(self, marts: Path, publication: Publication) -> bool:
         """Brings the store to what is published; returns whether it had to be written."""
-        self._check_memory()
+        check_memory(self._client, self._settings)
         self.check_owner()
         state = read_state(self._client, self._settings)
         if state:
@@ -112,18 +113,26 @@ class RedisWriter:
         # Their lists name the keys of people.
         self._undo(keys, state.generation)
         self._forget_replaced(keys, state.generation)
-        customers = [keys.customer(number) for number in one_ints]
+        gone = [keys.identifier(*each) for each in identifiers]
+        # Others who had one of them, too, as before a split: what of theirs is the person's is not
+        # known.
+        had = {int(number) for key in gone for number in self._client.hvals(key) if number}
+        person = BitMap({*one_ints, *had})
+        # First the name: one that is killed here leaves a store that is made anew.
+        self._point_without(state, keys, person)
+        customers = [keys.customer(number) for number in person]
         held = [value for key in customers for value in self._client.hvals(key)]
         names = {value.partition(b"\n")[0].decode() for value in held if value}
-        gone = [keys.identifier(*each) for each in identifiers]
         gone += [keys.identifier(ONE_ID, one_id) for one_id in names]
         self._client.unlink(*customers, *gone)
         tickets = self._tickets(state.epoch)
         tickets.remove(but=state.tickets)
         tickets.erase(state, identifiers)
+
+    def _point_without(self, state: State, keys: Keys, person: BitMap) -> None:
+        """Names a publication without members of audiences."""
         generation = state.generation + 1
         summaries, *bitmaps = (self._client.hgetall(key) for key in keys.audiences(generation - 1))
-        person = BitMap(one_ints)
         left = [
             {key: to_bytes(from_bytes(value) - person) for key, value in part.items()}
             for part in bitmaps
@@ -151,22 +160,6 @@ class RedisWriter:
 
     def _is_anothers(self) -> bool:
         return read_owner(self._client, self._settings) not in (None, self._owner)
-
-    def _check_memory(self) -> None:
-        """Raises if the server deletes keys by itself: who was there would be nobody, unnoticed."""
-        from redis.exceptions import NoPermissionError
-
-        try:
-            memory = self._client.info("memory")
-        except NoPermissionError:
-            # Not every account may ask.
-            return
-        policy = str(memory.get("maxmemory_policy"))
-        if memory.get("maxmemory") and policy.startswith("allkeys"):
-            raise OnecdpError(
-                f"{self._settings.name} deletes any keys when its memory is full:"
-                f" maxmemory-policy is {policy}; set noeviction"
-            )
 
     def _update(self, state: State, difference: Difference, publication: Publication) -> None:
         keys, generation = self._keys(state.epoch), state.generation + 1
@@ -259,12 +252,15 @@ class RedisWriter:
         self._client.unlink(*keys.audiences(generation - 1))
 
     def _keep_only(self, keys: Keys, touched: str, first: int, last: int) -> None:
-        while part := self._client.lrange(touched, 0, _BATCH - 1):
+        at = 0
+        while part := self._client.lrange(touched, at, at + _BATCH - 1):
             cleaning = self._client.pipeline(transaction=False)
             for key in part:
                 self._keep(keys=[key], args=[first, last], client=cleaning)
             cleaning.execute()
-            self._client.ltrim(touched, len(part), -1)
+            at += len(part)
+        # Not trimmed part by part: the client may send that twice, if its connection breaks.
+        self._client.unlink(touched)
 
     def _remove_epochs(self, but: str | None) -> None:
         for name in self._client.smembers(self._epochs):

@@ -47,9 +47,11 @@ def test_who_is_this_what_is_known_and_in_which_audiences(api: Api) -> None:
     # Any identifier, in any spelling, with any character.
     for path in (
         "device_id/" + quote("a/b c?d", safe=""), "device_id/a/b%20c%3Fd", "MEMBER_ID/%20M1%20",
-        "one_id/" + Person(1).one_id.lower(), "email_hash/" + "A" * 64,
+        "one_id/" + Person(1).one_id.lower(), "email_hash/" + "A" * 64, "member_id/%0AM1%0A",
     ):  # fmt: skip
-        assert api.ask(f"/v1/profiles/{path}").json()["one_id"] == Person(1).one_id, path
+        for more in ("", "?fields=level"):
+            answer = api.ask(f"/v1/profiles/{path}{more}").json()
+            assert answer["one_id"] == Person(1).one_id, path
 
     known = api.ask(IDENTITY).json()
     assert known["one_id"] == Person(1).one_id
@@ -133,6 +135,11 @@ def test_an_unchanged_publication_is_not_sent_again(api: Api) -> None:
         assert narrow.status_code == 200
     gone = api.ask("/v1/profiles/member_id/M9", headers={"If-None-Match": tags["profile"]})
     assert gone.status_code == 404
+    # What would be refused without the header is refused with it.
+    for key, field, status in (("own", "nothing", 400), ("narrow", "real_name", 403)):
+        sent = {"If-None-Match": api.ask(PROFILE, key).headers["etag"]}
+        assert api.ask(f"{PROFILE}?fields={field}", key, headers=sent).status_code == status
+        assert api.ask(f"{PROFILE}?fields=level", key, headers=sent).status_code == 304
 
 
 def test_a_key_has_a_rate_of_its_own(api: Api) -> None:

@@ -20,10 +20,10 @@ from onecdp.serving.settings import SCOPES
 from support.cli import REPOSITORY, clean_environment
 
 KEYS: Mapping[str, str] = {
-    name: f"key-of-{name}" for name in ("own", "other", "narrow", "none", "slow")
+    name: f"key-of-{name}" for name in ("own", "other", "narrow", "none", "few", "slow")
 }
 """Plain keys by what they are: of the own tenant, of the other one, of few fields, of the scope
-metrics alone, and of one request per second."""
+metrics alone, of profiles alone, and of one request per second."""
 
 
 def settings(other: Path, more: str = "") -> str:
@@ -43,6 +43,7 @@ def settings(other: Path, more: str = "") -> str:
             key("keys", "own", list(SCOPES), fast),
             key("keys", "narrow", list(SCOPES), fast, 'fields = ["level", "member_id"]'),
             key("keys", "none", ["metrics:read"], fast),
+            key("keys", "few", ["profiles:read"], fast),
             key("keys", "slow", list(SCOPES), "requests_per_second = 0.3"),
             "[serving.tenants.other]", f'warehouse = "{other}"', "",
             key("tenants.other.keys", "other", list(SCOPES), fast),

@@ -165,7 +165,13 @@ def test_keys_are_known_and_a_rate_is_a_debt_over_time(monkeypatch: pytest.Monke
     rate = Rate(10)
     rate.spend(130)
     assert rate.wait == 3
+    clock = 0.4
+    # Rounded up: who waits so long is not refused again.
+    assert rate.wait == 3
     clock = 3.5
     assert rate.wait == 0
+    slowest = Rate(5e-324)
+    slowest.spend(1)
+    assert slowest.wait > 3600
     assert key_of_basic("Basic MTIzNDU2Nzg6") == "12345678"
     assert key_of_basic("Basic é") is key_of_basic("Bearer x") is key_of_basic(None) is None

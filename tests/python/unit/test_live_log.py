@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from support.live_worlds import DAY
 
-from onecdp.live import log as live_log
 from onecdp.live.events import microseconds
 from onecdp.live.follow import Follower, Logs
 from onecdp.live.kept import LiveEvents
@@ -100,7 +99,7 @@ def test_folder_is_listed_when_it_has_changed(
         listed.append(folder.name)
         return listdir(folder)
 
-    monkeypatch.setattr(live_log.os, "listdir", counted)
+    monkeypatch.setattr(os, "listdir", counted)
     reading.write("a.jsonl", 1)
     age(reading.files)
     assert reading.known() == reading.known() == ["e1"]

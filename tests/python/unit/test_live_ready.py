@@ -34,7 +34,7 @@ from onecdp.live.identifier_filter import IdentifierFilter
 from onecdp.live.state import LiveState
 from onecdp.project.personal_data import DEFAULT
 from onecdp.serving import ready_features
-from onecdp.serving.settings import TenantSettings
+from onecdp.serving.settings import Settings, TenantSettings
 from onecdp.serving.tenants import Tenant
 from onecdp.warehouse.files import Warehouse
 
@@ -217,7 +217,8 @@ def test_server_opens_recent_events_that_come_go_or_are_worn(
 ) -> None:
     publish_world(tmp_path, World((Person(1, ids=("union_id:U1",)),)))
     warehouse = Warehouse(tmp_path)
-    tenant = Tenant(TenantSettings("own", warehouse, (), None), DEFAULT, SETTINGS)
+    own = TenantSettings("own", warehouse, (), None)
+    tenant = Tenant(own, Settings((own,), 1, False, DEFAULT, SETTINGS))
 
     def events() -> object:
         """How many the customer has; None without recent events."""

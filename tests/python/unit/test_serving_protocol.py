@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import pytest
 import uvicorn
 from uvicorn._types import HTTPScope
 from uvicorn.server import ServerState
@@ -109,6 +111,53 @@ def test_what_is_not_usual_is_for_the_application() -> None:
     assert (said, transport.is_closed) == (["app /direct"], True)
 
 
+def refused(transport: Transport) -> tuple[int, str]:
+    """The status and the code of an answer, which must be problem details and the last one."""
+    head, _, body = b"".join(transport.writes).decode().rpartition("\r\n\r\n")
+    status, *lines = head.rpartition("HTTP/1.1 ")[2].split("\r\n")
+    assert "content-type: application/problem+json" in lines
+    assert "connection: close" in lines
+    assert f"content-length: {len(body)}" in lines
+    assert transport.is_closed
+    document = json.loads(body)
+    assert status == f"{document['status']} {document['title']}"
+    return document["status"], document["code"]
+
+
 def test_server_that_is_full_answers_nothing_directly() -> None:
-    said, _ = talk(ASK % b"direct", limit_concurrency=1)
+    said, transport = talk(ASK % b"direct", limit_concurrency=1)
     assert said == ["Service Unavailable"]
+    assert refused(transport) == (503, "busy")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        b"BLAH\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nhost: a\r\n\r\n",
+        b"GET /direct HTTP/1.1\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n",
+        ASK % (b"x" * 65_536),
+    ],
+)
+def test_what_is_no_request_is_refused_as_all_else(asked: bytes) -> None:
+    said, transport = talk(asked[:50_000], asked[50_000:])
+    assert (said, refused(transport)) == ([], (400, "invalid_request"))
+    said, transport = talk(ASK % b"direct", asked)
+    assert (said, refused(transport)) == (["direct"], (400, "invalid_request"))
+
+
+def test_headers_without_an_end_are_refused() -> None:
+    """They would fill the memory of the server, and no key is asked for."""
+    begun, more = b"GET /direct HTTP/1.1\r\nhost: a\r\nx: ", b"x" * 20_000
+    said, transport = talk(begun, more, more, b"\r\n\r\n")
+    assert said == ["direct"]
+    for first in ([], [ASK % b"direct"], [(ASK % b"direct") + begun]):
+        _, transport = talk(*first, begun, more, more, more, more)
+        assert refused(transport) == (431, "too_large")
+    # What was complete in a chunk is no part of it.
+    said, _ = talk((ASK % b"direct") * 3_000 + begun, b"\r\n\r\n")
+    assert len(said) == 3_001
+    # A body is the application's to refuse.
+    head = b"GET /direct HTTP/1.1\r\nhost: a\r\ncontent-length: 200000\r\n\r\n"
+    said, _ = talk(head, *[more] * 10, ASK % b"direct")
+    assert said == ["direct", "direct"]

@@ -93,6 +93,12 @@ def test_keys_and_tenants_are_read_and_the_environment_goes_first(tmp_path: Path
          "redis = {url = 'redis://h'}\n"
          + KEY.replace("keys", "tenants.b.keys").replace("0", "1"),
          "default and b have the same Redis and the same prefix"),
+        (KEY + "[serving.redis]\nurl = 'redis://h'\n[serving.tenants.b]\nwarehouse = 'x'\n"
+         "redis = {url = 'redis://H:6379/0/', prefix = 'onecdp'}\n"
+         + KEY.replace("keys", "tenants.b.keys").replace("0", "1"),
+         "default and b have the same Redis and the same prefix"),
+        (KEY + "[serving.tenants.b]\nwarehouse = '~nobody-at-all/x'\n",
+         "~nobody-at-all/x: the home folder of ~nobody-at-all is not known"),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_named_and_no_key_is_shown(
@@ -230,7 +236,11 @@ def test_the_docs_name_every_route_scope_and_code() -> None:
             assert f"| `{route.method} {route.path}` | `{route.scope}` |" in docs
     assert all(f"`{scope}`" in docs for scope in SCOPES)
     source = "".join(
-        file.read_text() for file in sorted((REPOSITORY / "onecdp/serving").glob("*.py"))
+        file.read_text()
+        for file in [
+            *sorted((REPOSITORY / "onecdp/serving").glob("*.py")),
+            REPOSITORY / "onecdp/collector/requests.py",
+        ]
     )
     codes = set(re.findall(r'Refusal\(\s*\d+,\s*"(\w+)"', source))
     assert len(codes) >= 14
