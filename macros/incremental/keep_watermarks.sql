@@ -2,6 +2,8 @@
     Post-hook of `keyed_increment`: remembers how far the rows of the model now include each upstream
     table, and lists and deletes the rows that are not present any more. It is part of the
     transaction that writes the rows.
+
+    It remembers nothing where a table in which the model looked up rows was left out of the build.
 -#}
 {% macro keep_watermarks() -%}
     {%- if execute %}
@@ -35,5 +37,6 @@
         included.*,
         ({{ model_fingerprint() }})
     from included
+    where {{ includes_upstream(declared.looks_up) }}
     {%- endif %}
 {%- endmacro %}

@@ -16,6 +16,7 @@
         'int_identity__node_clusters': 'changed_at',
         'int_identity__cluster_one_ids': 'changed_at',
     },
+    looks_up=['int_identity__confidences'],
     columns={'former_customer': 'bigint'},
 ) %}
 {{ config(
