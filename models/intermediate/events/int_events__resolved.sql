@@ -125,7 +125,7 @@ other as (
         cast(null as bigint) as former_customer
     from {{ this }} as stored
     left join typed on stored.event_id = typed.event_id
-    where typed.event_id is null and not stored.is_withdrawn
+    where typed.event_id is null and not stored.is_withdrawn{{ ' and false' if flags.EMPTY }}
 
 ),
 {%- endif %}

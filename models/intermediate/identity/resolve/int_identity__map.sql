@@ -130,7 +130,7 @@ changed as (
     from {{ this }} as stored
     left join present on stored.node_id = present.node_id
     {{ of_touched('stored', ['node_id']) if since }}
-    where stored.is_active and present.node_id is null
+    where stored.is_active and present.node_id is null{{ ' and false' if flags.EMPTY }}
     {%- endif %}
 
 ),
