@@ -1,6 +1,6 @@
 {#-
     An SQL expression for a hash of what the rows of this model depend on besides the stamped rows
-    of its upstream tables: its SQL, the macros and variables in
+    of its upstream tables: its SQL, the macros and the variables of dbt and of the environment in
     it, the views between it and the tables, the content of small tables
     (`meta.watermarks.contents`), such as seeds, and the fingerprints of its upstream tables. By
     another rule a row upstream may keep its unique key and change the columns by which this model
@@ -28,6 +28,10 @@
     {%- for name in modules.re.findall("\\bvar\\(['\"](\\w+)", texts | sort | join(' '))
         if name != 'as_of_date' -%}
         {%- do texts.append(name ~ '=' ~ var(name, '')) -%}
+    {%- endfor -%}
+    {%- for name in modules.re.findall("\\benv_var\\(['\"](\\w+)", texts | sort | join(' '))
+        if name != 'ONECDP_AS_OF' -%}
+        {%- do texts.append(name ~ '=' ~ env_var(name, '')) -%}
     {%- endfor -%}
     {%- if 'as_of_date' in seen and not config.get('meta').watermarks.follows_as_of_date -%}
         {%- do texts.append(as_of_date()) -%}
