@@ -3,6 +3,7 @@
     those of removed types, and lists their customers as removed rows.
 -#}
 {% macro delete_unusable_identifiers() -%}
+    {%- if not flags.EMPTY -%}
     {%- set unusable -%}
         not is_active
         and (
@@ -24,4 +25,5 @@
     delete from {{ this }}
     where
         {{ unusable }}
+    {%- endif -%}
 {%- endmacro %}

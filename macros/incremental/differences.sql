@@ -1,7 +1,8 @@
 {#-
     The last CTEs of an incremental model: rows of the CTE `present` that differ from the stored ones,
     and stored rows that are not in it any more, with their last facts and is_present = false, which
-    `keep_watermarks` then deletes. Without stored rows: all rows.
+    `keep_watermarks` then deletes. Without stored rows: all rows. With `--empty`, where no row is
+    read upstream: none.
 
     keys       columns of the unique key
     facts      the other columns
@@ -13,7 +14,7 @@
 {% macro differences(present, keys, facts, recounted=['true'], touched=none) -%}
 stored as (
 
-    {%- if has_stored_rows() %}
+    {%- if has_stored_rows() and not flags.EMPTY %}
     {%- if touched %}
     select earlier.* from {{ this }} as earlier
     inner join {{ touched[0] }}

@@ -2,9 +2,12 @@
     Post-hook of `keyed_increment`: remembers how far the rows of the model now include each upstream
     table, and lists and deletes the rows that are not present any more. It is part of the
     transaction that writes the rows.
+
+    It remembers nothing where a table in which the model looked up rows was left out of the build,
+    and leaves all as it is where `--empty` wrote none.
 -#}
 {% macro keep_watermarks() -%}
-    {%- if execute %}
+    {%- if execute and not (flags.EMPTY and is_incremental()) %}
     {%- set declared = config.get('meta').watermarks %}
     {%- if declared.removed_keys %}
     insert into audit.removed_rows (model, key, second_key, removed_at)
@@ -35,5 +38,6 @@
         included.*,
         ({{ model_fingerprint() }})
     from included
+    where {{ includes_upstream(declared.looks_up) }}
     {%- endif %}
 {%- endmacro %}

@@ -7,6 +7,8 @@
     contents     small upstream tables, such as seeds: if one differs, everything is compared
     append_only  those of `stamps` whose rows are never replaced or deleted; where one is all the
                  same, everything is compared
+    looks_up     further incremental tables that the model reads, for the rows that the stamped ones name.
+                 Where one was left out of a build, the next build compares everything
     removed_keys one or two bigint columns by which readers find what a removed row concerns; without
                  them the model removes none
     columns      {column: type} that the table of an earlier version of the model may lack
@@ -14,7 +16,7 @@
                  the stored rows is then the stamp `as_of_date`
 -#}
 {% macro keyed_increment(
-    unique_key, stamps, contents=[], append_only=[], removed_keys=[], columns={},
+    unique_key, stamps, contents=[], append_only=[], looks_up=[], removed_keys=[], columns={},
     follows_as_of_date=false
 ) -%}
     {%- if removed_keys -%}
@@ -29,6 +31,7 @@
                 'stamps': stamps,
                 'contents': contents,
                 'append_only': append_only,
+                'looks_up': looks_up,
                 'removed_keys': removed_keys,
                 'follows_as_of_date': follows_as_of_date,
             },

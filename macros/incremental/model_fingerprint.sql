@@ -1,9 +1,10 @@
 {#-
     An SQL expression for a hash of what the rows of this model depend on besides the stamped rows
-    of its upstream tables: its SQL, the macros and variables in it, the views between it and the
-    tables, the content of small tables (`meta.watermarks.contents`), such as seeds, and the
-    fingerprints of its upstream tables. By another rule a row upstream may keep its unique key and
-    change the columns by which this model finds it: it would look under the new values only.
+    of its upstream tables: its SQL, the macros and the variables of dbt and of the environment in
+    it, the views between it and the tables, the content of small tables
+    (`meta.watermarks.contents`), such as seeds, and the fingerprints of its upstream tables. By
+    another rule a row upstream may keep its unique key and change the columns by which this model
+    finds it: it would look under the new values only.
 -#}
 {% macro model_fingerprint() -%}
     {#- By name: dbt's own list has only those that were called until now. The post-hook and
@@ -28,10 +29,16 @@
         if name != 'as_of_date' -%}
         {%- do texts.append(name ~ '=' ~ var(name, '')) -%}
     {%- endfor -%}
+    {%- for name in modules.re.findall("\\benv_var\\(['\"](\\w+)", texts | sort | join(' '))
+        if name != 'ONECDP_AS_OF' -%}
+        {%- do texts.append(name ~ '=' ~ env_var(name, '')) -%}
+    {%- endfor -%}
     {%- if 'as_of_date' in seen and not config.get('meta').watermarks.follows_as_of_date -%}
         {%- do texts.append(as_of_date()) -%}
     {%- endif -%}
     {%- set views = upstream_views() -%}
+    {%- set declared = config.get('meta').watermarks -%}
+    {%- set read = declared.stamps | list + declared.looks_up -%}
     select md5(
         '{{ local_md5(texts | sort | join('\n')) }}'
         {%- if views %}
@@ -48,7 +55,7 @@
         || (
             select coalesce(string_agg(distinct fingerprint, ' ' order by fingerprint), '')
             from audit.watermarks
-            where model in ('{{ config.get('meta').watermarks.stamps | join("', '") }}')
+            where model in ('{{ read | join("', '") }}')
         )
         {%- for name in config.get('meta').watermarks.contents %}
         || (select coalesce(cast(sum(hash(held)) as string), '') from {{ ref(name) }} as held)

@@ -1,11 +1,12 @@
 {#-
     on-run-end: keeps what every data quality test of this run measured. A test that stopped with an
-    error or was skipped has no value.
+    error or was skipped has no value. What else has the tag is asked each run, and measures nothing.
 -#}
 {% macro note_data_quality(results) -%}
 {%- if execute -%}
 {%- set tests = [] -%}
-{%- for result in results if 'data_quality' in result.node.tags -%}
+{%- for result in results if 'data_quality' in result.node.tags
+    and result.node.resource_type == 'test' and result.node.config.schema == 'quality' -%}
     {%- do tests.append(result) -%}
 {%- endfor -%}
 {%- if tests %}
@@ -13,7 +14,8 @@ insert into audit.data_quality
 {%- for result in tests %}
     {%- set node = result.node %}
     {#- A source table has no attached_node. #}
-    {%- set tested = node.attached_node or node.depends_on.nodes[0] %}
+    {%- set tested = node.attached_node
+        or node.depends_on.nodes | select('in', graph.sources) | first %}
     {%- set relation = graph.nodes.get(tested) or graph.sources.get(tested) %}
 select
     '{{ invocation_id }}:{{ node.name }}' as check_id,

@@ -187,8 +187,9 @@ def build(
 def audit(wait: int, as_json: bool, project_dir: Path | None, warehouse: Path | None) -> None:
     """Ask all data tests of the private file, also those that `run` asks once a week.
 
-    Nothing is built. After a failure nothing is published until all tests pass again: mend the
-    data or the model, then `onecdp run --full-refresh`.
+    Each incremental table is compared with what its model makes of all rows, too. Nothing is
+    built. After a failure nothing is published until all tests pass again: mend the data or the
+    model, then `onecdp run --full-refresh`.
 
     \b
     onecdp audit

@@ -34,6 +34,26 @@ def read_receipts(warehouse: Warehouse) -> list[dict[str, Any]]:
     return [dict(row) | {"details": orjson.loads(row["details"])} for row in rows]
 
 
+def has_new_receipts(warehouse: Warehouse) -> bool:
+    """Returns whether there are receipts that `copy_receipts` has not copied yet.
+
+    Those of a delivery that is under way are none yet.
+    """
+    counts = []
+    for file, table in (
+        (warehouse.deliveries_file, "receipts"),
+        (warehouse.build_file, f"{AUDIT}.deliveries"),
+    ):
+        if not file.is_file():
+            return False
+        try:
+            with connect(file, read_only=True) as opened:
+                counts += opened.execute(f"select count(*) from {table}").fetchall()
+        except (OnecdpError, duckdb.CatalogException):
+            return False
+    return counts[0] != counts[1]
+
+
 def copy_receipts(warehouse: Warehouse) -> None:
     """Copies the receipts to `audit.deliveries` of the private file, which the mart reads.
 

@@ -1,10 +1,15 @@
-"""Audit: asks all data tests of the tables as they are, those that a daily run leaves out, too."""
+"""Audit: asks all data tests of the tables as they are, those that a daily run leaves out, too.
+
+And it compares every incremental table with what its model makes of all rows, which no test does.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from onecdp.errors import OnecdpError
+from onecdp.pipeline.compared import find_wrong_tables
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.plan import is_as_built, note_audit
 from onecdp.project import dbt_packages
@@ -16,7 +21,8 @@ from onecdp.warehouse.files import Warehouse, connect
 def audit(context: Context) -> BuildReport:
     """Asks all data tests of the private file, for the as-of date of its last build.
 
-    A failed test is reported, not raised; nothing is published until a build passes.
+    A failed test, or an incremental table with another row than it should have, is reported, not
+    raised; nothing is published until a build passes.
 
     Raises:
         OnecdpError: Nothing was built yet, or dbt couldn't start.
@@ -25,7 +31,11 @@ def audit(context: Context) -> BuildReport:
         dbt_packages.ensure(context.project, context.progress)
         as_of, _ = read_later_events(context.warehouse)
         may_note = is_as_built(context.warehouse)
-        report = Dbt(context.project, context.progress).test(as_of=as_of)
+        dbt = Dbt(context.project, context.progress)
+        report = dbt.test(as_of=as_of)
+        context.progress.update("comparing the incremental tables")
+        wrong = find_wrong_tables(context.warehouse, dbt.compiled(as_of=as_of))
+        report = replace(report, failures=(*report.failures, *wrong))
         if report.ok and may_note:
             note_audit(context.warehouse)
         return report

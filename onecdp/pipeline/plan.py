@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 import yaml
 
+from onecdp.destinations.receipts import has_new_receipts
 from onecdp.pipeline.context import Context
 from onecdp.project.dbt import ChangedSeeds, Nodes, Scope
 from onecdp.project.fingerprint import digest, read_code
@@ -90,13 +91,19 @@ def plan_run(context: Context, now: Build) -> Plan:
             return Plan(Scope.ALL, "the first build, or the last one did not end well")
         if newest_node(private) != last.built_at or _has_bad_node(private):
             return Plan(Scope.ALL, "dbt ran since the last build of onecdp")
+        is_stale = _is_stale(private)
     if missing := _missing_selectors(context.project.folder):
         return Plan(Scope.ALL, f"selectors.yml has no {missing[0]}")
     # Also where the clock went back, or no audit would be due until it has caught up.
     age = datetime.now(UTC) - last.audited_at if last.audited_at else None
     if age is None or not timedelta(0) <= age <= AUDIT_INTERVAL:
         return Plan(Scope.ALL, "the weekly audit is due")
-    return plan_from(last, now)
+    plan = plan_from(last, now)
+    if plan.nodes is None and has_new_receipts(context.warehouse):
+        return Plan(Scope.NEW_DATE, "only deliveries were made")
+    if plan.nodes is None and is_stale:
+        return Plan(Scope.NEW_DATE, "nothing has come for longer than a freshness rule allows")
+    return plan
 
 
 def plan_from(last: Build, now: Build) -> Plan:
@@ -227,6 +234,21 @@ def _has_bad_node(private: duckdb.DuckDBPyConnection) -> bool:
     row = private.execute(
         f"select count(*) from {_NODE_STATUS} where not list_contains($1, status)", [list(_GOOD)]
     ).fetchone()
+    return bool(row and row[0])
+
+
+def _is_stale(private: duckdb.DuckDBPyConnection) -> bool:
+    """Whether what a freshness rule allowed in the last build is too old by now."""
+    try:
+        row = private.execute(
+            "select count(*)"
+            f" from {AUDIT}.data_quality where rule = 'newest_age' and verdict = 'pass'"
+            f" and run_id = (select max_by(run_id, checked_at) from {AUDIT}.data_quality)"
+            " and value + epoch(now() - checked_at) / 86400 > at_most"
+        ).fetchone()
+    except duckdb.CatalogException:
+        # A project that was made before onecdp had data quality tests.
+        return False
     return bool(row and row[0])
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from onecdp.errors import OnecdpError
@@ -48,6 +49,23 @@ class ChangedSeeds:
 
 Nodes = Scope | ChangedSeeds
 """Which nodes a build builds."""
+
+
+@dataclass(frozen=True)
+class CompiledModel:
+    """A model as dbt compiled it.
+
+    Attributes:
+        name: Its name.
+        unique_id: dbt's name of the node.
+        sql: The compiled query.
+        file: Where dbt wrote it.
+    """
+
+    name: str
+    unique_id: str
+    sql: str
+    file: Path
 
 
 def name_of(nodes: Nodes) -> str:
@@ -162,7 +180,35 @@ class Dbt:
         """Asks all data tests of the tables as they are; the arguments are those of `build`."""
         return self._report("test", ["--exclude-resource-type", "unit_test"], as_of)
 
+    def compiled(self, *, as_of: date | None) -> tuple[CompiledModel, ...]:
+        """Returns the incremental models in SQL, as a build compiles them that compares everything.
+
+        Args:
+            as_of: As for `build`.
+        """
+        # Without the tests of these models.
+        options = ["--select", "config.materialized:incremental", "--indirect-selection", "empty"]
+        done = self._answer("compile", options, as_of)
+        return tuple(
+            CompiledModel(
+                result.node.name,
+                result.node.unique_id,
+                result.node.compiled_code,
+                self._project.folder / result.node.compiled_path,
+            )
+            for result in done.results
+            if result.node.language == "sql"
+        )
+
     def _report(self, command: str, options: Sequence[str], as_of: date | None) -> BuildReport:
+        done = self._answer(command, options, as_of)
+        quality = read_quality(self._project.warehouse, _invocation_id())
+        target = self._project.folder / "target"
+        target.mkdir(exist_ok=True)
+        done.write(str(target / "run_results.json"))
+        return read_results(done.results, self._project, quality, done.elapsed_time)
+
+    def _answer(self, command: str, options: Sequence[str], as_of: date | None) -> Any:
         # Another value of a var would make dbt parse the whole project again.
         environment = {"ONECDP_AS_OF": as_of.isoformat() if as_of else ""}
         answer = self.invoke(
@@ -174,12 +220,7 @@ class Dbt:
             raise OnecdpError(
                 f"dbt: {reason_in(str(answer.exception), self._project)}"
             ) from answer.exception
-        quality = read_quality(self._project.warehouse, _invocation_id())
-        done = answer.result
-        target = self._project.folder / "target"
-        target.mkdir(exist_ok=True)
-        done.write(str(target / "run_results.json"))
-        return read_results(done.results, self._project, quality, done.elapsed_time)
+        return answer.result
 
     def _on_event(self, event: Any) -> None:
         name = event.info.name

@@ -25,7 +25,11 @@ _ENV_VAR = re.compile(rb"env_var\(\s*['\"]([^'\"]+)")
 # These change the place and the date of a build, which are no code.
 _NO_CODE = ("ONECDP_WAREHOUSE", "ONECDP_AS_OF")
 # What computes rows; another version may compute them otherwise.
-_DISTRIBUTIONS = ("dbt-core", "dbt-duckdb", "duckdb", "numpy", "pyarrow", "pyroaring", "splink")
+_DISTRIBUTIONS = (
+    *("dbt-core", "dbt-duckdb", "duckdb", "numpy", "pyarrow", "pyroaring"),
+    # Of the extras: without them, there are no rows.
+    *("scikit-learn", "scipy", "splink"),
+)
 
 
 @dataclass(frozen=True)

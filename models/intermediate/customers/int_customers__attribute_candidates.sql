@@ -16,6 +16,7 @@
         'int_events__resolved': 'changed_at',
     },
     contents=['survivorship', 'id_blocklist'],
+    looks_up=['int_identity__sightings'],
     follows_as_of_date=true,
 ) %}
 {{ config(post_hook='delete from {{ this }} where not is_present') }}

@@ -9,6 +9,7 @@
     unique_key='event_id',
     stamps=dict(source_stamps(), int_identity__map='changed_at'),
     contents=['id_types', 'id_blocklist', 'retail_non_product_codes'],
+    looks_up=['int_identity__sightings'],
     columns={'node_id': 'bigint', 'former_customer': 'bigint', 'page': 'varchar'},
 ) %}
 {{ config(post_hook='{{ list_former_customers() }}') }}
@@ -124,7 +125,7 @@ other as (
         cast(null as bigint) as former_customer
     from {{ this }} as stored
     left join typed on stored.event_id = typed.event_id
-    where typed.event_id is null and not stored.is_withdrawn
+    where typed.event_id is null and not stored.is_withdrawn{{ ' and false' if flags.EMPTY }}
 
 ),
 {%- endif %}

@@ -46,7 +46,7 @@ present as (
 
 known as (
 
-    {%- if is_incremental() %}
+    {%- if is_incremental() and not flags.EMPTY %}
     select
         package_id,
         one_id

@@ -17,7 +17,7 @@ MEMBERS = "member_id,mobile_hash,email_hash,updated_at\n"
 
 
 OWN_MODEL = """
-{{ config(materialized='table', contract={'enforced': false}) }}
+{{ config(materialized='table', contract={'enforced': false}, tags=['data_quality']) }}
 select * from (
     values
         ('a', 1.0, cast('2026-06-01' as timestamp)),
@@ -27,6 +27,13 @@ select * from (
 ) as own (kind, price, seen_at)
 """
 OWN_RULES = """
+sources:
+  - name: own_raw
+    schema: raw_crm
+    tables:
+      - name: members
+        data_tests:
+          - one_row_per: {arguments: {columns: [member_id], of: ref('other')}}
 models:
   - name: own
     data_tests:
@@ -134,7 +141,11 @@ def test_each_rule_measures_what_it_says(project: BuiltProject) -> None:
     folder = project.folder / "models" / "marts"
     (folder / "own.sql").write_text(OWN_MODEL)
     (folder / "other.sql").write_text(
-        "{{ config(contract={'enforced': false}) }}\nselect 'a' as kind union all select 'b'"
+        "{{ config(contract={'enforced': false}) }}\n"
+        "select 'a' as kind, 'M' as member_id union all select 'b', 'M'"
+    )
+    (project.folder / "tests" / "dbt" / "singular" / "own_promise.sql").write_text(
+        "{{ config(tags=['data_quality']) }}\nselect 1 from {{ ref('own') }} where price > 99"
     )
     (folder / "own.yml").write_text(OWN_RULES)
     subprocess.run(
@@ -146,6 +157,9 @@ def test_each_rule_measures_what_it_says(project: BuiltProject) -> None:
         rows = private.execute(
             "select rule, round(value, 2), at_least, at_most, verdict from marts.data_quality"
             " where table_name = 'marts.own' and rule <> 'newest_age' order by all"
+        ).fetchall()
+        of_source = private.execute(
+            "select value, verdict from marts.data_quality where table_name = 'raw_crm.members'"
         ).fetchall()
         ages = private.execute(
             "select value > 100, verdict from marts.data_quality where rule = 'newest_age'"
@@ -161,3 +175,4 @@ def test_each_rule_measures_what_it_says(project: BuiltProject) -> None:
         ("share_in_range", 0.67, 1.0, None, "fail"),
     ]
     assert ages == [(True, "fail")]
+    assert of_source == [(1, "fail")]

@@ -93,3 +93,53 @@ def test_ends_that_are_gone_can_be_linked_by_hand_and_edges_rebuilt_alone(tmp_pa
     line.write("id_graph/day3.csv", LINKS, link("member_id:M5", "open_id:O5"))
     assert build_identity(line).together("member_id:M5", "device_id:D5", "open_id:O5")
     assert_equals_rebuild(line, tmp_path / "again")
+
+
+def test_a_table_that_was_left_out_of_a_build_is_caught_up(tmp_path: Path) -> None:
+    """Where a model looks up rows in it, which are not there yet or of before."""
+    project = copy_project(tmp_path / "project")
+    with (project / "seeds" / "id_blocklist.csv").open("a") as seed:
+        seed.write("device_id,exact,D77,a test\nunion_id,exact,U9,a test\n")
+    whole = ("--select", "+int_events__resolved", "+id_link_rejections")
+    line = Line.at(tmp_path / "line", project)
+    line.write("app/day1.csv", EVENTS, "e1,U1,O1,D1,page_view,,2026-05-01")
+    line.write("id_graph/day1.csv", LINKS, link("member_id:M1", "device_id:D2"))
+    line.ingest()
+    line.build(*whole, tests=False)
+
+    days = {
+        # Without the sightings, of which some are blocked.
+        "int_identity__graph_links int_events__resolved": (
+            "e2,U9,O9,D9,page_view,,2026-05-01",
+            link("member_id:M3", "device_id:D77"),
+        ),
+        # Without the nodes: a value that is new, and shared at once.
+        "int_identity__sightings int_identity__graph_links int_identity__star_links"
+        " int_identity__candidate_links int_identity__shared_values": (
+            "e3,U3,,,page_view,,2026-05-01",
+            *(link("email_hash:E4", f"open_id:S{n}") for n in range(6)),
+        ),
+        # Without the one_ids: of a new customer.
+        "+int_identity__node_clusters int_identity__cluster_one_ids": (
+            "e4,,,D44,page_view,,2026-05-01",
+            link("member_id:M5", "device_id:D5"),
+        ),
+        # Without the confidences: a customer's identifier is on a weaker link.
+        "+int_identity__cluster_one_ids int_identity__map": (
+            "e5,U5,,,page_view,,2026-05-01",
+            link("union_id:U1", "member_id:M1", 0.85),
+        ),
+    }
+    for number, (part, (event, *links)) in enumerate(days.items(), start=2):
+        line.write(f"app/day{number}.csv", EVENTS, event)
+        line.write(f"id_graph/day{number}.csv", LINKS, *links)
+        line.ingest()
+        line.build_part(part)
+        line.build(*whole, tests=False)
+
+    rebuilt = line.copy_warehouse(tmp_path / "rebuilt")
+    rebuilt.build(*whole, "--full-refresh", tests=False)
+    assert not differences(compared(line), compared(rebuilt))
+    events = "select event_id, one_id from intermediate.int_events__resolved order by all"
+    assert line.query(events) == rebuilt.query(events)
+    assert len(line.query("from intermediate.int_identity__shared_values")) == 1

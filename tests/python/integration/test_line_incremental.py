@@ -202,7 +202,9 @@ def assert_equals_rebuild(line: Line, folder: Path) -> None:
     assert not differences(line.marts(), rebuilt.marts())
 
 
-def test_changed_models_count_for_rows_of_before(tmp_path: Path) -> None:
+def test_changed_models_count_for_rows_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No row is new: what an event is worth, how sums are made, and which events there are."""
     project = copy_project(tmp_path / "project")
     line = Line.at(tmp_path / "line", project)
@@ -215,7 +217,11 @@ def test_changed_models_count_for_rows_of_before(tmp_path: Path) -> None:
             "then 2 * coalesce(item_price, 0)",
         ),
         ("events/int_events__web", "    from typed\n", "    from typed where event_id != 'W1'\n"),
-        ("customers/int_customers__activity", "coalesce(-sum(", "coalesce(7 - sum("),
+        (
+            "customers/int_customers__activity",
+            "coalesce(-sum(",
+            "coalesce({{ env_var('FEE', '7') }} - sum(",
+        ),
         ("../../macros/compat/value_at_max", "arg_{{ end }}(", "arg_min("),
     ):
         file = project / "models" / "intermediate" / f"{model}.sql"
@@ -225,6 +231,8 @@ def test_changed_models_count_for_rows_of_before(tmp_path: Path) -> None:
     assert line.query(
         "select sum(revenue) from marts.unified_events where event_id in ('e1', 'e2')"
     ) == [(300,)]
+    monkeypatch.setenv("FEE", "9")
+    line.build(tests=False)
     assert_equals_rebuild(line, tmp_path)
 
 

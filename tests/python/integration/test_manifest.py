@@ -105,6 +105,43 @@ def test_no_model_that_is_left_out_on_another_date_depends_on_it(
     assert not left_out & reached
 
 
+# Tables that models with watermarks read beside those that they declare, and why they may.
+LOOKED_UP_AT_WILL = {
+    # Overrides are joined with the identifiers at each build.
+    ("int_identity__candidate_links", "int_identity__nodes"),
+    # The clusters that are read are made of these identifiers.
+    ("int_identity__one_ids", "int_identity__nodes"),
+    # What they make unusable is deleted at each build.
+    ("int_identity__map", "id_types"),
+    ("int_identity__map", "int_identity__blocked_values"),
+    # It remembers the days that it read, in audit.profile_days_read.
+    ("int_customers__profile_changes", "int_customers__profile_days"),
+    # A one_id's integer never changes.
+    ("int_customers__attribute_candidates", "int_identity__one_ids"),
+}
+
+
+def test_models_with_watermarks_declare_all_tables_that_they_read(manifest: dict[str, Any]) -> None:
+    """Another table could lack rows that the stamped ones name, if a build left it out."""
+    nodes = manifest["nodes"]
+    undeclared = set()
+    for node in nodes.values():
+        declared = node["config"]["meta"].get("watermarks")
+        if not declared or node["language"] != "sql":
+            continue
+        known = {*declared["stamps"], *declared["contents"], *declared["looks_up"]}
+        waiting = list(node["depends_on"]["nodes"])
+        while waiting:
+            upstream = nodes.get(waiting.pop())
+            if upstream is None or upstream["name"] in known:
+                continue
+            if upstream["config"]["materialized"] in ("view", "ephemeral"):
+                waiting.extend(upstream["depends_on"]["nodes"])
+            else:
+                undeclared.add((node["name"], upstream["name"]))
+    assert undeclared == LOOKED_UP_AT_WILL
+
+
 def test_every_promise_of_ours_is_asked_daily_or_weekly(manifest: dict[str, Any]) -> None:
     """A word that is neither would leave a test out of nothing, or be misread as weekly."""
     words = {

@@ -15,6 +15,7 @@ from support.cli import BuiltProject, clean_environment, run_cli
 
 from onecdp.pipeline import Context, ingest
 from onecdp.pipeline.plan import describe_build, plan_run
+from onecdp.project import fingerprint
 from onecdp.project.dbt import ChangedSeeds, Dbt, Nodes, Scope
 from onecdp.project.find import open_project
 from onecdp.project.fingerprint import code_fingerprint
@@ -97,6 +98,35 @@ def test_what_new_rows_change_is_built_after_a_load(project: BuiltProject) -> No
 def test_what_the_date_changes_is_built_on_another_day(project: BuiltProject) -> None:
     assert nodes_of(project, date(2026, 6, 7)) is Scope.NEW_DATE
     assert nodes_of(project, None) is Scope.NEW_DATE
+
+
+def test_a_delivery_is_in_the_marts_after_the_next_run(project: BuiltProject) -> None:
+    assert run_cli("deliver", "PKG001", "--to", "./out", cwd=project.folder).code == 0
+    done = run_cli("run", "--as-of", "2026-06-06", "--json", cwd=project.folder)
+    assert done.document()["built_because"] == "only deliveries were made"
+    assert len(rows_of(project.warehouse / "marts.duckdb")["audience_deliveries"]) == 1
+    assert nodes_of(project) is None
+
+
+def test_what_has_become_too_old_is_told_though_nothing_is_new(project: BuiltProject) -> None:
+    """Without rows from any source no rule would be asked until the next day."""
+    path = project.folder / "models" / "staging" / "crm" / "_crm__models.yml"
+    rule = "- name: loaded_at\n        data_tests: [{newest_age: {arguments: {at_most: 0.5}}}]\n"
+    path.write_text(path.read_text().replace("- name: loaded_at\n", rule, 1))
+    assert run_cli("run", "--as-of", "2026-06-06", cwd=project.folder).code == 0
+    assert nodes_of(project) is None
+    with duckdb.connect(project.warehouse / "onecdp.duckdb") as private:
+        private.execute("update raw_crm.members set _loaded_at = _loaded_at - interval 13 hours")
+        private.execute(
+            "update audit.data_quality set value = value + 0.49, checked_at = checked_at -"
+            " interval 1 hour where rule = 'newest_age'"
+        )
+
+    done = run_cli("run", "--as-of", "2026-06-06", "--json", cwd=project.folder)
+
+    assert done.code == 1
+    assert "for longer than a freshness rule allows" in done.document()["built_because"]
+    assert done.document()["failures"][0]["reason"].endswith("at most 0.5 is allowed")
 
 
 def test_what_is_downstream_of_a_seed_is_built_after_its_change(project: BuiltProject) -> None:
@@ -208,6 +238,19 @@ def test_the_environment_that_the_files_name_counts_as_code(
     monkeypatch.setenv("ONECDP_AS_OF", "2026-06-07")
     assert code_fingerprint(opened) == without
     monkeypatch.setenv("SHOP_COUNTRY", "Spain")
+    assert code_fingerprint(opened) != without
+
+
+@pytest.mark.parametrize("library", ["splink", "scikit-learn", "scipy"])
+def test_a_library_of_an_extra_that_is_installed_counts_as_code(
+    project: BuiltProject, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    opened = open_project(project.folder, project.warehouse, {})
+    without = code_fingerprint(opened)
+    of_others = fingerprint.version
+    monkeypatch.setattr(
+        fingerprint, "version", lambda name: "0.1" if name == library else of_others(name)
+    )
     assert code_fingerprint(opened) != without
 
 

@@ -7,6 +7,7 @@
     unique_key='node_id',
     stamps={'int_identity__candidate_links': 'changed_at'},
     contents=['id_types'],
+    looks_up=['int_identity__nodes'],
     removed_keys=['node_id'],
 ) %}
 

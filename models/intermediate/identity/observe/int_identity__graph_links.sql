@@ -10,6 +10,7 @@
     unique_key='link_id',
     stamps={'stg_id_graph__links': 'loaded_at'},
     contents=['id_types', 'id_blocklist', 'int_identity__blocked_values'],
+    looks_up=['int_identity__sightings'],
     removed_keys=['left_node_id', 'right_node_id'],
     columns={'lower_node_id': 'bigint', 'upper_node_id': 'bigint'},
 ) %}

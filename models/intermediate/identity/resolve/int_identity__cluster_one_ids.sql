@@ -7,6 +7,7 @@
 {%- set since = keyed_increment(
     unique_key='cluster_id',
     stamps={'int_identity__node_clusters': 'changed_at'},
+    looks_up=['int_identity__one_ids'],
     removed_keys=['cluster_id'],
 ) %}
 

@@ -16,6 +16,7 @@
         'int_identity__node_clusters': 'changed_at',
         'int_identity__cluster_one_ids': 'changed_at',
     },
+    looks_up=['int_identity__confidences'],
     columns={'former_customer': 'bigint'},
 ) %}
 {{ config(
@@ -129,7 +130,7 @@ changed as (
     from {{ this }} as stored
     left join present on stored.node_id = present.node_id
     {{ of_touched('stored', ['node_id']) if since }}
-    where stored.is_active and present.node_id is null
+    where stored.is_active and present.node_id is null{{ ' and false' if flags.EMPTY }}
     {%- endif %}
 
 ),
