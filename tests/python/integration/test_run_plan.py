@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
@@ -247,9 +248,8 @@ def test_a_library_of_an_extra_that_is_installed_counts_as_code(
 ) -> None:
     opened = open_project(project.folder, project.warehouse, {})
     without = code_fingerprint(opened)
-    of_others = fingerprint.version
     monkeypatch.setattr(
-        fingerprint, "version", lambda name: "0.1" if name == library else of_others(name)
+        fingerprint, "version", lambda name: "0.1" if name == library else version(name)
     )
     assert code_fingerprint(opened) != without
 
