@@ -130,6 +130,19 @@ def is_as_built(warehouse: Warehouse) -> bool:
         return last is not None and last.built_at == newest_node(private)
 
 
+def changed_since_build(context: Context) -> str | None:
+    """Returns what a build would have to take in besides the date, in a few words; None if nothing.
+
+    Also None if that isn't known, since dbt alone has built.
+    """
+    with connect(context.warehouse.build_file, read_only=True) as private:
+        last = _read(private)
+    if last is None:
+        return None
+    plan = plan_from(last, replace(describe_build(context, None), as_of=last.as_of))
+    return plan.reason if plan.nodes is not None else None
+
+
 def read_last_build(warehouse: Warehouse) -> LastBuild | None:
     """Returns the last build, or None before the first."""
     with connect(warehouse.build_file, read_only=True) as private:
