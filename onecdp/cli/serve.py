@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from onecdp.cli.options import in_project, open_project
 from onecdp.errors import OnecdpError
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 
 @click.command()
@@ -16,8 +21,16 @@ from onecdp.errors import OnecdpError
               help="Listen on this address; 0.0.0.0 is all of this machine.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), default=8001, show_default=True,
               metavar="PORT", help="Listen on this port; 0 takes a free one.")  # fmt: skip
+@click.option("--collect", is_flag=True,
+              help="Also take events, as `onecdp collect` does, in this process.")  # fmt: skip
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="With --collect: where events are written. Needed unless [collector.kafka] "
+              "names a broker.")  # fmt: skip
 @in_project
-def serve(host: str, port: int, project_dir: Path | None, warehouse: Path | None) -> None:
+def serve(
+    host: str, port: int, collect: bool, data: Path | None, project_dir: Path | None,
+    warehouse: Path | None,
+) -> None:  # fmt: skip
     """Answer over HTTP who a customer is, what is known, and in which audiences.
 
     Runs until SIGTERM or Ctrl-C, and changes to a new publication by itself. It reads the online
@@ -27,7 +40,10 @@ def serve(host: str, port: int, project_dir: Path | None, warehouse: Path | None
     \b
     onecdp serve
     onecdp serve --host 0.0.0.0 --port 8080
+    onecdp serve --collect --data exports/
     """
+    if data and not collect:
+        raise click.UsageError("--data is where --collect writes events; it goes with it")
     project = open_project(project_dir, warehouse)
     try:
         from onecdp.serving.server import serve as run
@@ -40,7 +56,17 @@ def serve(host: str, port: int, project_dir: Path | None, warehouse: Path | None
     from onecdp.serving.settings import read_settings
 
     settings = read_settings(project.folder, project.warehouse, os.environ)
-    run(settings, host, port, lambda text: click.echo(text, err=True))
+    with _collector(project.folder, data) if collect else nullcontext() as collector:
+        run(settings, host, port, lambda text: click.echo(text, err=True), collector)
+
+
+def _collector(project: Path, data: Path | None) -> AbstractContextManager[Starlette]:
+    from onecdp.collector.server import collecting
+    from onecdp.collector.settings import read_settings
+    from onecdp.collector.tracking_plan import read_plan
+
+    plan = read_plan(project / "seeds" / "tracking_plan.csv")
+    return collecting(data and data.resolve(), read_settings(project, os.environ), plan)
 
 
 @click.command("serve-key")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from starlette.applications import Starlette
 
 from onecdp.collector.app import make_app
 from onecdp.collector.journal import Journal
@@ -28,8 +31,7 @@ def serve(
     """Takes events until SIGTERM or SIGINT; requests that have begun are answered first.
 
     Args:
-        data: The data folder of `onecdp ingest`; made if it isn't there. None, if the rows go to
-            Kafka.
+        data: As in `collecting`.
         settings: What the project says.
         plan: The tracking plan.
         host: The address to listen on.
@@ -37,8 +39,32 @@ def serve(
         notify: Gets what the user should know, such as the address.
 
     Raises:
+        OnecdpError: It can't listen there; or as `collecting`.
+    """
+    with collecting(data, settings, plan) as app, listen(host, port) as listener:
+        into = goal_of(data, settings)
+        run_app(app, listener, lambda: notify(f"collecting on {address_of(listener)} into {into}"))
+    notify(f"stopped; all acknowledged events are in {'closed files' if data else 'Kafka'}")
+
+
+def goal_of(data: Path | None, settings: Settings) -> str:
+    """Returns where the events go, for messages."""
+    return f"Kafka at {settings.kafka.servers}" if settings.kafka else str(data)
+
+
+@contextmanager
+def collecting(data: Path | None, settings: Settings, plan: TrackingPlan) -> Iterator[Starlette]:
+    """The collector as an application, whose events are all written out behind the block.
+
+    Args:
+        data: The data folder of `onecdp ingest`; made if it isn't there. None, if the rows go to
+            Kafka.
+        settings: What the project says.
+        plan: The tracking plan.
+
+    Raises:
         UsageProblem: Both a folder and Kafka are named, or neither.
-        OnecdpError: It can't listen there, or can't write to the folder, or the broker.
+        OnecdpError: It can't write to the folder, or the broker.
     """
     if (data is None) == (settings.kafka is None):
         raise UsageProblem(
@@ -47,15 +73,8 @@ def serve(
             else "name the folder for events with --data, or a broker in [collector.kafka]"
         )
     sink = _journal(data, settings) if data else _kafka(settings)
-    goal = f"Kafka at {settings.kafka.servers}" if settings.kafka else data
-    with listen(host, port) as listener:
-        run_app(
-            make_app(settings, plan, sink),
-            listener,
-            lambda: notify(f"collecting on {address_of(listener)} into {goal}"),
-        )
-        sink.close()
-    notify(f"stopped; all acknowledged events are in {'closed files' if data else 'Kafka'}")
+    yield make_app(settings, plan, sink)
+    sink.close()
 
 
 def _journal(data: Path, settings: Settings) -> Journal:

@@ -12,7 +12,8 @@
   and live in one answer, `publications` is what triggers see.
 - `settings`, `keys`, `tenants`: who may ask what, of which warehouse.
 - `routes`, `endpoints`, `answers`, `problems`, `openapi`, `app`: the API; `direct` answers its
-  commonest question, `marts_questions` those about rules; `metrics` counts, `server` runs it.
+  commonest question, `marts_questions` those about rules; `metrics` counts, `server` runs it,
+  with the collector if that is wanted (`beside_collector`).
 
 docs/serving.md describes it for its users. The API needs the extra `onecdp[server]`, the store
 nothing.

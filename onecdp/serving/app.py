@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn._types import HTTPScope
 
 from onecdp.collector.refusals import Refusal
@@ -150,7 +150,7 @@ class ObservedApp:
         app: The application.
     """
 
-    def __init__(self, app: ASGIApp, answers: DirectAnswers, has_log: bool) -> None:
+    def __init__(self, app: Starlette, answers: DirectAnswers, has_log: bool) -> None:
         """Takes the application, and what answers without it."""
         self.app, self._answers, self._has_log = app, answers, has_log
 

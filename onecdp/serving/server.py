@@ -6,13 +6,19 @@ import logging
 import sys
 from collections.abc import Callable
 
+from starlette.applications import Starlette
+
 from onecdp.collector.process import address_of, listen, run_app
 from onecdp.serving.app import ACCESS, make_app
+from onecdp.serving.beside_collector import BesideCollector
 from onecdp.serving.protocol import direct_protocol
 from onecdp.serving.settings import Settings
 
 
-def serve(settings: Settings, host: str, port: int, notify: Callable[[str], None]) -> None:
+def serve(
+    settings: Settings, host: str, port: int, notify: Callable[[str], None],
+    collector: Starlette | None = None,
+) -> None:  # fmt: skip
     """Answers until SIGTERM or SIGINT; requests that have begun are answered first.
 
     Args:
@@ -20,6 +26,7 @@ def serve(settings: Settings, host: str, port: int, notify: Callable[[str], None
         host: The address to listen on.
         port: The port; 0 takes a free one.
         notify: Gets what the user should know, such as the address.
+        collector: Takes events in the same process.
 
     Raises:
         OnecdpError: A store is missing, or it can't listen there.
@@ -34,7 +41,8 @@ def serve(settings: Settings, host: str, port: int, notify: Callable[[str], None
     names = ", ".join(tenant.name for tenant in settings.tenants)
     with listen(host, port) as listener:
         run_app(
-            app, listener, lambda: notify(f"serving {names} on {address_of(listener)}"),
+            BesideCollector(app, collector) if collector else app, listener,
+            lambda: notify(f"serving {names} on {address_of(listener)}"),
             direct_protocol(app.direct),
         )  # fmt: skip
     notify("stopped")

@@ -89,10 +89,11 @@ def make_api_project(folder: Path, text: str) -> Path:
 
 
 @contextmanager
-def serving(project: Path) -> Iterator[Api]:
+def serving(project: Path, *options: str) -> Iterator[Api]:
     """An API until the block ends."""
+    command = [sys.executable, "-m", "onecdp", "serve", "--port", "0", *options]
     process = subprocess.Popen(
-        [sys.executable, "-m", "onecdp", "serve", "--port", "0", "--project-dir", str(project)],
+        [*command, "--project-dir", str(project)],
         cwd=REPOSITORY,
         env=clean_environment(),
         stderr=subprocess.PIPE,

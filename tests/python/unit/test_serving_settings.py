@@ -171,11 +171,9 @@ def test_keys_are_added_below_what_is_there(tmp_path: Path) -> None:
 
 
 def test_error_of_a_direct_answer_is_left_to_the_routes() -> None:
-    async def routes(*_: Any) -> None: ...
-
     answers: Any = SimpleNamespace(answer=mock.Mock(side_effect=ZeroDivisionError))
     scope: Any = {"path": "/v1/profiles/member_id/M1"}
-    assert ObservedApp(routes, answers, False).direct(scope) is None
+    assert ObservedApp(Starlette(), answers, False).direct(scope) is None
     answers.answer.assert_called_once_with(scope)
 
 
