@@ -14,9 +14,10 @@ from pathlib import Path
 from support.cli import REPOSITORY, clean_environment
 
 
-def start_live(project: Path, data: Path, warehouse: Path) -> subprocess.Popen[str]:
+def start_live(project: Path, data: Path | None, warehouse: Path) -> subprocess.Popen[str]:
+    """Starts `onecdp live` on the collector's files in `data`; without it, on Kafka."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "onecdp", "live", "--data", str(data),
+        [sys.executable, "-m", "onecdp", "live", *(["--data", str(data)] if data else []),
          "--project-dir", str(project), "--warehouse", str(warehouse)],
         cwd=REPOSITORY, env=clean_environment(), stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -29,7 +30,7 @@ def start_live(project: Path, data: Path, warehouse: Path) -> subprocess.Popen[s
 
 
 @contextmanager
-def following(project: Path, data: Path, warehouse: Path) -> Iterator[None]:
+def following(project: Path, data: Path | None, warehouse: Path) -> Iterator[None]:
     process = start_live(project, data, warehouse)
     try:
         yield
