@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 import rudderstack.analytics.client as rudder
 import segment.analytics.client as segment
-from support.api import Api, serving, settings
-from support.cli import make_project
-from support.collector import KEY, SETTINGS, Collector, collecting
+from support.api import Api, serving
+from support.collector import KEY, Collector, collecting
 from support.kafka import KafkaBroker, needs_kafka
-from support.live_process import following
-from support.serving import Person, World, publish_world
+from support.live_process import following, make_live_project
+from support.serving import Person, World
 
 SDKS = {"segment": segment.Client, "rudderstack": rudder.Client}
 USER, DEVICE = "sdk-user", "sdk-device"
@@ -26,13 +25,8 @@ ATTEMPTS = 5
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project whose published customer is the user that the SDK names."""
-    folder = make_project(tmp_path / "project")
-    (folder / ".dlt").mkdir(exist_ok=True)
-    own = settings(tmp_path / "none").split("[serving.tenants")[0]
-    (folder / ".dlt/secrets.toml").write_text(SETTINGS + own)
-    (folder / "warehouse").mkdir(exist_ok=True)
-    publish_world(folder / "warehouse", World((Person(1, ids=(f"union_id:{USER}",)),)))
-    return folder
+    world = World((Person(1, ids=(f"union_id:{USER}",)),))
+    return make_live_project(tmp_path / "project", world)
 
 
 @contextmanager

@@ -78,6 +78,14 @@ class Api:
         assert self.process.returncode == 0, said
         return said
 
+    def kill(self) -> None:
+        """Kills it, if it runs."""
+        self.process.kill()
+        self.process.wait()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
+        self.session.close()
+
 
 def make_api_project(folder: Path, text: str) -> Path:
     """The parts of a project that the API reads."""
@@ -88,9 +96,8 @@ def make_api_project(folder: Path, text: str) -> Path:
     return folder
 
 
-@contextmanager
-def serving(project: Path, *options: str) -> Iterator[Api]:
-    """An API until the block ends."""
+def start_api(project: Path, *options: str) -> Api:
+    """Starts `onecdp serve`."""
     command = [sys.executable, "-m", "onecdp", "serve", "--port", "0", *options]
     process = subprocess.Popen(
         [*command, "--project-dir", str(project)],
@@ -105,15 +112,17 @@ def serving(project: Path, *options: str) -> Iterator[Api]:
     if not found:
         process.kill()
         raise AssertionError(said + process.stderr.read())
-    api = Api(process, found[1])
+    return Api(process, found[1])
+
+
+@contextmanager
+def serving(project: Path, *options: str) -> Iterator[Api]:
+    """An API until the block ends."""
+    api = start_api(project, *options)
     try:
         yield api
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        process.stderr.close()
-        api.session.close()
+        api.kill()
 
 
 def refused(answer: requests.Response) -> tuple[int, str]:

@@ -11,7 +11,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.cli import REPOSITORY, clean_environment
+from support.api import settings as api_settings
+from support.cli import REPOSITORY, clean_environment, make_project
+from support.collector import SETTINGS as COLLECTOR_SETTINGS
+from support.serving import World, publish_world
+
+
+def make_live_project(folder: Path, world: World) -> Path:
+    """A project that collects, follows and serves, and has published a world."""
+    project = make_project(folder)
+    (project / ".dlt").mkdir(exist_ok=True)
+    own = api_settings(folder / "none").split("[serving.tenants")[0]
+    (project / ".dlt/secrets.toml").write_text(COLLECTOR_SETTINGS + own)
+    (project / "warehouse").mkdir(exist_ok=True)
+    publish_world(project / "warehouse", world)
+    return project
 
 
 def start_live(project: Path, data: Path | None, warehouse: Path) -> subprocess.Popen[str]:
