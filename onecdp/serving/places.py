@@ -99,8 +99,11 @@ class FilePlace:
         """A file beside the warehouse is its own."""
 
     def erase(self, identifiers: Identifiers, one_ints: Sequence[int]) -> None:
-        """Replaces the file by one without a person."""
-        if self.warehouse.online_file.exists():
+        """Replaces the files by ones without a person."""
+        if not self.warehouse.online_file.exists():
+            # A killed publication may have left a base.
+            self.remove()
+        else:
             from onecdp.serving.erase_store import erase_from_store
 
             erase_from_store(self.warehouse, identifiers, one_ints)

@@ -37,6 +37,17 @@ def test_who_was_split_off_since_the_publication_leaves_nothing_with_others(
     assert store.profile("member_id", "M2") is not None
 
 
+def test_a_base_that_a_killed_publication_left_goes_with_the_erasure(tmp_path: Path) -> None:
+    warehouse = publish_world(tmp_path, WORLD)
+    # As after a kill between the two files of the first publication.
+    warehouse.online_file.unlink()
+    assert b"Name 1" in held(tmp_path)
+
+    FilePlace(warehouse).erase([("member_id", "M1")], [1])
+
+    assert held(tmp_path) == b""
+
+
 def test_publishing_waits_for_a_build_that_knows_of_an_erasure(tmp_path: Path) -> None:
     """The marts of a build before an interrupted erasure have the person still."""
     warehouse = publish_world(tmp_path, WORLD)
