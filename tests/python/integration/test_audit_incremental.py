@@ -34,8 +34,12 @@ NUMBER = "coalesce({0}, 0) + 1"
 
 
 @pytest.fixture(scope="module")
-def compiled(built_warehouse: BuiltProject) -> dict[str, CompiledModel]:
-    opened = open_project(built_warehouse.folder, built_warehouse.warehouse, {})
+def compiled(
+    built_warehouse: BuiltProject, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, CompiledModel]:
+    # A copy: dbt writes what it compiles into the project.
+    copied = built_warehouse.copy(tmp_path_factory.mktemp("compiled") / "project")
+    opened = open_project(copied.folder, copied.warehouse, {})
     return {model.name: model for model in Dbt(opened, Silent()).compiled(as_of=AS_OF)}
 
 
