@@ -59,7 +59,11 @@ ONE_ID = "one_id"
 """The type under which the identifiers have the one_ids themselves."""
 
 # Neither a journal nor syncs: a file that is not complete is thrown away.
-_UNSAFE = "pragma journal_mode = off; pragma synchronous = off; pragma cache_size = -65536;"
+# Nor are deleted rows overwritten: an erasure rewrites the file.
+_UNSAFE = (
+    "pragma journal_mode = off; pragma synchronous = off; pragma cache_size = -65536;"
+    "pragma secure_delete = off;"
+)
 BASE_SCHEMA = """
 create table customers (
     one_int integer primary key, one_id text not null, profile blob not null, identity blob not null
