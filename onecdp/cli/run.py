@@ -43,7 +43,10 @@ full_refresh_option = click.option(
     "--full-refresh", is_flag=True, help="Rebuild the incremental tables from the raw ones."
 )
 audit_option = click.option(
-    "--audit", is_flag=True, help="Build everything and ask all tests, as a run does once a week."
+    "--audit",
+    is_flag=True,
+    help="Build everything, ask all tests and compare the incremental tables with all rows"
+    " upstream, as a run does once a week.",
 )
 
 

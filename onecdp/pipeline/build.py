@@ -65,7 +65,7 @@ def build_tables(
     began = began or describe_build(context, as_of)
     report = Dbt(project, context.progress).build(nodes, as_of=as_of, full_refresh=full_refresh)
     if report.ok:
-        note_build(context, began, is_audited=nodes is Scope.ALL)
+        note_build(context, began, full_refresh=full_refresh)
     return report
 
 

@@ -24,7 +24,7 @@ from onecdp.warehouse.schemas import AUDIT, RAW_ERASURE, RAW_PREFIX
 from onecdp.warehouse.sql_text import quoted
 
 AUDIT_INTERVAL = timedelta(days=7)
-"""How long a run trusts the last audit, which asks all data tests."""
+"""How long a run trusts the last audit, which asks all tests and compares incremental tables."""
 
 _LAST_BUILD = f"{AUDIT}.last_build"
 _NODE_STATUS = f"{AUDIT}.node_status"
@@ -38,10 +38,13 @@ class Plan:
     Attributes:
         nodes: Which nodes; None builds nothing.
         reason: Why, in a few words.
+        is_audit: Whether the incremental tables are compared with what their models make of all
+            rows, too.
     """
 
     nodes: Nodes | None
     reason: str
+    is_audit: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ class Build:
         raw: Fingerprint of the raw tables.
         as_of: The as-of date that was asked for, or the day.
         built_at: When its last node ended; None before the first build (UTC).
-        audited_at: When all data tests of this code last passed (UTC).
+        audited_at: When the tables were last made of all rows, or an audit compared them with
+            that (UTC).
     """
 
     code: str
@@ -89,16 +93,19 @@ def plan_run(context: Context, now: Build) -> Plan:
         last = _read(private)
         if last is None:
             return Plan(Scope.ALL, "the first build, or the last one did not end well")
-        if newest_node(private) != last.built_at or _has_bad_node(private):
-            return Plan(Scope.ALL, "dbt ran since the last build of onecdp")
+        is_left = newest_node(private) == last.built_at and not _has_bad_node(private)
         is_stale = _is_stale(private)
-    if missing := _missing_selectors(context.project.folder):
-        return Plan(Scope.ALL, f"selectors.yml has no {missing[0]}")
+    if not is_left:
+        plan = Plan(Scope.ALL, "dbt ran since the last build of onecdp")
+    elif missing := _missing_selectors(context.project.folder):
+        plan = Plan(Scope.ALL, f"selectors.yml has no {missing[0]}")
+    else:
+        plan = plan_from(last, now)
     # Also where the clock went back, or no audit would be due until it has caught up.
     age = datetime.now(UTC) - last.audited_at if last.audited_at else None
     if age is None or not timedelta(0) <= age <= AUDIT_INTERVAL:
-        return Plan(Scope.ALL, "the weekly audit is due")
-    plan = plan_from(last, now)
+        reason = plan.reason if plan.nodes is Scope.ALL else "the weekly audit is due"
+        return Plan(Scope.ALL, reason, is_audit=True)
     if plan.nodes is None and has_new_receipts(context.warehouse):
         return Plan(Scope.NEW_DATE, "only deliveries were made")
     if plan.nodes is None and is_stale:
@@ -174,17 +181,17 @@ def describe_build(context: Context, as_of: date | None) -> Build:
         )
 
 
-def note_build(context: Context, began: Build, *, is_audited: bool) -> None:
+def note_build(context: Context, began: Build, *, full_refresh: bool) -> None:
     """Notes what a build that ended well was made of.
 
     Args:
         context: The project and its warehouse.
         began: From before the build: what changed meanwhile, midnight included, was not built.
-        is_audited: Whether it asked all data tests.
+        full_refresh: Whether it made all tables of all rows, as the first build does.
     """
     with connect(context.warehouse.build_file, read_only=False) as private:
         last, now = _read(private), _ended(private, began)
-        audited_at = now.built_at if is_audited else last and last.audited_at
+        audited_at = last.audited_at if last and not full_refresh else now.built_at
         private.execute(
             f"create or replace table {_LAST_BUILD} as select $1 as code,"
             " map($2::varchar[], $3::varchar[]) as seeds, $4 as raw, $5 as as_of,"
@@ -207,7 +214,7 @@ def _ended(private: duckdb.DuckDBPyConnection, began: Build) -> Build:
 
 
 def note_audit(warehouse: Warehouse) -> None:
-    """Notes that all data tests passed on the tables of the last build."""
+    """Notes that an audit found nothing in the tables of the last build."""
     with connect(warehouse.build_file, read_only=False) as private:
         newest = f"(select max(finished_at) from {_NODE_STATUS})"
         private.execute(f"update {_LAST_BUILD} set built_at = {newest}, audited_at = {newest}")

@@ -9,11 +9,18 @@ from datetime import date
 
 from onecdp.erasure.tables import is_unfinished
 from onecdp.identity.report import count_ids
-from onecdp.pipeline.audit import read_later_events
+from onecdp.pipeline.audit import compare_tables, read_later_events
 from onecdp.pipeline.build import build_tables
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.ingest import Delivery, IngestReport, check, load
-from onecdp.pipeline.plan import LastBuild, Plan, describe_build, plan_run, read_last_build
+from onecdp.pipeline.plan import (
+    LastBuild,
+    Plan,
+    describe_build,
+    note_audit,
+    plan_run,
+    read_last_build,
+)
 from onecdp.pipeline.publish import Published, online_stores, publish_marts
 from onecdp.pipeline.unreported import count_since_published
 from onecdp.project import dbt_packages, seeds
@@ -52,7 +59,8 @@ class RunReport:
         as_of: The as-of date of the build; None when it failed.
         later_events: Events after it, which count nowhere.
         published: The published file; None when the build failed.
-        seconds: Wall time per stage; `parse` is dbt's start and its reading of the project.
+        seconds: Wall time per stage; `parse` is dbt's start and its reading of the project,
+            `audit` the comparison of incremental tables.
         plan: What was built, and why.
         unchanged_since: The last build, if nothing has changed since; then dbt did not run and
             `build` counts no node.
@@ -92,7 +100,8 @@ def run(
         data: A folder with a folder per source, or the URL of one; None loads the project's sample.
         as_of: The as-of date, the last day included; None leaves it to dbt_project.yml.
         full_refresh: Rebuild the incremental models from the raw tables.
-        audit: Build everything and ask all tests, not only once a week.
+        audit: Build everything, ask all tests and compare the incremental tables, not only once a
+            week.
         withdraw_missing: As for `ingest`.
 
     Raises:
@@ -123,8 +132,11 @@ def _run(
     # One reading for the plan and for the note of what was built: a file that is edited in between
     # would be noted as built.
     began = describe_build(context, as_of)
-    if full_refresh or audit or is_interrupted:
-        plan = Plan(Scope.ALL, "asked for" if full_refresh or audit else "an erasure is unfinished")
+    if full_refresh or audit:
+        # A full refresh leaves nothing to compare: all rows are made of all rows.
+        plan = Plan(Scope.ALL, "asked for", is_audit=not full_refresh)
+    elif is_interrupted:
+        plan = Plan(Scope.ALL, "an erasure is unfinished")
     else:
         plan = plan_run(context, began)
     if plan.nodes is None:
@@ -133,11 +145,16 @@ def _run(
     else:
         unchanged_since = None
         built = build_tables(context, plan.nodes, began, as_of=as_of, full_refresh=full_refresh)
+    clock.lap("build")
+    clock.divide("build", "parse", built.seconds)
+    if plan.is_audit and built.ok:
+        built = built.with_failures(compare_tables(context))
+        if built.ok:
+            note_audit(warehouse)
+        clock.lap("audit")
     after = count_ids(warehouse)
     audiences = _read_audiences(warehouse) if built.ok else ()
     built_as_of, later_events = read_later_events(warehouse) if built.ok else (None, 0)
-    clock.lap("build")
-    clock.divide("build", "parse", built.seconds)
     published = None
     if built.ok:
         # Last, so that stopping the command at any moment before its end publishes nothing.

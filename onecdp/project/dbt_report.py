@@ -6,7 +6,7 @@ import builtins
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,10 @@ class BuildReport:
     def ok(self) -> bool:
         """Whether nothing failed."""
         return not self.failures
+
+    def with_failures(self, more: Sequence[Finding]) -> BuildReport:
+        """Returns the report with further failures."""
+        return replace(self, failures=(*self.failures, *more))
 
 
 NOTHING_BUILT = BuildReport(Counts(), Counts(), (), ())

@@ -93,13 +93,20 @@ def sessions(project: BuiltProject) -> list[tuple[object, ...]]:
         return marts.execute("from sessions order by all").fetchall()
 
 
+def execute(project: BuiltProject, statement: str) -> None:
+    with duckdb.connect(project.warehouse / "onecdp.duckdb") as private:
+        private.execute(statement)
+
+
+CHANGE_A_SESSION = (
+    "update intermediate.int_customers__sessions set landing_page = 'x' where rowid ="
+    " (select max(rowid) from intermediate.int_customers__sessions)"
+)
+
+
 def test_a_changed_row_is_not_published_and_the_next_run_writes_it(project: BuiltProject) -> None:
     published = sessions(project)
-    with duckdb.connect(project.warehouse / "onecdp.duckdb") as private:
-        private.execute(
-            "update intermediate.int_customers__sessions set landing_page = 'x' where rowid ="
-            " (select max(rowid) from intermediate.int_customers__sessions)"
-        )
+    execute(project, CHANGE_A_SESSION)
 
     asked = run_cli("audit", "--json", cwd=project.folder)
 
@@ -112,6 +119,30 @@ def test_a_changed_row_is_not_published_and_the_next_run_writes_it(project: Buil
     assert run_cli("run", "--as-of", "2026-06-06", cwd=project.folder).code == 0
     assert sessions(project) == published
     assert run_cli("audit", cwd=project.folder).code == 0
+
+
+def test_the_weekly_run_finds_a_changed_row_too(project: BuiltProject) -> None:
+    published = sessions(project)
+    execute(project, CHANGE_A_SESSION)
+    run = ("run", "--as-of", "2026-06-06", "--json")
+    unnoticed = run_cli(*run, cwd=project.folder).document()
+    assert unnoticed["built"] == "nothing"
+    assert "audit" not in unnoticed["seconds"]
+    execute(project, "update audit.last_build set audited_at = audited_at - interval 8 days")
+
+    week = run_cli(*run, cwd=project.folder)
+
+    assert week.code == 1
+    (failure,) = week.document()["failures"]
+    assert failure["node"] == "int_customers__sessions"
+    assert week.document()["seconds"]["audit"] > 0
+    assert sessions(project) == published
+    # The audit is still due, and passes once the row is written.
+    mended = run_cli(*run, cwd=project.folder)
+    assert mended.code == 0
+    assert mended.document()["seconds"]["audit"] > 0
+    assert sessions(project) == published
+    assert run_cli(*run, cwd=project.folder).document()["built"] == "nothing"
 
 
 def test_rows_that_no_build_has_read_are_no_mistake_of_the_tables(project: BuiltProject) -> None:
