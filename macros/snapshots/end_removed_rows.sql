@@ -1,7 +1,7 @@
 {#-
     Post-hook of a snapshot that is given changed rows alone: ends the versions of rows that the
-    model has not any more, as `hard_deletes: invalidate` would. Within a transaction the time is
-    the one that dbt gives to all other changes. Nothing with `--empty`, which reads no rows.
+    model has not any more, as `hard_deletes: invalidate` would. The time is the one
+    that dbt gives to all other changes. Nothing with `--empty`, which reads no rows.
 -#}
 {% macro end_removed_rows(model_name) -%}
     {%- set key = config.get('unique_key') -%}

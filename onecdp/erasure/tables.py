@@ -109,7 +109,13 @@ def undeclared(private: duckdb.DuckDBPyConnection, rules: Sequence[TableRules]) 
 def set_unfinished(private: duckdb.DuckDBPyConnection) -> None:
     """Marks an erasure as unfinished; needs the schema of the tombstones."""
     private.execute(f"create table if not exists {_NOTE} (since timestamptz)")
-    private.execute(f"insert into {_NOTE} values (current_timestamp)")
+    private.execute(f"alter table {_NOTE} add column if not exists built_before varchar[]")
+    try:
+        rows = private.execute(f"select distinct invocation_id from {AUDIT}.node_status").fetchall()
+    except duckdb.CatalogException:
+        rows = []
+    before = [command for (command,) in rows]
+    private.execute(f"insert into {_NOTE} values (current_timestamp, $1)", [before])
 
 
 def set_finished(private: duckdb.DuckDBPyConnection) -> None:
@@ -130,11 +136,14 @@ def has_older_marts(private: duckdb.DuckDBPyConnection) -> bool:
     try:
         found = private.execute(
             f"select 1 from {AUDIT}.node_status where relation_schema = $1"
-            f" and finished_at <= (select max(since) from {_NOTE}) limit 1",
+            f" and invocation_id in (select unnest(built_before) from {_NOTE}) limit 1",
             [MARTS],
         )
     except duckdb.CatalogException:
         return False
+    except duckdb.BinderException:
+        # Interrupted under a version that did not note it.
+        return True
     return bool(found.fetchall())
 
 

@@ -69,6 +69,7 @@ class Build:
         seeds: Fingerprint of each seed's content.
         raw: Fingerprint of the raw tables.
         as_of: The as-of date that was asked for, or the day.
+        built_by: Which dbt commands made the tables (`builders`); None before the first build.
         built_at: When its last node ended; None before the first build (UTC).
         audited_at: When the tables were last made of all rows, or an audit compared them with
             that (UTC).
@@ -78,6 +79,7 @@ class Build:
     seeds: dict[str, str]
     raw: str
     as_of: str
+    built_by: str | None
     built_at: datetime | None
     audited_at: datetime | None
 
@@ -93,7 +95,7 @@ def plan_run(context: Context, now: Build) -> Plan:
         last = _read(private)
         if last is None:
             return Plan(Scope.ALL, "the first build, or the last one did not end well")
-        is_left = newest_node(private) == last.built_at and not _has_bad_node(private)
+        is_left = builders(private) == last.built_by and not _has_bad_node(private)
         is_stale = _is_stale(private)
     if not is_left:
         plan = Plan(Scope.ALL, "dbt ran since the last build of onecdp")
@@ -134,7 +136,7 @@ def is_as_built(warehouse: Warehouse) -> bool:
     """Returns whether nobody ran dbt since the last build that ended well."""
     with connect(warehouse.build_file, read_only=True) as private:
         last = _read(private)
-        return last is not None and last.built_at == newest_node(private)
+        return last is not None and last.built_by == builders(private)
 
 
 def changed_since_build(context: Context) -> str | None:
@@ -176,7 +178,8 @@ def describe_build(context: Context, as_of: date | None) -> Build:
             seeds=code.seeds,
             raw=digest(*_raw_state(private)),
             as_of=str(as_of or f"today {datetime.now(UTC).date()}"),
-            built_at=newest_node(private),
+            built_by=None,
+            built_at=None,
             audited_at=None,
         )
 
@@ -194,14 +197,15 @@ def note_build(context: Context, began: Build, *, full_refresh: bool) -> None:
         audited_at = last.audited_at if last and not full_refresh else now.built_at
         private.execute(
             f"create or replace table {_LAST_BUILD} as select $1 as code,"
-            " map($2::varchar[], $3::varchar[]) as seeds, $4 as raw, $5 as as_of,"
-            " $6::timestamptz as built_at, $7::timestamptz as audited_at",
+            " map($2::varchar[], $3::varchar[]) as seeds, $4 as raw, $5 as as_of, $6 as built_by,"
+            " $7::timestamptz as built_at, $8::timestamptz as audited_at",
             [
                 now.code,
                 list(now.seeds),
                 list(now.seeds.values()),
                 now.raw,
                 now.as_of,
+                now.built_by,
                 now.built_at,
                 audited_at,
             ],
@@ -210,21 +214,25 @@ def note_build(context: Context, began: Build, *, full_refresh: bool) -> None:
 
 def _ended(private: duckdb.DuckDBPyConnection, began: Build) -> Build:
     """A build at its end: it makes raw tables that are missing, and the lock keeps loads away."""
-    return replace(began, raw=digest(*_raw_state(private)), built_at=newest_node(private))
+    (newest,) = private.execute(f"select max(finished_at) from {_NODE_STATUS}").fetchall()[0]
+    raw = digest(*_raw_state(private))
+    return replace(began, raw=raw, built_by=builders(private), built_at=newest)
 
 
 def note_audit(warehouse: Warehouse) -> None:
     """Notes that an audit found nothing in the tables of the last build."""
     with connect(warehouse.build_file, read_only=False) as private:
-        newest = f"(select max(finished_at) from {_NODE_STATUS})"
-        private.execute(f"update {_LAST_BUILD} set built_at = {newest}, audited_at = {newest}")
+        private.execute(
+            f"update {_LAST_BUILD} set built_by = $1, audited_at = current_timestamp",
+            [builders(private)],
+        )
 
 
 def _read(private: duckdb.DuckDBPyConnection) -> Build | None:
     private.execute("set TimeZone = 'UTC'")
     try:
         row = private.execute(
-            f"select code, seeds, raw, as_of, built_at, audited_at from {_LAST_BUILD}"
+            f"select code, seeds, raw, as_of, built_by, built_at, audited_at from {_LAST_BUILD}"
         ).fetchone()
     except (duckdb.CatalogException, duckdb.BinderException):
         # There is none, or one by a version that noted less.
@@ -232,14 +240,18 @@ def _read(private: duckdb.DuckDBPyConnection) -> Build | None:
     return Build(*row) if row else None
 
 
-def newest_node(private: duckdb.DuckDBPyConnection) -> datetime | None:
-    """Returns when dbt last ended a node, with `onecdp` or without (UTC)."""
-    private.execute("set TimeZone = 'UTC'")
+def builders(private: duckdb.DuckDBPyConnection) -> str | None:
+    """Returns which dbt commands made what is there, in one hash; None before the first.
+
+    Another command that built or tested a node is another hash, whatever the clock says.
+    """
     try:
-        row = private.execute(f"select max(finished_at) from {_NODE_STATUS}").fetchone()
+        commands = private.execute(
+            f"select distinct invocation_id from {_NODE_STATUS} order by all"
+        ).fetchall()
     except duckdb.CatalogException:
         return None
-    return row[0] if row else None
+    return digest(*(str(command) for (command,) in commands))
 
 
 def _missing_selectors(project: Path) -> list[str]:

@@ -21,7 +21,7 @@ from onecdp.errors import OnecdpError
 from onecdp.pipeline import marts_file, published
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.identifier_columns import identifier_columns
-from onecdp.pipeline.plan import newest_node
+from onecdp.pipeline.plan import builders
 from onecdp.project.find import Project
 from onecdp.serving.places import FilePlace, Publication, Stores
 from onecdp.serving.settings import read_stores
@@ -179,7 +179,7 @@ def _publish(warehouse: Warehouse, rewrite: bool) -> tuple[Published, _Digests, 
             raise OnecdpError(f"{warehouse.build_file} has no marts; run `onecdp build` first")
         noted = None if rewrite else published.read_noted(private, warehouse)
         known = noted.digests if noted else None
-        if noted and noted.built_at == newest_node(private):
+        if noted and noted.built_by == builders(private):
             unchanged = Published(warehouse.marts_file, len(names), (), left_out)
             return unchanged, noted.digests, known
         wanted = marts_file.digest_marts(private, names)

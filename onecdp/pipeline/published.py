@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
 from onecdp.pipeline.marts_file import Digest
-from onecdp.pipeline.plan import newest_node
+from onecdp.pipeline.plan import builders
 from onecdp.pipeline.unreported import PUBLISHED_BUILD, last_load
 from onecdp.warehouse.files import Warehouse, connect
 from onecdp.warehouse.schemas import AUDIT
@@ -26,11 +25,11 @@ class Noted:
     """What was noted when the published file was written.
 
     Attributes:
-        built_at: When dbt had last ended a node (UTC).
+        built_by: Which dbt commands had made the private tables (`builders`).
         digests: What each table holds.
     """
 
-    built_at: datetime | None
+    built_by: str | None
     digests: dict[str, Digest]
 
 
@@ -39,7 +38,7 @@ def read_noted(private: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> Note
     private.execute("set TimeZone = 'UTC'")
     try:
         noted = private.execute(
-            f"select published_size, published_mtime_ns, built_at from {PUBLISHED_BUILD}"
+            f"select published_size, published_mtime_ns, built_by from {PUBLISHED_BUILD}"
         ).fetchone()
         rows = private.execute(f"select table_name, shape, row_count, xor, sum from {_TABLES}")
     except (duckdb.CatalogException, duckdb.BinderException):
@@ -58,9 +57,9 @@ def note(warehouse: Warehouse, digests: Mapping[str, Digest]) -> None:
         private.execute("begin")
         private.execute(
             f"create or replace table {PUBLISHED_BUILD} as select $1::bigint as published_size,"
-            " $2::bigint as published_mtime_ns, $3::timestamptz as built_at,"
+            " $2::bigint as published_mtime_ns, $3::varchar as built_by,"
             " $4::timestamptz as loaded_until",
-            [size, mtime_ns, newest_node(private), last_load(private)],
+            [size, mtime_ns, builders(private), last_load(private)],
         )
         private.execute(
             f"create or replace table {_TABLES}"

@@ -244,6 +244,19 @@ def test_a_clock_that_went_back_hides_no_change(tmp_path: Path, project: Path) -
     with duckdb.connect(str(line.project.warehouse.build_file)) as private:
         for table in ("int_events__resolved", "int_customers__activity"):
             private.execute(f"update intermediate.{table} set changed_at = '2099-01-01'")
+        private.execute(
+            "update snapshots.customer_profiles_history set dbt_valid_from = '2099-01-01'"
+        )
+        for table, column in (
+            ("run_moment", "moment"),
+            ("profile_days", "noted_at"),
+            ("profile_days_read", "noted_at"),
+        ):
+            private.execute(f"update audit.{table} set {column} = '2099-01-01'")
+        private.execute(
+            "update audit.watermarks set stamp = '2099-01-01'"
+            " where upstream = 'customer_profiles_history'"
+        )
 
     # One line leaves and one comes: only the stamp tells that the customer's events are others.
     path = line.data / "retail" / "day1.csv"
@@ -254,6 +267,7 @@ def test_a_clock_that_went_back_hides_no_change(tmp_path: Path, project: Path) -
     )
     line.run()
 
-    assert line.query(
-        "select gross_revenue from marts.customer_profiles where retail_customer_id = '100'"
-    ) == [(46,)]
+    for relation in ("customer_profiles", "customer_profiles_as_of"):
+        assert line.query(
+            f"select gross_revenue from marts.{relation} where retail_customer_id = '100'"
+        ) == [(46,)]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime
+import random
+import shutil
 from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 import pytest
 import xlsxwriter
 from support import pandas_marts
+from support.identity import LINKS, MEMBERS, link, member
 from support.line import Line, copy_project, differences
 from support.retail_year import Row, by_day, read_rows, thirty_days, write_rows, year_file
 
@@ -59,6 +63,78 @@ def test_all_daily_runs_equal_one(tmp_path: Path, project: Path) -> None:
     run_in_pieces(daily, header, days)
     run_at_once(at_once, header, days)
     assert not differences(daily.state(), at_once.state())
+
+
+def identity_changes(line: Line, day: str, customers: list[str], draw: random.Random) -> None:
+    """Links between a day's customers, members and app users that come or go, and members."""
+    known = [f"retail_customer_id:{customer}" for customer in customers[:10]]
+    known += [f"{kind}:{kind[0]}{n}" for kind in ("member_id", "union_id") for n in range(20)]
+    ends = {(draw.choice(known), draw.choice(known)) for _ in range(6)}
+    line.write(
+        f"id_graph/{day}.csv",
+        LINKS,
+        *(
+            link(left, right, last=day, is_active=draw.random() < 0.7)
+            for left, right in sorted(ends)
+            if left < right
+        ),
+    )
+    line.write(
+        f"crm/{day}.csv",
+        MEMBERS,
+        *(
+            # Of a phone that is given up, one load of all files knows nothing.
+            member(f"m{n}", f"phone{n % 12}", updated=day, is_deleted=draw.random() < 0.2)
+            for n in draw.sample(range(20), 2)
+        ),
+    )
+
+
+def people(line: Line) -> dict[str, pa.Table]:
+    """The people and what is known of them, each named by its first identifier.
+
+    A one_id says which of the merged ones is the oldest, so it depends on the order of the days.
+    """
+    first = "(select one_id, min(id_type || id_value) as person from marts.id_map group by 1)"
+    tables = {
+        "id_map": "id_type, id_value",
+        "customer_profiles": "member_id, total_orders, gross_revenue, last_event_at, country",
+        "customer_rfm": "recency_days, frequency, monetary, net_revenue",
+        "unified_events": "event_id, event_time, revenue",
+    }
+    with duckdb.connect(str(line.project.warehouse.build_file), read_only=True) as private:
+        return {
+            name: private.execute(
+                f"select person, {columns} from marts.{name} left join {first} using (one_id)"
+            ).to_arrow_table()
+            for name, columns in tables.items()
+        }
+
+
+@pytest.mark.parametrize("count", [pytest.param(n, marks=pytest.mark.soak) for n in (12, 305)])
+def test_daily_runs_with_changes_of_identity_equal_one(
+    tmp_path: Path, project: Path, count: int
+) -> None:
+    seed = random.randrange(1_000_000)
+    print(f"changes drawn with seed {seed}")
+    draw = random.Random(seed)
+    header, rows = read_rows(year_file())
+    days = list(by_day(rows))[:count]
+    daily = Line.at(tmp_path / "daily", project)
+    for day, lines in days:
+        write_rows(daily.data / "retail" / f"{day}.csv", header, lines)
+        identity_changes(daily, day, sorted({row[6] for row in lines if row[6]}), draw)
+        daily.run(tests=False)
+
+    ((moved,),) = daily.query("select count(*) from marts.id_map_changes where kind <> 'create'")
+    assert int(str(moved)) >= count
+    rebuilt = daily.copy_warehouse(tmp_path / "rebuilt")
+    rebuilt.build("--full-refresh", tests=False)
+    assert not differences(daily.marts(), rebuilt.marts())
+    at_once = Line.at(tmp_path / "once", project)
+    shutil.copytree(daily.data, at_once.data, dirs_exist_ok=True)
+    at_once.run()
+    assert not differences(people(daily), people(at_once))
 
 
 @pytest.mark.soak

@@ -154,6 +154,18 @@ def test_a_build_of_all_that_is_selected_by_name_ends_a_killed_one(project: Proj
     assert publish_marts(project.warehouse).tables == 2
 
 
+def test_a_part_is_published_that_was_built_after_the_clock_went_back(project: Project) -> None:
+    assert dbt(project, "build")
+    with connect(project.warehouse.build_file, read_only=False) as private:
+        private.execute("update audit.node_status set finished_at = finished_at + interval 1 day")
+    assert publish_marts(project.warehouse).changed == ("report", "totals")
+
+    (project.folder / "models" / "report.sql").write_text("select 7 as amount")
+    assert dbt(project, "build", "--select", "report")
+
+    assert publish_marts(project.warehouse).changed == ("report",)
+
+
 def test_a_renamed_mart_is_published_under_its_new_name_only(project: Project) -> None:
     models = project.folder / "models"
     # An alias is the relation's name, whatever the file is called.

@@ -71,8 +71,10 @@ CHANGES: dict[str, Callable[[BuiltProject], object]] = {
     "a node that failed since": execute(
         "update audit.node_status set status = 'fail' where unique_id ilike '%id_map%'"
     ),
-    "another dbt command since": execute(
-        "update audit.node_status set finished_at = finished_at + interval 1 day"
+    "another dbt command since": execute("update audit.node_status set invocation_id = 'another'"),
+    "one for some nodes, after the clock went back": execute(
+        "update audit.node_status set invocation_id = 'another',"
+        " finished_at = finished_at - interval 1 day where unique_id ilike '%id_map%'"
     ),
     "a week": execute("update audit.last_build set audited_at = audited_at - interval 8 days"),
     "a clock that went back": execute(

@@ -105,7 +105,8 @@ def write_marts(file: Path, world: World) -> None:
 
 def build_world(warehouse: Warehouse, world: World, *more: str) -> None:
     """Writes the private file."""
-    moment = f"'2026-06-06 09:30:00+00'::timestamptz + interval '{next(_BUILDS)} seconds'"
+    build = next(_BUILDS)
+    moment = f"'2026-06-06 09:30:00+00'::timestamptz + interval '{build} seconds'"
     with duckdb.connect(warehouse.build_file) as private:
         private.execute("create schema if not exists marts; create schema if not exists audit")
         private.execute("use marts")
@@ -116,7 +117,7 @@ def build_world(warehouse: Warehouse, world: World, *more: str) -> None:
         private.execute(
             "create or replace table audit.node_status as"
             " select 'model.onecdp.' || table_name as unique_id, 'success' as status,"
-            f" 'i' as invocation_id, {moment} as finished_at, 'marts' as relation_schema,"
+            f" '{build}' as invocation_id, {moment} as finished_at, 'marts' as relation_schema,"
             " table_name as relation_name"
             " from information_schema.tables where table_schema = 'marts'"
         )

@@ -39,7 +39,10 @@ def project(tmp_path: Path) -> Project:
     warehouse.folder.mkdir()
     with duckdb.connect(str(warehouse.build_file)) as private:
         private.execute("create schema audit")
-        private.execute("create table audit.node_status (status varchar, finished_at timestamptz)")
+        private.execute(
+            "create table audit.node_status"
+            " (status varchar, finished_at timestamptz, invocation_id varchar)"
+        )
         private.execute("create schema raw_crm; create table raw_crm.loads (loaded_at timestamptz)")
     return Project(tmp_path, warehouse)
 
@@ -64,7 +67,9 @@ def test_the_next_run_builds_it(
         if changed == "the day":
             monkeypatch.setattr(Clock, "at", datetime(2026, 6, 2, 0, 0, 10, tzinfo=UTC))
         with duckdb.connect(str(project.warehouse.build_file)) as private:
-            private.execute("insert into audit.node_status values ('success', $1)", [Clock.at])
+            private.execute(
+                "insert into audit.node_status values ('success', $1, uuid()::varchar)", [Clock.at]
+            )
             private.execute(
                 "create schema raw_erasure; create table raw_erasure.tombstones (h int)"
             )
@@ -85,7 +90,7 @@ def test_a_seed_that_is_edited_after_the_plan_is_built_next(
 ) -> None:
     def build(*_: object, **__: object) -> Any:
         with duckdb.connect(str(project.warehouse.build_file)) as private:
-            private.execute("insert into audit.node_status values ('success', now())")
+            private.execute("insert into audit.node_status values ('success', now(), 'i')")
         return SimpleNamespace(ok=True)
 
     def edit(_: Path) -> None:

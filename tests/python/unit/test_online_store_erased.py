@@ -11,6 +11,7 @@ import pytest
 from support.online_store import held
 from support.serving import Person, World, build_world, publish_world
 
+from onecdp.erasure.tables import set_unfinished
 from onecdp.errors import OnecdpError
 from onecdp.pipeline.publish import publish_marts
 from onecdp.serving.erase_store import erase_from_store
@@ -52,10 +53,10 @@ def test_publishing_waits_for_a_build_that_knows_of_an_erasure(tmp_path: Path) -
     """The marts of a build before an interrupted erasure have the person still."""
     warehouse = publish_world(tmp_path, WORLD)
     with duckdb.connect(warehouse.build_file) as private:
-        private.execute(
-            "create schema raw_erasure; create table raw_erasure.unfinished as"
-            " select max(finished_at) + interval '500 milliseconds' as since from audit.node_status"
-        )
+        private.execute("create schema raw_erasure")
+        # The clock has gone back since the build.
+        private.execute("update audit.node_status set finished_at = '2099-01-01'")
+        set_unfinished(private)
     erase_from_store(warehouse, [("member_id", "M1"), ("device_id", "D1")], [1])
 
     with pytest.raises(OnecdpError, match=r"an erasure was interrupted.*onecdp forget"):

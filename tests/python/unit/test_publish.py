@@ -19,8 +19,7 @@ from onecdp.warehouse.files import Warehouse
 def build(folder: Path, *, amount: int = 1, statuses: dict[str, str] | None = None) -> Warehouse:
     """A private file as dbt leaves it; `statuses` are those of the nodes."""
     warehouse = Warehouse(folder)
-    # Each build ends later than the one before it.
-    moment = f"'2026-06-06 09:30:00+00'::timestamptz + interval '{amount} seconds'"
+    moment = "'2026-06-06 09:30:00+00'::timestamptz"
     with duckdb.connect(warehouse.build_file) as private:
         private.execute(
             f"""
@@ -39,17 +38,20 @@ def build(folder: Path, *, amount: int = 1, statuses: dict[str, str] | None = No
                 relation_schema varchar, relation_name varchar
             );
             insert into audit.node_status
-            select 'model.onecdp.my_' || name, 'success', 'i', {moment}, 'marts', name
+            select 'model.onecdp.my_' || name, 'success', '{amount}', {moment}, 'marts', name
             from unnest(['id_map', 'customer_rfm']) as models(name);
             """
         )
         for node, status in (statuses or {"model_id_map": "success"}).items():
             unique_id = f"invocation.{node}" if status == "running" else f"model.onecdp.{node}"
             private.execute(
-                f"insert into audit.node_status values (?, ?, 'i', {moment}, null, null)",
+                f"insert into audit.node_status values (?, ?, '{amount}', {moment}, null, null)",
                 [unique_id, status],
             )
     return warehouse
+
+
+BUILT_AGAIN = "update audit.node_status set invocation_id = invocation_id || 'i'"
 
 
 def read(file: Path, query: str) -> list[tuple[object, ...]]:
@@ -77,7 +79,7 @@ def test_only_tables_that_differ_are_written_and_without_any_the_file_stays(tmp_
     before = (tmp_path / "marts.duckdb").stat()
 
     assert publish_marts(Warehouse(tmp_path)).changed == ()
-    execute(tmp_path, "update audit.node_status set finished_at = finished_at + interval 1 hour")
+    execute(tmp_path, BUILT_AGAIN)
     assert publish_marts(Warehouse(tmp_path)).changed == ()
     assert (tmp_path / "marts.duckdb").stat() == before
 
@@ -87,7 +89,7 @@ def test_only_tables_that_differ_are_written_and_without_any_the_file_stays(tmp_
         "insert into marts.id_map values (1, 'B')",
         "create or replace view marts.customer_rfm as select 2 as next_amount",
         "comment on view marts.customer_rfm is 'One row per buyer.'",
-        "update audit.node_status set finished_at = finished_at + interval 1 hour",
+        BUILT_AGAIN,
     )
     assert publish_marts(Warehouse(tmp_path)).changed == ("id_map",)
     assert read(tmp_path / "marts.duckdb", "from id_map order by all") == [(1, "A"), (1, "B")]
@@ -118,9 +120,7 @@ def test_a_large_table_is_changed_row_by_row_and_equals_the_private_one(
     execute(tmp_path, *large)
     publish_marts(Warehouse(tmp_path))
 
-    execute(
-        tmp_path, change, "update audit.node_status set finished_at = finished_at + interval 1 hour"
-    )
+    execute(tmp_path, change, BUILT_AGAIN)
     assert "id_map" in publish_marts(Warehouse(tmp_path)).changed
 
     with duckdb.connect(tmp_path / "onecdp.duckdb", read_only=True) as private:

@@ -30,7 +30,7 @@ def build(folder: Path, as_of: str, *, second: int = 0) -> Warehouse:
                 relation_schema varchar, relation_name varchar
             );
             insert into audit.node_status
-            select 'model.onecdp.' || name, 'success', 'i',
+            select 'model.onecdp.' || name, 'success', '{second}',
                 '2026-06-06'::timestamptz + interval '{second} seconds', 'marts', name
             from unnest(['{NAME}', 'customer_profiles_daily']) as models(name);
             """
