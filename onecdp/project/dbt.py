@@ -105,16 +105,24 @@ class Dbt:
         """Runs a dbt command and returns dbt's own `dbtRunnerResult`.
 
         dbt logs to the project's logs/dbt.log, not to the terminal. Jinja's `env_var` sees
-        `environment` besides this process's. With a `manifest` dbt doesn't read the project.
+        `environment` and the warehouse besides this process's. With a `manifest` dbt doesn't read
+        the project.
         """
+        warehouse = {"ONECDP_WAREHOUSE": str(self._project.warehouse.folder)}
+        return self._invoke(args, options, {**warehouse, **(environment or {})}, manifest)
+
+    def _invoke(
+        self,
+        args: Sequence[str],
+        options: Sequence[str],
+        environment: Mapping[str, str],
+        manifest: Any,
+    ) -> Any:
         from dbt.cli.main import dbtRunner
 
         folder = str(self._project.folder)
         invocation = _Invocation(
-            environment={
-                "ONECDP_WAREHOUSE": str(self._project.warehouse.folder),
-                **(environment or {}),
-            },
+            environment=environment,
             command=" ".join(["dbt", *args, *options]),
         )
         runner = dbtRunner(manifest, callbacks=[invocation.on_event, self._on_event])
@@ -149,7 +157,9 @@ class Dbt:
         if kept := read_manifest(self._project):
             return kept
         code = code_fingerprint(self._project)
-        answer = self.invoke("parse")
+        # Without the warehouse: dbt parses everything again where the profile names another file,
+        # so for each further warehouse, and whenever plain dbt ran before.
+        answer = self._invoke(["parse"], [], {}, None)
         if answer.exception is not None:
             raise OnecdpError(
                 f"dbt: {reason_in(str(answer.exception), self._project)}"

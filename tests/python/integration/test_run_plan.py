@@ -15,7 +15,7 @@ import pytest
 from support.cli import BuiltProject, clean_environment, run_cli
 
 from onecdp.pipeline import Context, ingest
-from onecdp.pipeline.plan import describe_build, plan_run
+from onecdp.pipeline.plan import describe_build, note_build, plan_run
 from onecdp.project import fingerprint
 from onecdp.project.dbt import ChangedSeeds, Dbt, Nodes, Scope
 from onecdp.project.find import open_project
@@ -116,13 +116,16 @@ def test_what_has_become_too_old_is_told_though_nothing_is_new(project: BuiltPro
     path = project.folder / "models" / "staging" / "crm" / "_crm__models.yml"
     rule = "- name: loaded_at\n        data_tests: [{newest_age: {arguments: {at_most: 0.5}}}]\n"
     path.write_text(path.read_text().replace("- name: loaded_at\n", rule, 1))
-    assert run_cli("run", "--as-of", "2026-06-06", cwd=project.folder).code == 0
+    # As a run notes it that asks the new rule.
+    context = Context(open_project(project.folder, project.warehouse, {}))
+    note_build(context, describe_build(context, AS_OF), full_refresh=False)
     assert nodes_of(project) is None
     with duckdb.connect(project.warehouse / "onecdp.duckdb") as private:
         private.execute("update raw_crm.members set _loaded_at = _loaded_at - interval 13 hours")
         private.execute(
-            "update audit.data_quality set value = value + 0.49, checked_at = checked_at -"
-            " interval 1 hour where rule = 'newest_age'"
+            "insert into audit.data_quality select * replace ('newest_age' as rule, 0.49 as value,"
+            " 0.5 as at_most, checked_at - interval 1 hour as checked_at)"
+            " from audit.data_quality where verdict = 'pass' limit 1"
         )
 
     done = run_cli("run", "--as-of", "2026-06-06", "--json", cwd=project.folder)
@@ -226,6 +229,25 @@ def test_dbt_does_not_read_an_unchanged_project(project: BuiltProject) -> None:
     with duckdb.connect(project.warehouse / "marts.duckdb", read_only=True) as marts:
         days = marts.execute("select distinct cast(as_of_date as varchar) from customer_rfm")
         assert days.fetchall() == [("2026-06-08",)]
+
+
+def test_dbt_reads_of_a_changed_project_what_has_changed(
+    project: BuiltProject, tmp_path: Path
+) -> None:
+    """For another warehouse, too, and between commands of plain dbt, which name none."""
+    elsewhere = Dbt(open_project(project.folder, tmp_path / "elsewhere", {}), Silent())
+    plain = ("-m", "dbt.cli.main", "parse", "--no-write-json")
+    for read in (
+        elsewhere.manifest,
+        lambda: subprocess.run(
+            [sys.executable, *plain], cwd=project.folder, env=clean_environment(), check=True
+        ),
+        elsewhere.manifest,
+    ):
+        append(project.folder / "models/marts/identity/id_map.sql", "-- again\n")
+        read()
+        told = json.loads((project.folder / "target" / "perf_info.json").read_text())
+        assert 0 < told["parsed_path_count"] < 10 < told["path_count"]
 
 
 def test_the_environment_that_the_files_name_counts_as_code(

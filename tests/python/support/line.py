@@ -20,6 +20,7 @@ from onecdp.project.parsed import MANIFEST
 from onecdp.project.scaffold import PROJECT_PARTS
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+PARTIAL_PARSE = "target/partial_parse.msgpack"
 
 
 class Quiet:
@@ -44,11 +45,16 @@ def copy_project(folder: Path) -> Path:
 
 
 def copy_manifest(folder: Path) -> None:
-    """Spares a copy of the project as it stands in the tree dbt's reading of the whole project."""
+    """Spares a copy of the project as it stands in the tree dbt's reading of the whole project.
+
+    With what dbt keeps for itself, a copy that is changed is read in part.
+    """
     tree = open_project(REPOSITORY, None, {})
     Dbt(tree, Quiet()).manifest()
     (folder / "target").mkdir(exist_ok=True)
-    shutil.copy(tree.folder / MANIFEST, folder / MANIFEST)
+    for kept in (MANIFEST, PARTIAL_PARSE):
+        if (tree.folder / kept).is_file():
+            shutil.copy(tree.folder / kept, folder / kept)
 
 
 @dataclass(frozen=True)
