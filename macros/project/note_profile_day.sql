@@ -12,6 +12,13 @@
 {%- endfor -%}
 {%- if execute and flags.WHICH == 'build' and not flags.EMPTY and not bad
     and 'customer_profiles' in built and 'customer_profiles_history' in built -%}
-insert or replace into audit.profile_days values ({{ as_of_date() }}, {{ snapshot_get_time() }})
+insert or replace into audit.profile_days
+select
+    {{ as_of_date() }} as as_of_date,
+    {{ snapshot_get_time() }} as noted_at,
+    (
+        select noted_at from audit.profile_days
+        where as_of_date = {{ as_of_date() }}
+    ) as replaced_at
 {%- endif -%}
 {%- endmacro %}

@@ -12,7 +12,7 @@ import duckdb
 
 from onecdp.erasure.person import Person
 from onecdp.erasure.rules import Cell, TableRules
-from onecdp.warehouse.schemas import AUDIT, MARTS, RAW_ERASURE, RAW_PREFIX
+from onecdp.warehouse.schemas import AUDIT, RAW_ERASURE, RAW_PREFIX
 from onecdp.warehouse.sql_text import literal, quoted
 
 MARKER = "erased"
@@ -30,8 +30,8 @@ _HELD_THEN = """exists (
     where
         held.is_active
         and held.one_id = versions.one_id
-        and held.dbt_valid_from <= coalesce(versions.dbt_valid_to, 'infinity'::timestamp)
-        and coalesce(held.dbt_valid_to, 'infinity'::timestamp) >= versions.dbt_valid_from
+        and held.dbt_valid_from < coalesce(versions.dbt_valid_to, 'infinity'::timestamp)
+        and coalesce(held.dbt_valid_to, 'infinity'::timestamp) > versions.dbt_valid_from
 )"""
 # Shorter values and numbers occur elsewhere by chance: they are ambiguous without their type.
 _DISTINCTIVE = 6
@@ -132,18 +132,17 @@ def is_unfinished(private: duckdb.DuckDBPyConnection) -> bool:
 
 
 def has_older_marts(private: duckdb.DuckDBPyConnection) -> bool:
-    """Returns whether marts were built before an erasure that was interrupted."""
+    """Returns whether marts, or what they are made of, are from before an interrupted erasure."""
+    older = f"select 1 from {AUDIT}.node_status where relation_schema is not null and"
     try:
         found = private.execute(
-            f"select 1 from {AUDIT}.node_status where relation_schema = $1"
-            f" and invocation_id in (select unnest(built_before) from {_NOTE}) limit 1",
-            [MARTS],
+            f"{older} invocation_id in (select unnest(built_before) from {_NOTE}) limit 1"
         )
     except duckdb.CatalogException:
         return False
     except duckdb.BinderException:
-        # Interrupted under a version that did not note it.
-        return True
+        # Interrupted under a version that noted the time alone.
+        found = private.execute(f"{older} finished_at <= (select max(since) from {_NOTE}) limit 1")
     return bool(found.fetchall())
 
 

@@ -10,7 +10,7 @@ from datetime import date
 from onecdp.errors import OnecdpError
 from onecdp.pipeline.compared import find_wrong_tables
 from onecdp.pipeline.context import Context
-from onecdp.pipeline.plan import changed_since_build, is_as_built, note_audit
+from onecdp.pipeline.plan import changed_since_build, note_audit
 from onecdp.project import dbt_packages
 from onecdp.project.dbt import Dbt
 from onecdp.project.dbt_report import BuildReport, Finding
@@ -29,16 +29,16 @@ def audit(context: Context) -> BuildReport:
     with context.lock("onecdp audit"):
         dbt_packages.ensure(context.project, context.progress)
         as_of, _ = read_later_events(context.warehouse)
-        may_note = is_as_built(context.warehouse)
+        since = changed_since_build(context)
         report = Dbt(context.project, context.progress).test(as_of=as_of)
-        if reason := changed_since_build(context):
+        if since:
             context.progress.note(
-                f"audit: {reason}, so the incremental tables are not compared;"
+                f"audit: {since}, so the incremental tables are not compared;"
                 " run `onecdp run` first"
             )
-        else:
-            report = report.with_failures(compare_tables(context))
-        if report.ok and may_note:
+            return report
+        report = report.with_findings(compare_tables(context))
+        if report.ok:
             note_audit(context.warehouse)
         return report
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 
 import duckdb
 
+from onecdp.audiences.sql_functions import register as register_bitmaps
+from onecdp.identity.graph_service.sql_functions import register as register_id_graph
 from onecdp.project.dbt import CompiledModel
 from onecdp.project.dbt_report import Finding
 from onecdp.warehouse.files import Warehouse, connect
@@ -20,18 +22,30 @@ from onecdp.warehouse.sql_text import one_line
 def find_wrong_tables(warehouse: Warehouse, models: Iterable[CompiledModel]) -> tuple[Finding, ...]:
     """Returns the incremental tables with rows that a build would write, delete or withdraw.
 
-    The status of their models is then `fail`, so that nothing is published, and their watermarks
-    are gone, so that the next build writes these rows.
+    Nothing is published then until all was built, since what is downstream is wrong, too; and
+    watermarks are gone, so that the next build writes these rows. With status `warn`, those that
+    can't be compared.
     """
     with connect(warehouse.build_file, read_only=False) as private:
         private.execute("set TimeZone = 'UTC'")
-        found = {model.unique_id: finding for model, finding in compare(private, models)}
-        for unique_id, finding in found.items():
-            private.execute(f"delete from {AUDIT}.watermarks where model = $1", [finding.node])
+        register_bitmaps(private)
+        register_id_graph(private)
+        found = list(compare(private, models))
+        private.execute("begin")
+        for model, finding in found:
+            if finding.status != "fail":
+                continue
+            private.execute(f"delete from {AUDIT}.watermarks where model = $1", [model.alias])
+            # Named like no node, so that a whole build alone removes it.
+            mark = f"audit.{model.unique_id.partition('.')[2]}"
+            private.execute(f"delete from {AUDIT}.node_status where unique_id = $1", [mark])
             private.execute(
-                f"update {AUDIT}.node_status set status = 'fail' where unique_id = $1", [unique_id]
+                f"insert into {AUDIT}.node_status (unique_id, status, invocation_id, finished_at)"
+                " values ($1, 'fail', 'audit', current_timestamp)",
+                [mark],
             )
-    return tuple(found.values())
+        private.execute("commit")
+    return tuple(finding for _, finding in found)
 
 
 def compare(
@@ -42,7 +56,8 @@ def compare(
         try:
             ((rows,),) = private.execute(f"select count(*) from ({model.sql}\n)").fetchall()
         except duckdb.Error as error:
-            yield model, Finding(model.name, "error", one_line(str(error)), None, model.file)
+            reason = f"can't be compared with all rows upstream: {one_line(str(error))}"
+            yield model, Finding(model.name, "warn", reason, None, model.file)
             continue
         if rows:
             differ = f"{rows:,} row{' differs' if rows == 1 else 's differ'}"

@@ -28,6 +28,7 @@ AUDIT_INTERVAL = timedelta(days=7)
 
 _LAST_BUILD = f"{AUDIT}.last_build"
 _NODE_STATUS = f"{AUDIT}.node_status"
+_DBT_RAN = "dbt ran since the last build of onecdp"
 _GOOD = ("success", "pass", "warn", "no-op")
 
 
@@ -69,6 +70,7 @@ class Build:
         seeds: Fingerprint of each seed's content.
         raw: Fingerprint of the raw tables.
         as_of: The as-of date that was asked for, or the day.
+        is_first: Whether there is no incremental table yet, so that it makes all of all rows.
         built_by: Which dbt commands made the tables (`builders`); None before the first build.
         built_at: When its last node ended; None before the first build (UTC).
         audited_at: When the tables were last made of all rows, or an audit compared them with
@@ -79,6 +81,7 @@ class Build:
     seeds: dict[str, str]
     raw: str
     as_of: str
+    is_first: bool
     built_by: str | None
     built_at: datetime | None
     audited_at: datetime | None
@@ -94,11 +97,12 @@ def plan_run(context: Context, now: Build) -> Plan:
     with connect(context.warehouse.build_file, read_only=True) as private:
         last = _read(private)
         if last is None:
-            return Plan(Scope.ALL, "the first build, or the last one did not end well")
+            reason = "the first build, or the last one did not end well"
+            return Plan(Scope.ALL, reason, is_audit=not now.is_first)
         is_left = builders(private) == last.built_by and not _has_bad_node(private)
         is_stale = _is_stale(private)
     if not is_left:
-        plan = Plan(Scope.ALL, "dbt ran since the last build of onecdp")
+        plan = Plan(Scope.ALL, _DBT_RAN)
     elif missing := _missing_selectors(context.project.folder):
         plan = Plan(Scope.ALL, f"selectors.yml has no {missing[0]}")
     else:
@@ -132,22 +136,18 @@ def plan_from(last: Build, now: Build) -> Plan:
     return Plan(None, "nothing has changed")
 
 
-def is_as_built(warehouse: Warehouse) -> bool:
-    """Returns whether nobody ran dbt since the last build that ended well."""
-    with connect(warehouse.build_file, read_only=True) as private:
-        last = _read(private)
-        return last is not None and last.built_by == builders(private)
-
-
 def changed_since_build(context: Context) -> str | None:
     """Returns what a build would have to take in besides the date, in a few words; None if nothing.
 
-    Also None if that isn't known, since dbt alone has built.
+    Also None if that isn't known, since dbt alone has built. A dbt command since the last build may
+    have been for another date.
     """
     with connect(context.warehouse.build_file, read_only=True) as private:
         last = _read(private)
-    if last is None:
-        return None
+        if last is None:
+            return None
+        if last.built_by != builders(private):
+            return _DBT_RAN
     plan = plan_from(last, replace(describe_build(context, None), as_of=last.as_of))
     return plan.reason if plan.nodes is not None else None
 
@@ -178,6 +178,7 @@ def describe_build(context: Context, as_of: date | None) -> Build:
             seeds=code.seeds,
             raw=digest(*_raw_state(private)),
             as_of=str(as_of or f"today {datetime.now(UTC).date()}"),
+            is_first=not _has_increments(private),
             built_by=None,
             built_at=None,
             audited_at=None,
@@ -190,11 +191,12 @@ def note_build(context: Context, began: Build, *, full_refresh: bool) -> None:
     Args:
         context: The project and its warehouse.
         began: From before the build: what changed meanwhile, midnight included, was not built.
-        full_refresh: Whether it made all tables of all rows, as the first build does.
+        full_refresh: Whether it made all tables of all rows.
     """
     with connect(context.warehouse.build_file, read_only=False) as private:
         last, now = _read(private), _ended(private, began)
-        audited_at = last.audited_at if last and not full_refresh else now.built_at
+        is_whole = full_refresh or now.is_first
+        audited_at = now.built_at if is_whole else last and last.audited_at
         private.execute(
             f"create or replace table {_LAST_BUILD} as select $1 as code,"
             " map($2::varchar[], $3::varchar[]) as seeds, $4 as raw, $5 as as_of, $6 as built_by,"
@@ -237,7 +239,17 @@ def _read(private: duckdb.DuckDBPyConnection) -> Build | None:
     except (duckdb.CatalogException, duckdb.BinderException):
         # There is none, or one by a version that noted less.
         return None
-    return Build(*row) if row else None
+    if row is None:
+        return None
+    code, seeds, raw, as_of, *rest = row
+    return Build(code, seeds, raw, as_of, False, *rest)
+
+
+def _has_increments(private: duckdb.DuckDBPyConnection) -> bool:
+    try:
+        return bool(private.execute(f"select 1 from {AUDIT}.watermarks limit 1").fetchall())
+    except duckdb.CatalogException:
+        return False
 
 
 def builders(private: duckdb.DuckDBPyConnection) -> str | None:
@@ -289,8 +301,8 @@ def _raw_state(private: duckdb.DuckDBPyConnection) -> Iterator[str]:
     private.execute("set TimeZone = 'UTC'")
     tables = private.execute(
         "select schema_name, table_name from duckdb_tables()"
-        " where starts_with(schema_name, $1) and (table_name = 'loads' or schema_name = $2)"
-        " order by all",
+        " where starts_with(schema_name, $1) and table_name = 'loads'"
+        " or schema_name = $2 and table_name = 'tombstones' order by all",
         [RAW_PREFIX, RAW_ERASURE],
     ).fetchall()
     for schema, table in tables:

@@ -179,14 +179,15 @@ def _publish(warehouse: Warehouse, rewrite: bool) -> tuple[Published, _Digests, 
             raise OnecdpError(f"{warehouse.build_file} has no marts; run `onecdp build` first")
         noted = None if rewrite else published.read_noted(private, warehouse)
         known = noted.digests if noted else None
-        if noted and noted.built_by == builders(private):
+        built_by = builders(private)
+        if noted and noted.built_by == built_by:
             unchanged = Published(warehouse.marts_file, len(names), (), left_out)
             return unchanged, noted.digests, known
         wanted = marts_file.digest_marts(private, names)
     changed = tuple(name for name in names if known is None or known.get(name) != wanted[name])
     if changed or known is None or set(known) - set(names):
         _replace(warehouse, wanted, known)
-    published.note(warehouse, wanted)
+    published.note(warehouse, wanted, built_by)
     return Published(warehouse.marts_file, len(names), changed, left_out), wanted, known
 
 

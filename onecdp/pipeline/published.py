@@ -12,7 +12,6 @@ from pathlib import Path
 import duckdb
 
 from onecdp.pipeline.marts_file import Digest
-from onecdp.pipeline.plan import builders
 from onecdp.pipeline.unreported import PUBLISHED_BUILD, last_load
 from onecdp.warehouse.files import Warehouse, connect
 from onecdp.warehouse.schemas import AUDIT
@@ -50,8 +49,14 @@ def read_noted(private: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> Note
     return Noted(noted[2], {name: Digest(*digest) for name, *digest in rows.fetchall()})
 
 
-def note(warehouse: Warehouse, digests: Mapping[str, Digest]) -> None:
-    """Notes what the published file holds now, and the last load that it includes."""
+def note(warehouse: Warehouse, digests: Mapping[str, Digest], built_by: str | None) -> None:
+    """Notes what the published file holds now, and the last load that it includes.
+
+    Args:
+        warehouse: Where.
+        digests: What each table holds.
+        built_by: Which dbt commands had made the private tables when these were read.
+    """
     size, mtime_ns = _stamp(warehouse.marts_file)
     with connect(warehouse.build_file, read_only=False) as private:
         private.execute("begin")
@@ -59,7 +64,7 @@ def note(warehouse: Warehouse, digests: Mapping[str, Digest]) -> None:
             f"create or replace table {PUBLISHED_BUILD} as select $1::bigint as published_size,"
             " $2::bigint as published_mtime_ns, $3::varchar as built_by,"
             " $4::timestamptz as loaded_until",
-            [size, mtime_ns, builders(private), last_load(private)],
+            [size, mtime_ns, built_by, last_load(private)],
         )
         private.execute(
             f"create or replace table {_TABLES}"

@@ -26,6 +26,7 @@ from onecdp.project.quality import read_quality
 # dbt keeps its flags, loggers and adapters per process, and changes the working directory while it
 # runs, so a process runs one dbt command at a time.
 _one_at_a_time = threading.Lock()
+_WAREHOUSE = "ONECDP_WAREHOUSE"
 
 
 class Scope(Enum):
@@ -57,12 +58,14 @@ class CompiledModel:
 
     Attributes:
         name: Its name.
+        alias: The name of its table.
         unique_id: dbt's name of the node.
         sql: The compiled query.
         file: Where dbt wrote it.
     """
 
     name: str
+    alias: str
     unique_id: str
     sql: str
     file: Path
@@ -108,7 +111,7 @@ class Dbt:
         `environment` and the warehouse besides this process's. With a `manifest` dbt doesn't read
         the project.
         """
-        warehouse = {"ONECDP_WAREHOUSE": str(self._project.warehouse.folder)}
+        warehouse = {_WAREHOUSE: str(self._project.warehouse.folder)}
         return self._invoke(args, options, {**warehouse, **(environment or {})}, manifest)
 
     def _invoke(
@@ -160,6 +163,9 @@ class Dbt:
         # Without the warehouse: dbt parses everything again where the profile names another file,
         # so for each further warehouse, and whenever plain dbt ran before.
         answer = self._invoke(["parse"], [], {}, None)
+        if _WAREHOUSE in str(answer.exception):
+            # The project's profile has no default for it.
+            answer = self.invoke("parse")
         if answer.exception is not None:
             raise OnecdpError(
                 f"dbt: {reason_in(str(answer.exception), self._project)}"
@@ -193,6 +199,9 @@ class Dbt:
     def compiled(self, *, as_of: date | None) -> tuple[CompiledModel, ...]:
         """Returns the incremental models in SQL, as a build compiles them that compares everything.
 
+        Those that give no row where nothing has changed: by watermarks, or as their meta says. In
+        dbt's usual style, an incremental model may write the rows of its last day each time.
+
         Args:
             as_of: As for `build`.
         """
@@ -202,12 +211,14 @@ class Dbt:
         return tuple(
             CompiledModel(
                 result.node.name,
+                result.node.alias,
                 result.node.unique_id,
                 result.node.compiled_code,
                 self._project.folder / result.node.compiled_path,
             )
             for result in done.results
             if result.node.language == "sql"
+            and not {"watermarks", "compared"}.isdisjoint(result.node.config.meta)
         )
 
     def _report(self, command: str, options: Sequence[str], as_of: date | None) -> BuildReport:

@@ -76,9 +76,15 @@ class BuildReport:
         """Whether nothing failed."""
         return not self.failures
 
-    def with_failures(self, more: Sequence[Finding]) -> BuildReport:
-        """Returns the report with further failures."""
-        return replace(self, failures=(*self.failures, *more))
+    def with_findings(self, more: Sequence[Finding]) -> BuildReport:
+        """Returns the report with further failures and warnings."""
+        warnings = [finding for finding in more if finding.status == "warn"]
+        failures = [finding for finding in more if finding.status != "warn"]
+        return replace(
+            self,
+            failures=(*self.failures, *failures),
+            warnings=(*self.warnings, *warnings),
+        )
 
 
 NOTHING_BUILT = BuildReport(Counts(), Counts(), (), ())

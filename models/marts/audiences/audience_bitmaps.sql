@@ -8,7 +8,7 @@
         unique_key='segment_tag',
         incremental_strategy='merge',
         on_schema_change='append_new_columns',
-        meta={'columns_added': {'tag_family': 'string'}},
+        meta={'columns_added': {'tag_family': 'string'}, 'compared': true},
         pre_hook='{{ add_columns() }}',
         post_hook="{{ delete_absent_rows(
             'segment_tag', ['int_audiences__tags', 'int_audiences__package_tags']) }}",

@@ -9,6 +9,7 @@
         incremental_strategy='append',
         full_refresh=false,
         on_schema_change='fail',
+        meta={'compared': true},
     )
 }}
 

@@ -8,8 +8,11 @@ import duckdb
 import pytest
 from support.cli import BuiltProject, run_cli
 
-from onecdp.pipeline.compared import compare
+from onecdp.pipeline import Context, audit
+from onecdp.pipeline.compared import compare, find_wrong_tables
+from onecdp.pipeline.plan import describe_build, plan_run
 from onecdp.project.dbt import CompiledModel, Dbt
+from onecdp.project.dbt_report import NOTHING_BUILT
 from onecdp.project.find import open_project
 from onecdp.project.progress import Silent
 
@@ -44,6 +47,12 @@ def compiled(
 ) -> dict[str, CompiledModel]:
     # A copy: dbt writes what it compiles into the project.
     copied = built_warehouse.copy(tmp_path_factory.mktemp("compiled") / "project")
+    (copied.folder / "models" / "own_events.sql").write_text(
+        "{{ config(materialized='incremental', unique_key='event_id') }}\n"
+        "select * from {{ ref('unified_events') }}"
+        "{% if is_incremental() %} where event_time >= (select max(event_time) from {{ this }})"
+        "{% endif %}"
+    )
     opened = open_project(copied.folder, copied.warehouse, {})
     return {model.name: model for model in Dbt(opened, Silent()).compiled(as_of=AS_OF)}
 
@@ -69,6 +78,8 @@ def test_each_changed_column_of_each_incremental_table_is_found(
     project: BuiltProject, compiled: dict[str, CompiledModel]
 ) -> None:
     assert len(compiled) >= 23
+    # dbt's usual style writes the last rows each time, and is no mistake.
+    assert "own_events" not in compiled
     with duckdb.connect(project.warehouse / "onecdp.duckdb") as private:
         private.execute("set TimeZone = 'UTC'")
         assert list(compare(private, compiled.values())) == []
@@ -98,6 +109,11 @@ def execute(project: BuiltProject, statement: str) -> None:
         private.execute(statement)
 
 
+def days_of_the_history(project: BuiltProject) -> list[tuple[object, ...]]:
+    with duckdb.connect(project.warehouse / "onecdp.duckdb") as private:
+        return private.execute("select as_of_date, noted_at from audit.profile_days").fetchall()
+
+
 CHANGE_A_SESSION = (
     "update intermediate.int_customers__sessions set landing_page = 'x' where rowid ="
     " (select max(rowid) from intermediate.int_customers__sessions)"
@@ -125,6 +141,7 @@ def test_a_changed_row_is_not_published_and_the_next_run_writes_it(project: Buil
     assert "audit" not in mended.document()["seconds"]
     assert sessions(project) == published
 
+    days = days_of_the_history(project)
     execute(project, CHANGE_A_SESSION)
     execute(project, "update audit.last_build set audited_at = audited_at - interval 8 days")
     week = run_cli(*run, cwd=project.folder)
@@ -133,12 +150,43 @@ def test_a_changed_row_is_not_published_and_the_next_run_writes_it(project: Buil
         "int_customers__sessions"
     ]
     assert sessions(project) == published
+    assert days_of_the_history(project) == days
     # The audit is still due, and passes once the row is written.
     mended = run_cli(*run, cwd=project.folder)
     assert mended.code == 0
     assert mended.document()["seconds"]["audit"] > 0
     assert sessions(project) == published
     assert run_cli(*run, cwd=project.folder).document()["built"] == "nothing"
+
+
+def test_an_audit_that_compared_nothing_is_not_noted(
+    project: BuiltProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute(project, "update audit.last_build set audited_at = audited_at - interval 8 days")
+    execute(project, "insert into raw_crm.loads from raw_crm.loads limit 1")
+    monkeypatch.setattr(Dbt, "test", lambda *_, **__: NOTHING_BUILT)
+    context = Context(open_project(project.folder, project.warehouse, {}))
+
+    assert audit(context).ok
+
+    assert plan_run(context, describe_build(context, AS_OF)).is_audit
+
+
+def test_what_cannot_be_compared_is_a_warning_and_bitmaps_can(project: BuiltProject) -> None:
+    warehouse = open_project(project.folder, project.warehouse, {}).warehouse
+    file = project.folder / "x.sql"
+    models = [
+        CompiledModel("bitmaps", "bitmaps", "model.own.bitmaps", "select bitmap_count(null)"
+                      " where false", file),
+        CompiledModel("elsewhere", "elsewhere", "model.own.elsewhere", "from elsewhere.t", file),
+    ]  # fmt: skip
+
+    found = find_wrong_tables(warehouse, models)
+
+    assert [(finding.node, finding.status) for finding in found] == [("elsewhere", "warn")]
+    report = NOTHING_BUILT.with_findings(found)
+    assert report.ok
+    assert report.warnings == found
 
 
 def test_rows_that_no_build_has_read_are_no_mistake_of_the_tables(project: BuiltProject) -> None:

@@ -18,8 +18,9 @@ from support.cli import REPOSITORY, clean_environment
 
 from onecdp.cli.progress import LineProgress
 from onecdp.errors import OnecdpError
+from onecdp.pipeline.compared import find_wrong_tables
 from onecdp.pipeline.publish import publish_marts
-from onecdp.project.dbt import Dbt
+from onecdp.project.dbt import CompiledModel, Dbt
 from onecdp.project.find import Project
 from onecdp.warehouse.files import Warehouse, connect
 
@@ -151,6 +152,22 @@ def test_a_build_of_all_that_is_selected_by_name_ends_a_killed_one(project: Proj
     with pytest.raises(OnecdpError, match="didn't finish"):
         publish_marts(project.warehouse)
     assert dbt(project, "build", "--select", "fqn:*")
+    assert publish_marts(project.warehouse).tables == 2
+
+
+def test_a_table_that_an_audit_found_wrong_is_not_cleared_by_a_part(project: Project) -> None:
+    """What is downstream of it was made of wrong rows."""
+    assert dbt(project, "build")
+    with connect(project.warehouse.build_file, read_only=False) as private:
+        private.execute("create table audit.watermarks (model varchar)")
+    sql = "select 1 as amount"
+    model = CompiledModel("totals", "totals", "model.onecdp.totals", sql, project.folder / "x.sql")
+    assert find_wrong_tables(project.warehouse, [model])
+
+    assert dbt(project, "build", "--select", "totals")
+    with pytest.raises(OnecdpError, match=r"failures: totals \(fail\)"):
+        publish_marts(project.warehouse)
+    assert dbt(project, "build")
     assert publish_marts(project.warehouse).tables == 2
 
 

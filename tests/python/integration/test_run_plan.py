@@ -92,6 +92,22 @@ def test_all_is_built_and_asked_after(project: BuiltProject, what: str) -> None:
     assert nodes_of(project) is Scope.ALL
 
 
+def test_a_build_that_no_version_noted_is_compared_unless_it_is_the_first(
+    project: BuiltProject, tmp_path: Path
+) -> None:
+    context = Context(open_project(project.folder, project.warehouse, {}))
+    execute("drop table audit.last_build")(project)
+    assert plan_run(context, describe_build(context, AS_OF)).is_audit
+    fresh = Context(open_project(project.folder, tmp_path / "fresh", {}))
+    ingest(fresh)
+    assert not plan_run(fresh, describe_build(fresh, AS_OF)).is_audit
+
+
+def test_the_mark_of_an_erasure_that_ends_is_no_new_row(project: BuiltProject) -> None:
+    execute("create schema raw_erasure; create table raw_erasure.unfinished (since int)")(project)
+    assert nodes_of(project) is None
+
+
 def test_what_new_rows_change_is_built_after_a_load(project: BuiltProject) -> None:
     load_another_event(project)
     assert nodes_of(project) is Scope.NEW_ROWS
@@ -248,6 +264,12 @@ def test_dbt_reads_of_a_changed_project_what_has_changed(
         read()
         told = json.loads((project.folder / "target" / "perf_info.json").read_text())
         assert 0 < told["parsed_path_count"] < 10 < told["path_count"]
+
+    profile = project.folder / "profiles.yml"
+    profile.write_text(
+        profile.read_text().replace("'ONECDP_WAREHOUSE', 'warehouse'", "'ONECDP_WAREHOUSE'")
+    )
+    assert elsewhere.manifest().nodes
 
 
 def test_the_environment_that_the_files_name_counts_as_code(

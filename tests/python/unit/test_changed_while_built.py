@@ -125,7 +125,7 @@ def test_a_manifest_is_of_the_files_that_dbt_began_with(
         (project.folder / "seeds" / "tags.csv").write_text("tag\nnew\n")
         return SimpleNamespace(exception=None, result=Parsed({}))
 
-    monkeypatch.setattr(Dbt, "invoke", parse)
+    monkeypatch.setattr(Dbt, "_invoke", parse)
     Dbt(project, Silent()).manifest()
     with (project.folder / MANIFEST).open("rb") as file:
         assert pickle.load(file) == before

@@ -234,7 +234,10 @@ def test_tables_lose_the_person_and_nobody_else(private: duckdb.DuckDBPyConnecti
 def test_versions_of_others_lose_what_may_be_the_persons(
     private: duckdb.DuckDBPyConnection,
 ) -> None:
-    """M1 was a part of ONE2 until February, and ONE2 of that time may have M1's name."""
+    """M1 was a part of ONE2 until February, and ONE2 of that time may have M1's name.
+
+    Both histories have the moment of the run: what ends then has it not, what begins then has.
+    """
     fill(
         private,
         "snapshots.id_map_history",
@@ -250,10 +253,10 @@ def test_versions_of_others_lose_what_may_be_the_persons(
     fill(
         private,
         "snapshots.profiles",
-        "ONE2 before 1 2024-12-01 2024-12-31",
-        "ONE2 then 2 2025-01-01 2025-02-02",
-        "ONE2 now 1 2025-02-02",
-        "ONE1 hers 1 2025-02-02",
+        "ONE2 before 1 2024-12-01 2025-01-01",
+        "ONE2 then 2 2025-01-01 2025-02-01",
+        "ONE2 now 1 2025-02-01",
+        "ONE1 hers 1 2025-02-01",
         "ONE4 another 1 2025-01-01",
     )
     rules = (
@@ -264,6 +267,32 @@ def test_versions_of_others_lose_what_may_be_the_persons(
     assert private.execute("select one_id, name, orders from snapshots.profiles").fetchall() == [
         ("ONE2", "before", 1), ("ONE2", None, 2), ("ONE2", "now", 1), ("ONE4", "another", 1),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_noted_by_time", [False, True])
+def test_marts_and_what_they_are_made_of_are_older_until_all_is_built(
+    private: duckdb.DuckDBPyConnection, is_noted_by_time: bool
+) -> None:
+    """Also where an erasure was interrupted under a version that noted the time alone."""
+    private.execute("create schema audit; create schema raw_erasure")
+    private.execute(
+        "create table audit.node_status as select 'first' as invocation_id, relation_schema,"
+        " now() - interval 1 hour as finished_at from unnest(['intermediate', 'marts', null])"
+        " as nodes(relation_schema)"
+    )
+    assert not tables.has_older_marts(private)
+    if is_noted_by_time:
+        private.execute("create table raw_erasure.unfinished as select now() as since")
+    else:
+        tables.set_unfinished(private)
+    assert tables.has_older_marts(private)
+    built = "update audit.node_status set invocation_id = 'next', finished_at = now() + '1s'"
+    private.execute(f"{built} where relation_schema = 'marts'")
+    assert tables.has_older_marts(private)
+    private.execute(built)
+    assert not tables.has_older_marts(private)
+    tables.set_unfinished(private)
+    assert tables.has_older_marts(private)
 
 
 def test_numbers_of_identifiers_that_are_gone_go_too(private: duckdb.DuckDBPyConnection) -> None:
