@@ -43,15 +43,19 @@ def audit(context: Context) -> BuildReport:
         return report
 
 
-def compare_tables(context: Context) -> tuple[Finding, ...]:
+def compare_tables(context: Context, *, is_new: bool = False) -> tuple[Finding, ...]:
     """Compares each incremental table with what its model makes of all rows, as of the last build.
 
     The caller holds the lock. What differs is not published, and the next build mends it.
+
+    Args:
+        context: The project and its warehouse.
+        is_new: Whether this build has not been published yet; its day is then taken back.
     """
     context.progress.update("comparing the incremental tables")
     as_of, _ = read_later_events(context.warehouse)
     models = Dbt(context.project, context.progress).compiled(as_of=as_of)
-    return find_wrong_tables(context.warehouse, models)
+    return find_wrong_tables(context.warehouse, models, is_new=is_new)
 
 
 def read_later_events(warehouse: Warehouse) -> tuple[date, int]:

@@ -12,6 +12,7 @@ import duckdb
 
 from onecdp.audiences.sql_functions import register as register_bitmaps
 from onecdp.identity.graph_service.sql_functions import register as register_id_graph
+from onecdp.pipeline.history import take_back_day
 from onecdp.project.dbt import CompiledModel
 from onecdp.project.dbt_report import Finding
 from onecdp.warehouse.files import Warehouse, connect
@@ -19,22 +20,30 @@ from onecdp.warehouse.schemas import AUDIT
 from onecdp.warehouse.sql_text import one_line
 
 
-def find_wrong_tables(warehouse: Warehouse, models: Iterable[CompiledModel]) -> tuple[Finding, ...]:
+def find_wrong_tables(
+    warehouse: Warehouse, models: Iterable[CompiledModel], *, is_new: bool = False
+) -> tuple[Finding, ...]:
     """Returns the incremental tables with rows that a build would write, delete or withdraw.
 
     Nothing is published then until all was built, since what is downstream is wrong, too; and
     watermarks are gone, so that the next build writes these rows. With status `warn`, those that
     can't be compared.
+
+    Args:
+        warehouse: Where they are.
+        models: What makes them.
+        is_new: Whether the build has not been published yet: its day then shows the build before.
     """
     with connect(warehouse.build_file, read_only=False) as private:
         private.execute("set TimeZone = 'UTC'")
         register_bitmaps(private)
         register_id_graph(private)
         found = list(compare(private, models))
+        wrong = [(model, finding) for model, finding in found if finding.status == "fail"]
         private.execute("begin")
-        for model, finding in found:
-            if finding.status != "fail":
-                continue
+        if wrong and is_new and _has_moments(private):
+            take_back_day(private)
+        for model, _ in wrong:
             private.execute(f"delete from {AUDIT}.watermarks where model = $1", [model.alias])
             # Named like no node, so that a whole build alone removes it.
             mark = f"audit.{model.unique_id.partition('.')[2]}"
@@ -46,6 +55,15 @@ def find_wrong_tables(warehouse: Warehouse, models: Iterable[CompiledModel]) -> 
             )
         private.execute("commit")
     return tuple(finding for _, finding in found)
+
+
+def _has_moments(private: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the project's macros keep moments; those of an older project don't."""
+    found = private.execute(
+        "select 1 from duckdb_tables() where (schema_name, table_name) = ($1, 'run_moment')",
+        [AUDIT],
+    )
+    return bool(found.fetchall())
 
 
 def compare(

@@ -9,7 +9,7 @@ import duckdb
 
 from onecdp.errors import OnecdpError
 from onecdp.pipeline.context import Context
-from onecdp.warehouse.files import Warehouse, connect
+from onecdp.warehouse.files import connect
 
 _DAYS = "audit.profile_days"
 _VERSIONS = "snapshots.customer_profiles_history"
@@ -92,22 +92,14 @@ def _take(private: duckdb.DuckDBPyConnection, rows: str, dry_run: bool) -> int:
     return int(count)
 
 
-def take_back_day(warehouse: Warehouse) -> None:
+def take_back_day(private: duckdb.DuckDBPyConnection) -> None:
     """Takes back that its day showed the last build, which was found wrong after its end.
 
-    The day shows what the build for it before showed, if there was one.
+    The day shows what the build for it before showed, if there was one. The caller's transaction.
     """
     of_last_run = "noted_at = (select moment from audit.run_moment)"
-    with connect(warehouse.build_file, read_only=False) as private:
-        private.execute("begin")
-        try:
-            private.execute(
-                f"update {_DAYS} set noted_at = replaced_at, replaced_at = null"
-                f" where {of_last_run} and replaced_at is not null"
-            )
-            private.execute(f"delete from {_DAYS} where {of_last_run}")
-        except (duckdb.CatalogException, duckdb.BinderException):
-            # A project whose macros are from before moments were kept.
-            private.execute("rollback")
-        else:
-            private.execute("commit")
+    private.execute(
+        f"update {_DAYS} set noted_at = replaced_at, replaced_at = null"
+        f" where {of_last_run} and replaced_at is not null"
+    )
+    private.execute(f"delete from {_DAYS} where {of_last_run}")

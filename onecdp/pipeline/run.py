@@ -12,7 +12,6 @@ from onecdp.identity.report import count_ids
 from onecdp.pipeline.audit import compare_tables, read_later_events
 from onecdp.pipeline.build import build_tables
 from onecdp.pipeline.context import Context
-from onecdp.pipeline.history import take_back_day
 from onecdp.pipeline.ingest import Delivery, IngestReport, check, load
 from onecdp.pipeline.plan import (
     LastBuild,
@@ -149,11 +148,9 @@ def _run(
     clock.lap("build")
     clock.divide("build", "parse", built.seconds)
     if plan.is_audit and built.ok:
-        built = built.with_findings(compare_tables(context))
+        built = built.with_findings(compare_tables(context, is_new=True))
         if built.ok:
             note_audit(warehouse)
-        else:
-            take_back_day(warehouse)
         clock.lap("audit")
     after = count_ids(warehouse)
     audiences = _read_audiences(warehouse) if built.ok else ()
