@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from onecdp.pipeline.ingest import IngestReport, SourceReport
-from onecdp.pipeline.plan import LastBuild
+from onecdp.pipeline.last_build import LastBuild
 from onecdp.pipeline.run import RunReport
 from onecdp.project.dbt import name_of
 from onecdp.project.dbt_report import BuildReport, Counts, Finding

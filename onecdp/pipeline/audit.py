@@ -10,7 +10,8 @@ from datetime import date
 from onecdp.errors import OnecdpError
 from onecdp.pipeline.compared import find_wrong_tables
 from onecdp.pipeline.context import Context
-from onecdp.pipeline.plan import changed_since_build, note_audit
+from onecdp.pipeline.last_build import note_audit
+from onecdp.pipeline.plan import changed_since_build
 from onecdp.project import dbt_packages
 from onecdp.project.dbt import Dbt
 from onecdp.project.dbt_report import BuildReport, Finding

@@ -8,7 +8,7 @@ from pathlib import Path
 from onecdp.destinations.receipts import copy_receipts
 from onecdp.errors import OnecdpError
 from onecdp.pipeline.context import Context
-from onecdp.pipeline.plan import Build, describe_build, note_build
+from onecdp.pipeline.last_build import Build, describe_build, note_build
 from onecdp.project import dbt_packages, seeds
 from onecdp.project.dbt import Dbt, Nodes, Scope
 from onecdp.project.dbt_report import BuildReport

@@ -21,7 +21,7 @@ from onecdp.errors import OnecdpError
 from onecdp.pipeline import marts_file, published
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.identifier_columns import identifier_columns
-from onecdp.pipeline.plan import builders
+from onecdp.pipeline.last_build import builders
 from onecdp.project.find import Project
 from onecdp.serving.places import FilePlace, Publication, Stores
 from onecdp.serving.settings import read_stores

@@ -13,14 +13,8 @@ from onecdp.pipeline.audit import compare_tables, read_later_events
 from onecdp.pipeline.build import build_tables
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.ingest import Delivery, IngestReport, check, load
-from onecdp.pipeline.plan import (
-    LastBuild,
-    Plan,
-    describe_build,
-    note_audit,
-    plan_run,
-    read_last_build,
-)
+from onecdp.pipeline.last_build import LastBuild, describe_build, note_audit, read_last_build
+from onecdp.pipeline.plan import Plan, plan_run
 from onecdp.pipeline.publish import Published, online_stores, publish_marts
 from onecdp.pipeline.unreported import count_since_published
 from onecdp.project import dbt_packages, seeds

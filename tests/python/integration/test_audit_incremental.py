@@ -10,7 +10,8 @@ from support.cli import BuiltProject, run_cli
 
 from onecdp.pipeline import Context, audit
 from onecdp.pipeline.compared import compare, find_wrong_tables
-from onecdp.pipeline.plan import describe_build, plan_run
+from onecdp.pipeline.last_build import describe_build
+from onecdp.pipeline.plan import plan_run
 from onecdp.project.dbt import CompiledModel, Dbt
 from onecdp.project.dbt_report import NOTHING_BUILT
 from onecdp.project.find import open_project

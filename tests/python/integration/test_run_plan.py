@@ -15,7 +15,8 @@ import pytest
 from support.cli import BuiltProject, clean_environment, run_cli
 
 from onecdp.pipeline import Context, ingest
-from onecdp.pipeline.plan import describe_build, note_build, plan_run
+from onecdp.pipeline.last_build import describe_build, note_build
+from onecdp.pipeline.plan import plan_run
 from onecdp.project import fingerprint
 from onecdp.project.dbt import ChangedSeeds, Dbt, Nodes, Scope
 from onecdp.project.find import open_project

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from onecdp.pipeline import Context, ingest
 from onecdp.pipeline.ingest import SourceReport
-from onecdp.pipeline.plan import describe_build, plan_from
+from onecdp.pipeline.last_build import describe_build
+from onecdp.pipeline.plan import plan_from
 from onecdp.project.dbt import Dbt, Nodes, Scope, options_of
 from onecdp.project.find import Project, open_project
 from onecdp.project.parsed import MANIFEST

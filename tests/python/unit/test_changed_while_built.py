@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from onecdp.pipeline import plan
+from onecdp.pipeline import last_build, plan
 from onecdp.pipeline.context import Context
 from onecdp.project import seeds
 from onecdp.project.dbt import ChangedSeeds, Dbt, Scope
@@ -75,12 +75,13 @@ def test_the_next_run_builds_it(
             )
         return SimpleNamespace(ok=True)
 
-    monkeypatch.setattr(plan, "datetime", Clock)
+    for module in (plan, last_build):
+        monkeypatch.setattr(module, "datetime", Clock)
     monkeypatch.setattr(Dbt, "build", build)
     monkeypatch.setattr(seeds, "check", lambda _: None)
     context = Context(project)
     module.build_tables(context, Scope.ALL)
-    nodes = plan.plan_run(context, plan.describe_build(context, None)).nodes
+    nodes = plan.plan_run(context, last_build.describe_build(context, None)).nodes
     tags = ChangedSeeds(["tags"])
     assert nodes == {"nothing": None, "a seed": tags, "the day": Scope.NEW_DATE}[changed]
 
@@ -102,12 +103,12 @@ def test_a_seed_that_is_edited_after_the_plan_is_built_next(
     module.build_tables(context, Scope.ALL)
     with duckdb.connect(str(project.warehouse.build_file)) as private:
         private.execute("insert into raw_crm.loads values (now())")
-    began = plan.describe_build(context, None)
+    began = last_build.describe_build(context, None)
     planned = plan.plan_run(context, began).nodes
     assert planned is Scope.NEW_ROWS
     monkeypatch.setattr(seeds, "check", edit)
     module.build_tables(context, planned, began)
-    nodes = plan.plan_run(context, plan.describe_build(context, None)).nodes
+    nodes = plan.plan_run(context, last_build.describe_build(context, None)).nodes
     assert nodes == ChangedSeeds(["tags"])
 
 
