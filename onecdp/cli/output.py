@@ -18,8 +18,8 @@ from rich.text import Text
 from onecdp.pipeline.ingest import IngestReport, SourceReport
 from onecdp.pipeline.last_build import LastBuild
 from onecdp.pipeline.run import RunReport
-from onecdp.project.dbt import name_of
 from onecdp.project.dbt_report import BuildReport, Counts, Finding
+from onecdp.project.nodes import name_of
 
 SHOWN_ROWS = 1000
 SHOWN_FINDINGS = 10

@@ -10,8 +10,9 @@ from onecdp.errors import OnecdpError
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.last_build import Build, describe_build, note_build
 from onecdp.project import dbt_packages, seeds
-from onecdp.project.dbt import Dbt, Nodes, Scope
+from onecdp.project.dbt import Dbt
 from onecdp.project.dbt_report import BuildReport
+from onecdp.project.nodes import Nodes, Scope
 from onecdp.warehouse.files import connect
 from onecdp.warehouse.schemas import RAW_PREFIX
 

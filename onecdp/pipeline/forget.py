@@ -27,9 +27,10 @@ from onecdp.pipeline.context import Context
 from onecdp.pipeline.identifier_columns import identifier_columns
 from onecdp.pipeline.publish import Published, online_stores, publish_marts
 from onecdp.project import dbt_packages, seeds
-from onecdp.project.dbt import Dbt, Scope
+from onecdp.project.dbt import Dbt
 from onecdp.project.find import Project
 from onecdp.project.ingestion import Ingestion, load_ingestion
+from onecdp.project.nodes import Scope
 from onecdp.project.personal_data import read_personal_data
 from onecdp.serving.places import Stores
 from onecdp.warehouse.files import connect

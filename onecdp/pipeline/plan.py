@@ -16,7 +16,7 @@ import yaml
 from onecdp.destinations.receipts import has_new_receipts
 from onecdp.pipeline.context import Context
 from onecdp.pipeline.last_build import NODE_STATUS, Build, builders, describe_build, read_build
-from onecdp.project.dbt import ChangedSeeds, Nodes, Scope
+from onecdp.project.nodes import ChangedSeeds, Nodes, Scope
 from onecdp.warehouse.files import connect
 from onecdp.warehouse.schemas import AUDIT
 

@@ -19,8 +19,8 @@ from onecdp.pipeline.publish import Published, online_stores, publish_marts
 from onecdp.pipeline.unreported import count_since_published
 from onecdp.project import dbt_packages, seeds
 from onecdp.project.data import Data
-from onecdp.project.dbt import Scope
 from onecdp.project.dbt_report import NOTHING_BUILT, BuildReport
+from onecdp.project.nodes import Scope
 from onecdp.warehouse.files import Warehouse, connect
 from onecdp.warehouse.schemas import MARTS
 

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from onecdp.errors import OnecdpError
 from onecdp.project.dbt_report import BuildReport, read_results, reason_in
 from onecdp.project.find import Project
 from onecdp.project.fingerprint import code_fingerprint
+from onecdp.project.nodes import Nodes, options_of
 from onecdp.project.parsed import keep_manifest, read_manifest
 from onecdp.project.progress import Progress
 from onecdp.project.quality import read_quality
@@ -27,29 +27,6 @@ from onecdp.project.quality import read_quality
 # runs, so a process runs one dbt command at a time.
 _one_at_a_time = threading.Lock()
 _WAREHOUSE = "ONECDP_WAREHOUSE"
-
-
-class Scope(Enum):
-    """Which nodes a build builds: everything, or those of a selector of selectors.yml."""
-
-    ALL = "all"
-    NEW_ROWS = "new_rows"
-    NEW_DATE = "new_date"
-
-
-@dataclass(frozen=True)
-class ChangedSeeds:
-    """The nodes that a build builds where only these seeds have another content.
-
-    Attributes:
-        names: The seeds; they, all that is downstream of them, and the data quality rules.
-    """
-
-    names: Sequence[str]
-
-
-Nodes = Scope | ChangedSeeds
-"""Which nodes a build builds."""
 
 
 @dataclass(frozen=True)
@@ -69,18 +46,6 @@ class CompiledModel:
     unique_id: str
     sql: str
     file: Path
-
-
-def name_of(nodes: Nodes) -> str:
-    """Returns what reports call these nodes."""
-    return "changed_seeds" if isinstance(nodes, ChangedSeeds) else nodes.value
-
-
-def options_of(nodes: Nodes) -> list[str]:
-    """Returns the options by which `dbt build` builds these nodes."""
-    if isinstance(nodes, ChangedSeeds):
-        return ["--select", *(f"{name}+" for name in nodes.names), "tag:data_quality"]
-    return [] if nodes is Scope.ALL else ["--selector", nodes.value]
 
 
 class Dbt:

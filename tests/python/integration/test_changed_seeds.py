@@ -8,7 +8,7 @@ import pytest
 from support.line import Line, copy_project, differences
 from support.line_days import CHOICES, MEMBERS, first_day
 
-from onecdp.project.dbt import ChangedSeeds
+from onecdp.project.nodes import ChangedSeeds
 
 TYPES = "select event_type, count(*) from marts.unified_events group by all order by all"
 NEXT_LINE = "a line behind the header"

@@ -18,9 +18,10 @@ from onecdp.pipeline import Context, ingest
 from onecdp.pipeline.last_build import describe_build, note_build
 from onecdp.pipeline.plan import plan_run
 from onecdp.project import fingerprint
-from onecdp.project.dbt import ChangedSeeds, Dbt, Nodes, Scope
+from onecdp.project.dbt import Dbt
 from onecdp.project.find import open_project
 from onecdp.project.fingerprint import code_fingerprint
+from onecdp.project.nodes import ChangedSeeds, Nodes, Scope
 from onecdp.project.parsed import read_manifest
 from onecdp.project.progress import Silent
 

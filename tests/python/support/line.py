@@ -15,8 +15,9 @@ from onecdp.pipeline import Context, ingest
 from onecdp.pipeline.ingest import SourceReport
 from onecdp.pipeline.last_build import describe_build
 from onecdp.pipeline.plan import plan_from
-from onecdp.project.dbt import Dbt, Nodes, Scope, options_of
+from onecdp.project.dbt import Dbt
 from onecdp.project.find import Project, open_project
+from onecdp.project.nodes import Nodes, Scope, options_of
 from onecdp.project.parsed import MANIFEST
 from onecdp.project.scaffold import PROJECT_PARTS
 

@@ -16,9 +16,10 @@ import pytest
 from onecdp.pipeline import last_build, plan
 from onecdp.pipeline.context import Context
 from onecdp.project import seeds
-from onecdp.project.dbt import ChangedSeeds, Dbt, Scope
+from onecdp.project.dbt import Dbt
 from onecdp.project.find import Project
 from onecdp.project.fingerprint import code_fingerprint
+from onecdp.project.nodes import ChangedSeeds, Scope
 from onecdp.project.parsed import MANIFEST
 from onecdp.project.progress import Silent
 from onecdp.warehouse.files import Warehouse
@@ -75,8 +76,8 @@ def test_the_next_run_builds_it(
             )
         return SimpleNamespace(ok=True)
 
-    for module in (plan, last_build):
-        monkeypatch.setattr(module, "datetime", Clock)
+    for reader in (plan, last_build):
+        monkeypatch.setattr(reader, "datetime", Clock)
     monkeypatch.setattr(Dbt, "build", build)
     monkeypatch.setattr(seeds, "check", lambda _: None)
     context = Context(project)
