@@ -58,7 +58,8 @@ class History:
             private.execute(
                 "create schema snapshots; create schema audit; create schema staging;"
                 "create table audit.profile_days (as_of_date date primary key, noted_at timestamp);"
-                "create view staging.stg_audit__profile_days as from audit.profile_days;"
+                "create view staging.stg_audit__profile_days as"
+                " select as_of_date, noted_at from audit.profile_days;"
                 "create table snapshots.customer_profiles_history (one_id varchar,"
                 f" {', '.join(self.columns())}, dbt_valid_from timestamp, dbt_valid_to timestamp)"
             )
@@ -101,7 +102,10 @@ class History:
             )
             private.execute("delete from audit.profile_days")
             for day, noted_at in self.noted.items():
-                private.execute("insert into audit.profile_days values (?, ?)", [day, noted_at])
+                private.execute(
+                    "insert into audit.profile_days (as_of_date, noted_at) values (?, ?)",
+                    [day, noted_at],
+                )
 
     def build(self, as_of: date, *options: str) -> None:
         answer = self.dbt.invoke(
@@ -199,7 +203,11 @@ def test_each_day_shows_the_versions_of_its_moment(
             trim_history(Context(history.line.project))
             stamp = None
             with history.private() as private:
-                history.noted = dict(private.execute("from audit.profile_days").fetchall())
+                history.noted = dict(
+                    private.execute(
+                        "select as_of_date, noted_at from audit.profile_days"
+                    ).fetchall()
+                )
                 history.versions = private.execute(
                     "select one_id, level, dbt_valid_from, dbt_valid_to"
                     " from snapshots.customer_profiles_history"
