@@ -47,7 +47,9 @@ def test_a_full_disk_is_told_and_what_was_acknowledged_stays(project: Path, tmp_
         collector.stop()
 
     assert 290 < len(acknowledged) < 300
-    assert [row["event_id"] for row in rows(data, "app/collector")] == acknowledged
+    # Files of the same second come in any order.
+    found = [row["event_id"] for row in rows(data, "app/collector")]
+    assert sorted(found) == sorted(acknowledged)
 
 
 def test_nothing_acknowledged_is_lost_or_doubled_by_ten_kills(
